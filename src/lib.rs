@@ -1,6 +1,7 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
 pub mod error;
+pub mod files;
 pub mod rng;
 pub mod weights;
 
