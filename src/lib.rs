@@ -1,7 +1,11 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
+pub mod dynamics;
 pub mod error;
 pub mod files;
+pub mod glob;
+pub mod ops;
+pub mod recording;
 pub mod rng;
 pub mod weights;
 

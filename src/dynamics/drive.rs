@@ -1,0 +1,176 @@
+//! What reaches a network at one timestep, and the schedule of all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::Tensor;
+use serde::Serialize;
+
+static NEXT_FRAME: AtomicU64 = AtomicU64::new(1);
+
+/// An image shared by all timesteps that show it; preparation runs once per distinct frame.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    id: u64,
+    image: Tensor,
+}
+
+impl Frame {
+    /// `image`: `[batch, channels, height, width]`, values usually in `0..=1`.
+    pub fn new(image: Tensor) -> Self {
+        Self { id: NEXT_FRAME.fetch_add(1, Ordering::Relaxed), image }
+    }
+
+    /// Unique within the process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn image(&self) -> &Tensor {
+        &self.image
+    }
+
+    pub fn batch(&self) -> usize {
+        self.image.dims().first().copied().unwrap_or(0)
+    }
+}
+
+/// Top-down input: which task, and which class to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Instruction {
+    /// Index of the task; `None` is "no task", not task 0.
+    pub task: Option<usize>,
+    /// Prompt `[batch, classes]`, usually one-hot.
+    pub prompt: Option<Tensor>,
+}
+
+/// What kind of application of the network a timestep is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pass {
+    /// Evolution without a stimulus before time zero.
+    WarmUp,
+    /// The ordinary timestep.
+    Sweep,
+    /// An ordinary timestep stepped singly on persistent state, where the source distinguishes it.
+    SingleSweep,
+    /// A bottom-up pass that only reads the answer, with the gains of the last sweep.
+    ReadOut,
+    /// A bottom-up pass without any gain.
+    FeedForward,
+    /// A top-down pass that turns an instruction into gates.
+    Instruction,
+    /// A top-down pass that carries the error.
+    Error,
+}
+
+/// All input at one timestep.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    pub frame: Arc<Frame>,
+    pub instruction: Option<Instruction>,
+    /// What the answer is compared with, in the family's own form; object attention: the image
+    /// that attending each object alone would leave, `[objects, batch, channels, height, width]`.
+    pub target: Option<Tensor>,
+    pub pass: Pass,
+    /// Index of the phase (object attention: one per attended object).
+    pub phase: usize,
+    /// Index of this timestep within its phase, of `n_passes`.
+    pub pass_index: usize,
+    pub n_passes: usize,
+}
+
+/// What a stretch of a schedule is, for the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentKind {
+    Blank,
+    Cue,
+    Stimulus,
+    /// The loss or the reported accuracy reads these timesteps.
+    Scored,
+    Phase,
+    ReadOut,
+}
+
+/// A named stretch `from..to` of timesteps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Segment {
+    pub kind: SegmentKind,
+    pub name: String,
+    pub from: usize,
+    pub to: usize,
+}
+
+/// What is shown and asked, before a family turns it into its own protocol.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// One per stimulus timestep; a held image repeats the same `Arc`. Never empty.
+    pub frames: Vec<Arc<Frame>>,
+    /// Empty, or one per entry of `frames`.
+    pub instructions: Vec<Option<Instruction>>,
+    /// See [`Drive::target`].
+    pub target: Option<Tensor>,
+    /// In stimulus timesteps.
+    pub segments: Vec<Segment>,
+}
+
+impl Presentation {
+    /// One image, for as long as the family's protocol holds it.
+    pub fn held(image: Tensor) -> Self {
+        Self {
+            frames: vec![Arc::new(Frame::new(image))],
+            instructions: Vec::new(),
+            target: None,
+            segments: Vec::new(),
+        }
+    }
+}
+
+/// Departures from a family's published protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProtocolOptions {
+    /// Number of timesteps without the read-out pass; `None` is the published number. The last
+    /// frame is held if there are more timesteps than frames.
+    pub timesteps: Option<usize>,
+    /// Leave out the read-out pass where the family has one.
+    pub without_read_out: bool,
+}
+
+/// The drives of a whole run.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub drives: Vec<Drive>,
+    pub segments: Vec<Segment>,
+    /// Timesteps the network was trained on, the read-out pass included; more is "off protocol".
+    /// `None` where the source fixes none.
+    pub published: Option<usize>,
+}
+
+impl Schedule {
+    pub fn len(&self) -> usize {
+        self.drives.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.drives.is_empty()
+    }
+
+    pub fn batch(&self) -> usize {
+        self.drives.first().map_or(0, |drive| drive.frame.batch())
+    }
+
+    /// Does the run leave the protocol the network was trained on?
+    pub fn is_off_protocol(&self) -> bool {
+        self.published.is_some_and(|published| self.len() != published)
+    }
+}
+
+/// The right answers of a presentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LabelSet {
+    /// `[stimulus timestep][trial]`.
+    PerTimestep(Vec<Vec<i64>>),
+    /// `[object][trial]`, in the order of [`Drive::target`].
+    PerObject(Vec<Vec<i64>>),
+}

@@ -1,0 +1,110 @@
+//! What a network has to offer to be stepped, recorded, probed and intervened on.
+
+use candle_core::Tensor;
+use serde::Serialize;
+
+use super::{
+    Area, Control, Controls, Drive, Frame, LabelSet, Presentation, ProtocolOptions, Schedule, Stage, State,
+    Taps,
+};
+use crate::error::Result;
+use crate::ops;
+
+/// The natural unit of a family's timestep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Continuous time; one timestep lasts `dt_ms`.
+    Ms {
+        dt_ms: f64,
+    },
+    Sweep,
+    Pass,
+    Timestep,
+}
+
+impl TimeUnit {
+    /// `ms`, `sweep`, `pass` or `timestep`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ms { .. } => "ms",
+            Self::Sweep => "sweep",
+            Self::Pass => "pass",
+            Self::Timestep => "timestep",
+        }
+    }
+}
+
+/// What a model computes from a frame alone, once per distinct frame.
+#[derive(Clone, Debug)]
+pub struct Prepared(pub Vec<Tensor>);
+
+/// What a timestep may use besides its inputs.
+pub struct StepContext<'a> {
+    pub taps: &'a mut dyn Taps,
+    /// Values in force at this timestep.
+    pub controls: &'a Controls,
+    /// Scratch and packed weights; never changes a result.
+    pub ops: &'a mut ops::Workspace,
+}
+
+impl StepContext<'_> {
+    /// Passes the preactivation of `area` through the taps.
+    pub fn preactivation(&mut self, area: usize, value: Tensor) -> Result<Tensor> {
+        self.taps.tap(area, Stage::Preactivation, value)
+    }
+
+    /// Passes the activity (or gain) of `area` through the taps.
+    pub fn activity(&mut self, area: usize, value: Tensor) -> Result<Tensor> {
+        self.taps.tap(area, Stage::Activity, value)
+    }
+}
+
+/// A network that evolves in discrete timesteps. It holds weights only: activity lives in [`State`].
+pub trait Dynamics: Send + Sync {
+    /// The stages that can be recorded, from the image upwards, gain maps after the activities.
+    fn areas(&self) -> &[Area];
+
+    /// Names of what [`State::memory`] holds besides the areas.
+    fn memory(&self) -> &[String];
+
+    /// Live scalars.
+    fn controls(&self) -> &[Control];
+
+    fn time_unit(&self) -> TimeUnit;
+
+    /// `[channels, height, width]` of the image it takes.
+    fn input_shape(&self) -> [usize; 3];
+
+    /// Names of the classes of the read-out, in order.
+    fn classes(&self) -> &[String];
+
+    /// Names of the tasks an [`Instruction`](super::Instruction) can name; empty if there are none.
+    fn tasks(&self) -> &[String] {
+        &[]
+    }
+
+    /// Unique per built model, so that what was prepared for other weights is never used.
+    fn generation(&self) -> u64;
+
+    /// The state before stimulus onset.
+    fn rest(&self, batch: usize) -> Result<State>;
+
+    /// What depends on the frame alone.
+    fn prepare(&self, frame: &Frame, ops: &mut ops::Workspace) -> Result<Prepared>;
+
+    /// The state one timestep later. The same arguments give the same result.
+    fn step(
+        &self,
+        prepared: &Prepared,
+        drive: &Drive,
+        state: &State,
+        context: &mut StepContext<'_>,
+    ) -> Result<State>;
+
+    /// The family's protocol for what is shown.
+    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule>;
+
+    /// The labels this timestep's read-out is judged by, `[trial]`; `None` where it is not scored.
+    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>>;
+}
