@@ -7,6 +7,8 @@ pub mod glob;
 pub mod ops;
 pub mod recording;
 pub mod rng;
+pub mod stimulus;
+pub mod task;
 pub mod weights;
 
 pub use error::{Error, Result};

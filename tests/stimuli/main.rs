@@ -1,0 +1,5 @@
+//! Composition of stimuli against the stored reference material.
+
+mod digit_pairs;
+mod idx;
+mod support;
