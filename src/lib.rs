@@ -4,11 +4,13 @@ pub mod dynamics;
 pub mod error;
 pub mod files;
 pub mod glob;
+pub mod nn;
 pub mod ops;
 pub mod recording;
 pub mod rng;
 pub mod stimulus;
 pub mod task;
+pub mod train;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -1,5 +1,32 @@
-//! Tensor operations with correct gradients.
+//! The tensor operations models use: PyTorch's values and PyTorch's gradients on every device.
+//!
+//! All tensors are `[batch, channels, height, width]` unless said otherwise. Each operation has one
+//! entry point that dispatches by device and dtype: CPU kernels for `f32` and `f64` where they
+//! exist, else a composition of tensor primitives whose own gradients are right.
 
-/// Packed copies and scratch of the operations; never changes a result.
-#[derive(Default)]
-pub struct Workspace;
+mod activation;
+mod composite;
+mod conv;
+mod deep_stack;
+mod elementwise;
+mod linear;
+mod loss;
+mod norm;
+mod parameter;
+mod pool;
+mod resize;
+mod workspace;
+
+pub use activation::{Activation, activate, relu};
+pub use conv::{ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d};
+pub use deep_stack::{backward, compute_pool, on_deep_stack};
+pub use elementwise::{abs, clamp};
+pub use linear::linear;
+pub use loss::{Reduction, cross_entropy, log_softmax, mse, softmax};
+pub use norm::{
+    BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,
+};
+pub use parameter::{dropout, dropout2d, embedding, weight_norm};
+pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d};
+pub use resize::{resize_bicubic, upsample_nearest};
+pub use workspace::{Path, Workspace};

@@ -1,0 +1,36 @@
+//! Affine maps.
+
+use candle_core::Tensor;
+
+use super::workspace::Workspace;
+use crate::error::{Error, Result};
+use crate::weights::Weight;
+
+/// `x · weightᵀ + bias`: `x` `[…, in]`, `weight` `[out, in]`, `bias` `[out]` or `[1, out]`.
+///
+/// # Errors
+/// [`Error::Shape`] if the sizes do not match.
+pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, _ws: &mut Workspace) -> Result<Tensor> {
+    let &[out, inputs] = weight.dims() else {
+        return Err(Error::shape("weight of a linear map", "[out, in]", weight.dims()));
+    };
+    let Some((&last, batch)) = x.dims().split_last() else {
+        return Err(Error::shape("input of a linear map", format!("[…, {inputs}]"), x.dims()));
+    };
+    if last != inputs {
+        return Err(Error::shape("input of a linear map", format!("[…, {inputs}]"), x.dims()));
+    }
+    if let Some(bias) = bias
+        && bias.dims() != [out]
+        && bias.dims() != [1, out]
+    {
+        return Err(Error::shape("bias of a linear map", [out], bias.dims()));
+    }
+    let rows: usize = batch.iter().product();
+    let y = x.reshape((rows, inputs))?.matmul(&weight.tensor().t()?)?;
+    let y = match bias {
+        Some(bias) => y.broadcast_add(bias.tensor())?,
+        None => y,
+    };
+    Ok(y.reshape([batch, &[out]].concat())?)
+}

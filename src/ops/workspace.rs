@@ -1,0 +1,82 @@
+//! What operations keep between calls: packed copies of weights and the chosen path.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+
+use crate::error::Result;
+use crate::weights::Weight;
+
+/// Which implementation an operation takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Path {
+    /// The fastest one for the device and dtype.
+    #[default]
+    Auto,
+    /// The composition of tensor primitives, valid on every device.
+    Composite,
+}
+
+/// A derived form of a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Packing {
+    /// `[in, out, kh, kw]` turned by 180 degrees and transposed to `[out, in, kh, kw]`.
+    FlippedTransposed,
+}
+
+/// Scratch that one thread of computation carries along; it never changes a result.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    path: Path,
+    packed: BTreeMap<(u64, Packing), Packed>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Packed {
+    tensor: Tensor,
+    last_used: u64,
+}
+
+/// Copies not used during this many look-ups belong to weights that are gone.
+const KEEP_LOOKUPS: u64 = 4096;
+
+impl Workspace {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A workspace that takes the given path, for tests and comparisons.
+    pub fn with_path(path: Path) -> Self {
+        Self { path, ..Self::default() }
+    }
+
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The packed form of `weight`, made by `pack` if this generation was not seen before.
+    ///
+    /// A weight that is being differentiated is packed anew, so that the packing is in its graph.
+    pub(crate) fn packed(
+        &mut self,
+        weight: &Weight,
+        packing: Packing,
+        pack: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        if weight.tensor().track_op() {
+            return pack(weight.tensor());
+        }
+        self.clock += 1;
+        let key = (weight.generation(), packing);
+        if let Some(found) = self.packed.get_mut(&key) {
+            found.last_used = self.clock;
+            return Ok(found.tensor.clone());
+        }
+        let oldest = self.clock.saturating_sub(KEEP_LOOKUPS);
+        self.packed.retain(|_, packed| packed.last_used >= oldest);
+        let tensor = pack(weight.tensor())?;
+        self.packed.insert(key, Packed { tensor: tensor.clone(), last_used: self.clock });
+        Ok(tensor)
+    }
+}
