@@ -1,0 +1,4 @@
+//! Invariants that hold whatever the numbers are.
+
+mod interventions;
+mod toy;
