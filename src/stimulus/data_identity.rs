@@ -1,7 +1,8 @@
 //! Which data a stimulus was made of: a name and the hashes of its files.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+
+use crate::files::sha256_bytes;
 
 /// The data behind a set of stimuli, as provenance records it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +35,6 @@ impl DataFile {
     /// Identity of a file that holds `bytes`.
     pub fn new(path: &std::path::Path, bytes: &[u8]) -> Self {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Self { name, sha256: sha256_hex(bytes) }
+        Self { name, sha256: sha256_bytes(bytes) }
     }
-}
-
-/// SHA-256 of `bytes` as 64 hexadecimal digits.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

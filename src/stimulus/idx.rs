@@ -9,7 +9,10 @@ use super::{
     DataFile, DataIdentity, Digits,
     digits::{DIGIT_SIZE, Split},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files,
+};
 
 /// Larger files are refused unread; the 60,000 training digits take 47 MB.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -33,11 +36,7 @@ pub struct Idx {
 /// # Errors
 /// [`Error::File`] if the content is not such an array, [`Error::Io`] if it cannot be read.
 pub fn read_idx(path: &Path, rank: usize) -> Result<(Idx, DataFile)> {
-    let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(Error::file(path, "an IDX file below 1 GiB", format!("{size} bytes"), HINT));
-    }
-    let file = std::fs::read(path).map_err(Error::io("read", path))?;
+    let file = files::read(path, MAX_FILE_BYTES)?;
     let identity = DataFile::new(path, &file);
     Ok((parse_idx(path, &file, rank)?, identity))
 }

@@ -133,6 +133,11 @@ impl Image {
         }
     }
 
+    /// The first channel, `channels` times.
+    pub fn repeated(&self, channels: usize) -> Self {
+        Self { channels, data: self.plane(0).repeat(channels), ..*self }
+    }
+
     /// The picture with `margin` zeros on each side.
     pub fn padded(&self, margin: usize) -> Self {
         let mut out = Self::zeros(self.channels, self.height + 2 * margin, self.width + 2 * margin);

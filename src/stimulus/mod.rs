@@ -1,11 +1,26 @@
 //! What is shown: data sets, pictures, bars and gratings, and the operations they are composed with.
 
+mod affine;
+pub mod bars;
+mod bezier;
 mod data_identity;
 mod digits;
+mod fixation;
+mod gratings;
 pub mod idx;
 mod image;
+pub mod image_file;
+mod pink_noise;
 pub mod procedural_digits;
+mod resize;
 
-pub use data_identity::{DataFile, DataIdentity, sha256_hex};
+pub use affine::{Affine, AffineRange, rotated};
+pub use bars::{Bar, BarGrid};
+pub use bezier::bezier;
+pub use data_identity::{DataFile, DataIdentity};
 pub use digits::{DIGIT_CLASSES, DIGIT_SIZE, Digits, Split};
+pub use fixation::{fixation_candidates, fixation_dot};
+pub use gratings::{Aperture, Grating};
 pub use image::Image;
+pub use pink_noise::pink_noise;
+pub use resize::{resize, resize_bytes};
