@@ -7,6 +7,7 @@ pub mod glob;
 pub mod nn;
 pub mod ops;
 pub mod recording;
+pub mod figure;
 pub mod rng;
 pub mod stimulus;
 pub mod task;
