@@ -1,5 +1,6 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
+pub mod compute;
 pub mod dynamics;
 pub mod error;
 pub mod files;

@@ -1,7 +1,13 @@
 //! Training: optimisers, schedules and the job that runs them.
 
+mod job;
+mod latest;
 pub mod optim;
+mod procedure;
 pub mod schedule;
 
+pub use job::{JobCommand, JobEvent, JobSettings, Reporter, StopReason, TrainingJob, channels, run, spawn};
+pub use latest::{LatestReceiver, LatestSender, latest};
 pub use optim::{Gradients, Optimiser, OptimiserConfig, OptimiserState, clip_global_norm, gradients};
+pub use procedure::{Evaluation, Metric, Procedure, Snapshot, UpdateReport};
 pub use schedule::{Rate, Schedule};
