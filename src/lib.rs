@@ -10,6 +10,7 @@ pub mod ops;
 pub mod recording;
 pub mod figure;
 pub mod rng;
+pub mod settings;
 pub mod stimulus;
 pub mod task;
 pub mod train;

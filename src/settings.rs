@@ -1,0 +1,252 @@
+//! Resolved configurations: every value with where it comes from, and what the user overrides.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// Where a configuration value comes from, in rising order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The specification's default: neither the file nor the weights say.
+    Default,
+    /// Read off names and shapes of tensors.
+    Inferred,
+    /// A configuration file or metadata that came with the weights.
+    File,
+    /// `--set`, `--config` or the window.
+    Given,
+}
+
+/// One value and its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub value: Value,
+    pub source: Source,
+}
+
+/// A configuration under construction or resolved: keys in the family's own order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConfigTable {
+    entries: Vec<(String, Entry)>,
+}
+
+impl ConfigTable {
+    /// Sets `key` unless a source of higher precedence already has.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>, source: Source) {
+        let entry = Entry { value: value.into(), source };
+        match self.entries.iter_mut().find(|(known, _)| known == key) {
+            Some((_, old)) if old.source <= source => *old = entry,
+            Some(_) => {}
+            None => self.entries.push((key.to_owned(), entry)),
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, entry)| entry)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
+    }
+
+    /// Keys whose value is a default that nothing confirmed.
+    pub fn defaults(&self) -> impl Iterator<Item = &str> {
+        self.iter().filter(|(_, entry)| entry.source == Source::Default).map(|(key, _)| key)
+    }
+
+    /// Takes over what the user gave.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a key this table does not have.
+    pub fn apply(&mut self, overrides: &Overrides) -> Result<()> {
+        for (key, value) in &overrides.values {
+            if self.get(key).is_none() {
+                return Err(Error::unknown(
+                    "configuration key",
+                    key,
+                    self.entries.iter().map(|(key, _)| key.clone()),
+                ));
+            }
+            self.set(key, value.clone(), Source::Given);
+        }
+        Ok(())
+    }
+
+    /// The values alone.
+    pub fn values(&self) -> Value {
+        Value::Object(self.entries.iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect())
+    }
+
+    /// The typed configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the key and where its value came from.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_path_to_error::deserialize(self.values()).map_err(|err| {
+            let path = err.path().to_string();
+            let key = path.split(['.', '[']).next().unwrap_or_default();
+            let value = self.get(key).map_or_else(|| self.values(), |entry| entry.value.clone());
+            let field = if key.is_empty() { "the configuration" } else { &path };
+            Error::Config {
+                field: field.to_owned(),
+                requirement: err.inner().to_string(),
+                value: value.to_string(),
+            }
+        })
+    }
+}
+
+impl Serialize for ConfigTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// Values the user gives with `--config FILE` and `--set key=value`, later ones winning.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    values: Vec<(String, Value)>,
+}
+
+impl Overrides {
+    /// Reads `config` (TOML or JSON) first, then applies `sets` (`key=value`).
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::File`] or [`Error::Config`].
+    pub fn read(config: Option<&Path>, sets: &[String]) -> Result<Self> {
+        let mut overrides = Self::default();
+        if let Some(path) = config {
+            for (key, value) in read_map(path)? {
+                overrides.push(key, value);
+            }
+        }
+        for set in sets {
+            let (key, value) = set
+                .split_once('=')
+                .ok_or_else(|| Error::config("--set", "key=value, for example strength=0.3", set))?;
+            overrides.push(key.trim(), toml_value(value.trim()));
+        }
+        Ok(overrides)
+    }
+
+    pub fn push(&mut self, key: impl Into<String>, value: impl Into<Value>) {
+        let key = key.into();
+        self.values.retain(|(known, _)| *known != key);
+        self.values.push((key, value.into()));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+/// A TOML or JSON file as a map.
+fn read_map(path: &Path) -> Result<Map<String, Value>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let parsed: std::result::Result<Map<String, Value>, String> = if is_json {
+        serde_json::from_str(&text).map_err(|err| err.to_string())
+    } else {
+        toml::from_str(&text).map_err(|err| err.to_string())
+    };
+    parsed.map_err(|found| {
+        let expected = if is_json { "a JSON object" } else { "a TOML table" };
+        Error::file(
+            PathBuf::from(path),
+            expected,
+            found.trim_end(),
+            "write one key per setting, as `info` lists them",
+        )
+    })
+}
+
+/// `text` as a TOML value; what is none is a string.
+fn toml_value(text: &str) -> Value {
+    let document = format!("value = {text}");
+    match toml::from_str::<Map<String, Value>>(&document) {
+        Ok(mut map) => map.remove("value").unwrap_or(Value::Null),
+        Err(_not_toml) => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        strength: f64,
+        channels: Vec<usize>,
+        norm: Option<String>,
+    }
+
+    fn table() -> ConfigTable {
+        let mut table = ConfigTable::default();
+        table.set("strength", 0.2, Source::Default);
+        table.set("channels", vec![1, 20], Source::Inferred);
+        table.set("norm", Value::Null, Source::Default);
+        table
+    }
+
+    #[test]
+    fn the_higher_source_wins_whatever_the_order() {
+        let mut table = table();
+        table.set("strength", 0.3, Source::File);
+        table.set("strength", 0.9, Source::Inferred);
+        assert_eq!(table.get("strength").unwrap().value, 0.3);
+        let overrides = Overrides::read(None, &["strength=0.5".into(), "norm=layer".into()]).unwrap();
+        table.apply(&overrides).unwrap();
+        let config: Config = table.parse().unwrap();
+        assert_eq!(config, Config { strength: 0.5, channels: vec![1, 20], norm: Some("layer".to_owned()) });
+        assert_eq!(
+            serde_json::to_value(&table).unwrap()["strength"],
+            serde_json::json!({"value": 0.5, "source": "given"})
+        );
+        assert_eq!(table.defaults().count(), 0);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_names_its_key() {
+        let mut table = table();
+        table.set("channels", "many", Source::Given);
+        let message = table.parse::<Config>().unwrap_err().to_string();
+        assert!(message.starts_with("channels must be") && message.contains("many"), "{message}");
+    }
+
+    #[test]
+    fn an_unknown_key_suggests_the_nearest() {
+        let overrides = Overrides::read(None, &["strenght=1".into()]).unwrap();
+        assert!(table().apply(&overrides).unwrap_err().to_string().contains("did you mean \"strength\""));
+    }
+
+    #[test]
+    fn set_takes_toml_values_and_plain_words() {
+        assert_eq!(toml_value("[1, 2]"), serde_json::json!([1, 2]));
+        assert_eq!(toml_value("1e-3"), serde_json::json!(1e-3));
+        assert_eq!(toml_value("true"), serde_json::json!(true));
+        assert_eq!(toml_value("layer"), serde_json::json!("layer"));
+    }
+
+    #[test]
+    fn a_file_and_a_set_combine() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "strength = 0.1\nchannels = [3, 4]\n").unwrap();
+        let overrides = Overrides::read(Some(&path), &["strength=0.4".into()]).unwrap();
+        let mut table = table();
+        table.apply(&overrides).unwrap();
+        assert_eq!(table.parse::<Config>().unwrap().strength, 0.4);
+        std::fs::write(&path, "strength = ").unwrap();
+        assert!(Overrides::read(Some(&path), &[]).unwrap_err().to_string().contains("c.toml"));
+    }
+}
