@@ -3,6 +3,8 @@
 use candle_core::Tensor;
 
 use super::composite::{dilate2d, pad2d, taps};
+use super::kernels::Geometry;
+use super::kernels::conv::{Convolution, Product};
 use super::workspace::{Packing, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
@@ -55,10 +57,30 @@ pub fn conv2d(
     weight: &Weight,
     bias: Option<&Weight>,
     spec: &ConvSpec,
-    _ws: &mut Workspace,
+    ws: &mut Workspace,
 ) -> Result<Tensor> {
     let size = output_size(x, weight.tensor(), spec)?;
     check_bias(bias, weight.dims()[0])?;
+    if ws.path().takes_kernel(x)? {
+        let (batch, channels, h, w) = x.dims4()?;
+        let (out, _, kh, kw) = weight.tensor().dims4()?;
+        let geometry = Geometry {
+            batch,
+            channels,
+            h,
+            w,
+            out,
+            oh: size.0,
+            ow: size.1,
+            kh,
+            kw,
+            stride: spec.stride,
+            padding: spec.padding,
+            pad_mode: spec.pad_mode,
+            groups: spec.groups,
+        };
+        return by_kernel(x, weight, bias, geometry, Product::Forward, ws);
+    }
     with_bias(composite_conv2d(x, weight.tensor(), spec, size)?, bias)
 }
 
@@ -79,6 +101,25 @@ pub fn conv_transpose2d(
     let size = transposed_size(x, weight.tensor(), spec)?;
     check_bias(bias, weight.dims()[1])?;
     let (kh, kw) = (weight.dims()[2], weight.dims()[3]);
+    if ws.path().takes_kernel(x)? {
+        let (batch, out, oh, ow) = x.dims4()?;
+        let geometry = Geometry {
+            batch,
+            channels: weight.dims()[1],
+            h: size.0,
+            w: size.1,
+            out,
+            oh,
+            ow,
+            kh,
+            kw,
+            stride: spec.stride,
+            padding: spec.padding,
+            pad_mode: PadMode::Zero,
+            groups: 1,
+        };
+        return by_kernel(x, weight, bias, geometry, Product::Transposed, ws);
+    }
     let flipped = ws.packed(weight, Packing::FlippedTransposed, |weight| {
         Ok(weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous()?)
     })?;
@@ -86,6 +127,22 @@ pub fn conv_transpose2d(
     let x = grow(&x, 2, kh, size.0, spec.padding)?;
     let x = grow(&x, 3, kw, size.1, spec.padding)?;
     with_bias(composite_conv2d(&x, &flipped, &ConvSpec::default(), size)?, bias)
+}
+
+fn by_kernel(
+    x: &Tensor,
+    weight: &Weight,
+    bias: Option<&Weight>,
+    geometry: Geometry,
+    product: Product,
+    ws: &Workspace,
+) -> Result<Tensor> {
+    let operation = Convolution { geometry, product, scratch: ws.scratch() };
+    let (x, weight) = (x.contiguous()?, weight.tensor().contiguous()?);
+    match bias {
+        Some(bias) => Ok(x.apply_op3(&weight, &bias.tensor().contiguous()?, operation)?),
+        None => Ok(x.apply_op2(&weight, operation)?),
+    }
 }
 
 /// Zeros before and after, so that windows of `k` give `out` entries, the first `padding` left out.
@@ -138,8 +195,8 @@ fn output_size(x: &Tensor, weight: &Tensor, spec: &ConvSpec) -> Result<(usize, u
     let &[out, per_group, kh, kw] = weight.dims() else {
         return Err(Error::shape("weight of a convolution", "[out, in / groups, kh, kw]", weight.dims()));
     };
-    if spec.stride == 0 || spec.groups == 0 || kh == 0 || kw == 0 {
-        return Err(Error::config("stride, groups and kernel of a convolution", "1 or more", 0));
+    if spec.stride * spec.groups * channels * out * kh * kw == 0 {
+        return Err(Error::config("stride, groups, channels and kernel of a convolution", "1 or more", 0));
     }
     if per_group * spec.groups != channels || out % spec.groups != 0 {
         let expected = format!("{} input channels and {} groups", per_group * spec.groups, spec.groups);
@@ -163,12 +220,13 @@ fn transposed_size(x: &Tensor, weight: &Tensor, spec: &ConvTransposeSpec) -> Res
     let &[_, channels, h, w] = x.dims() else {
         return Err(Error::shape(what, "[batch, channels, height, width]", x.dims()));
     };
-    let &[inputs, _, kh, kw] = weight.dims() else {
+    let &[inputs, out, kh, kw] = weight.dims() else {
         let what = "weight of a transposed convolution";
         return Err(Error::shape(what, "[in, out, kh, kw]", weight.dims()));
     };
-    if spec.stride == 0 || kh == 0 || kw == 0 || h == 0 || w == 0 {
-        return Err(Error::config("stride, kernel and map of a transposed convolution", "1 or more", 0));
+    if spec.stride * channels * out * kh * kw * h * w == 0 {
+        let field = "stride, channels, kernel and map of a transposed convolution";
+        return Err(Error::config(field, "1 or more", 0));
     }
     if spec.output_padding >= spec.stride {
         let requirement = format!("smaller than the stride {}", spec.stride);
@@ -192,5 +250,205 @@ fn transposed_size(x: &Tensor, weight: &Tensor, spec: &ConvTransposeSpec) -> Res
             format!("more than nothing left after padding {}", spec.padding),
             x.dims(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        PATHS, check_gradients, check_paths, difference, normal, values, variable, weight, workspace,
+    };
+    use super::*;
+    use crate::ops::{Path, backward};
+    use crate::rng;
+
+    /// Input and weight shapes with the way to walk.
+    fn cases() -> Vec<([usize; 4], [usize; 4], ConvSpec)> {
+        let spec = |stride, padding, pad_mode, groups| ConvSpec { stride, padding, pad_mode, groups };
+        use PadMode::{Reflect, Zero};
+        vec![
+            ([2, 3, 5, 6], [4, 3, 3, 3], spec(1, 1, Zero, 1)),
+            ([1, 2, 7, 5], [3, 2, 3, 3], spec(2, 1, Zero, 1)),
+            ([2, 2, 6, 5], [2, 2, 4, 4], spec(1, 0, Zero, 1)),
+            ([1, 2, 6, 7], [2, 2, 3, 3], spec(1, 1, Reflect, 1)),
+            ([2, 1, 6, 7], [2, 1, 5, 5], spec(2, 2, Reflect, 1)),
+            ([2, 4, 4, 3], [6, 2, 3, 1], spec(1, 1, Zero, 2)),
+            ([1, 3, 7, 7], [3, 1, 2, 3], spec(3, 2, Zero, 3)),
+            ([3, 5, 4, 3], [2, 5, 1, 1], spec(1, 0, Zero, 1)),
+            ([2, 3, 5, 5], [2, 3, 1, 1], spec(2, 0, Zero, 1)),
+            ([3, 2, 1, 1], [4, 2, 1, 1], spec(1, 0, Zero, 1)),
+            ([1, 1, 3, 3], [1, 1, 3, 3], spec(1, 0, Zero, 1)),
+        ]
+    }
+
+    fn transposed_cases() -> Vec<([usize; 4], [usize; 4], ConvTransposeSpec)> {
+        let spec = |stride, padding, output_padding| ConvTransposeSpec { stride, padding, output_padding };
+        vec![
+            ([2, 4, 3, 4], [4, 3, 4, 4], spec(1, 0, 0)),
+            ([1, 3, 5, 4], [3, 2, 3, 3], spec(1, 1, 0)),
+            ([2, 3, 3, 4], [3, 2, 2, 2], spec(2, 0, 0)),
+            ([1, 2, 3, 3], [2, 2, 3, 3], spec(2, 1, 1)),
+            ([2, 2, 4, 5], [2, 1, 3, 2], spec(3, 0, 2)),
+            ([1, 2, 5, 6], [2, 2, 2, 2], spec(1, 2, 0)),
+            ([3, 2, 1, 1], [2, 5, 1, 1], spec(1, 0, 0)),
+        ]
+    }
+
+    fn run(inputs: &[Tensor], spec: &ConvSpec, path: Path) -> Result<Tensor> {
+        let bias = inputs.get(2).map(weight);
+        conv2d(&inputs[0], &weight(&inputs[1]), bias.as_ref(), spec, &mut workspace(path))
+    }
+
+    fn run_transposed(inputs: &[Tensor], spec: &ConvTransposeSpec, path: Path) -> Result<Tensor> {
+        let bias = inputs.get(2).map(weight);
+        conv_transpose2d(&inputs[0], &weight(&inputs[1]), bias.as_ref(), spec, &mut workspace(path))
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        for (x, w, spec) in cases() {
+            let inputs = [normal(1, &x), normal(2, &w), normal(3, &[w[0]])];
+            for path in PATHS {
+                check_gradients(&inputs, |inputs| run(inputs, &spec, path));
+            }
+        }
+        for (x, w, spec) in transposed_cases() {
+            let inputs = [normal(1, &x), normal(2, &w), normal(3, &[w[1]])];
+            for path in PATHS {
+                check_gradients(&inputs, |inputs| run_transposed(inputs, &spec, path));
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_agree_with_the_composition() {
+        let mut sizes: Vec<_> = cases();
+        let spec = |stride, padding, pad_mode| ConvSpec { stride, padding, pad_mode, groups: 1 };
+        // Several tiles of rows, blocks of channels, samples side by side and left over.
+        sizes.push(([1, 40, 33, 29], [24, 40, 3, 3], spec(1, 1, PadMode::Reflect)));
+        sizes.push(([11, 16, 6, 5], [12, 16, 3, 3], spec(1, 1, PadMode::Zero)));
+        sizes.push(([9, 3, 31, 30], [16, 3, 7, 7], spec(2, 3, PadMode::Zero)));
+        sizes.push(([3, 70, 12, 11], [9, 70, 1, 1], spec(1, 0, PadMode::Zero)));
+        for (x, w, spec) in sizes {
+            check_paths(&[normal(1, &x), normal(2, &w)], |inputs, path| run(inputs, &spec, path));
+            let inputs = [normal(1, &x), normal(2, &w), normal(3, &[w[0]])];
+            check_paths(&inputs, |inputs, path| run(inputs, &spec, path));
+        }
+        let mut sizes = transposed_cases();
+        sizes.push(([1, 30, 21, 25], [30, 40, 4, 4], ConvTransposeSpec::default()));
+        sizes.push(([10, 17, 6, 5], [17, 9, 3, 3], ConvTransposeSpec { padding: 1, ..Default::default() }));
+        for (x, w, spec) in sizes {
+            let inputs = [normal(1, &x), normal(2, &w), normal(3, &[w[1]])];
+            check_paths(&inputs, |inputs, path| run_transposed(inputs, &spec, path));
+        }
+    }
+
+    #[test]
+    fn random_geometries_agree() {
+        let mut rng = rng::stream(5, "geometries", &[]);
+        let mut draw = |from, to| rng::index(&mut rng, from, to);
+        for _ in 0..60 {
+            let groups = draw(1, 3);
+            let (kh, kw) = (draw(1, 5), draw(1, 5));
+            let padding = draw(0, 4);
+            let x = [draw(1, 4), groups * draw(1, 4), draw(5, 10), draw(5, 10)];
+            let w = [groups * draw(1, 4), x[1] / groups, kh, kw];
+            let pad_mode = if draw(0, 2) == 0 { PadMode::Zero } else { PadMode::Reflect };
+            let spec = ConvSpec { stride: draw(1, 4), padding, pad_mode, groups };
+            check_paths(&[normal(1, &x), normal(2, &w)], |inputs, path| run(inputs, &spec, path));
+        }
+    }
+
+    #[test]
+    fn a_small_convolution_by_hand() {
+        let x = Tensor::new(&[[[[1f64, 2., 3.], [4., 5., 6.], [7., 8., 9.]]]], x_device()).unwrap();
+        let w = Tensor::new(&[[[[1f64, 0.], [0., -1.]]]], x_device()).unwrap();
+        for path in PATHS {
+            let y = run(&[x.clone(), w.clone()], &ConvSpec::default(), path).unwrap();
+            assert_eq!(values(&y), [-4.0, -4.0, -4.0, -4.0]);
+            let spec = ConvSpec { padding: 1, pad_mode: PadMode::Reflect, ..Default::default() };
+            let y = run(&[x.clone(), w.clone()], &spec, path).unwrap();
+            assert_eq!(values(&y)[..4], [5.0 - 1.0, 4.0 - 2.0, 5.0 - 3.0, 6.0 - 2.0]);
+            let y = run_transposed(&[x.clone(), w.clone()], &ConvTransposeSpec::default(), path).unwrap();
+            assert_eq!(values(&y)[..8], [1.0, 2.0, 3.0, 0.0, 4.0, 4.0, 4.0, -3.0]);
+        }
+    }
+
+    fn x_device() -> &'static candle_core::Device {
+        &candle_core::Device::Cpu
+    }
+
+    #[test]
+    fn strided_views_are_operands_too() {
+        let x = normal(1, &[2, 6, 5, 3]).transpose(1, 3).unwrap().narrow(3, 1, 4).unwrap();
+        let w = normal(2, &[3, 4, 3, 2]).transpose(1, 2).unwrap();
+        let [a, b] = PATHS.map(|path| run(&[x.clone(), w.clone()], &ConvSpec::default(), path).unwrap());
+        assert!(difference(&a, &b) < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_computed() {
+        for path in PATHS {
+            let (x, w) = (normal(1, &[1, 2, 4, 4]), normal(2, &[2, 2, 3, 3]));
+            let y = run(&[x.clone(), variable(&w)], &ConvSpec::default(), path).unwrap();
+            assert!(backward(&y.sum_all().unwrap(), &[&x]).unwrap()[0].is_none());
+            let y = run(&[variable(&x), w.clone()], &ConvSpec::default(), path).unwrap();
+            assert!(backward(&y.sum_all().unwrap(), &[&w]).unwrap()[0].is_none());
+        }
+    }
+
+    #[test]
+    fn the_result_is_the_same_on_any_number_of_threads() {
+        let inputs = [normal(1, &[9, 32, 17, 19]), normal(2, &[40, 32, 3, 3]), normal(3, &[40])];
+        let inputs = inputs.map(|x| x.to_dtype(candle_core::DType::F32).unwrap());
+        let spec = ConvSpec { padding: 1, ..Default::default() };
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = crate::ops::compute_pool(threads).unwrap();
+            pool.install(|| {
+                let f = |inputs: &[Tensor]| run(inputs, &spec, Path::Kernel);
+                let mut results = vec![f(&inputs).unwrap()];
+                results.extend(super::super::testing::gradients(&inputs, &f));
+                results.iter().map(values).collect::<Vec<_>>()
+            })
+        });
+        assert!(one == three);
+    }
+
+    #[test]
+    fn a_new_generation_is_packed_anew() {
+        let x = normal(1, &[1, 2, 4, 4]);
+        let mut ws = workspace(Path::Composite);
+        let mut y = |w: &Tensor| {
+            let y = conv_transpose2d(&x, &weight(w), None, &ConvTransposeSpec::default(), &mut ws);
+            values(&y.unwrap())[0]
+        };
+        let w = normal(2, &[2, 1, 3, 3]);
+        let first = y(&w);
+        assert_eq!(y(&(&w * 2.0).unwrap()), 2.0 * first);
+    }
+
+    #[test]
+    fn impossible_shapes_are_refused() {
+        let refused = |x: &[usize], w: &[usize], spec: ConvSpec| {
+            for path in PATHS {
+                assert!(run(&[normal(1, x), normal(2, w)], &spec, path).is_err());
+            }
+        };
+        let spec = ConvSpec::default();
+        refused(&[1, 2, 3], &[1, 2, 3, 3], spec);
+        refused(&[1, 2, 3, 3], &[1, 3, 3, 3], spec);
+        refused(&[1, 2, 3, 3], &[1, 2, 4, 4], spec);
+        refused(&[1, 2, 3, 3], &[1, 2, 3, 3], ConvSpec { stride: 0, ..spec });
+        refused(&[1, 2, 3, 3], &[3, 1, 3, 3], ConvSpec { groups: 2, ..spec });
+        refused(&[1, 2, 3, 3], &[0, 2, 3, 3], spec);
+        refused(&[1, 2, 3, 3], &[1, 2, 3, 3], ConvSpec { padding: 3, pad_mode: PadMode::Reflect, ..spec });
+    }
+
+    #[test]
+    fn the_convolution_of_no_samples_is_empty() {
+        for path in PATHS {
+            let y = run(&[normal(1, &[0, 2, 5, 5]), normal(2, &[3, 2, 3, 3])], &ConvSpec::default(), path);
+            assert_eq!(y.unwrap().dims(), [0, 3, 3, 3]);
+        }
     }
 }

@@ -9,12 +9,15 @@ mod composite;
 mod conv;
 mod deep_stack;
 mod elementwise;
+mod kernels;
 mod linear;
 mod loss;
 mod norm;
 mod parameter;
 mod pool;
 mod resize;
+#[cfg(test)]
+mod testing;
 mod workspace;
 
 pub use activation::{Activation, activate, relu};

@@ -1,10 +1,12 @@
 //! What operations keep between calls: packed copies of weights and the chosen path.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::error::Result;
+use super::kernels::{self, Scratch};
+use crate::error::{Error, Result};
 use crate::weights::Weight;
 
 /// Which implementation an operation takes.
@@ -15,6 +17,24 @@ pub enum Path {
     Auto,
     /// The composition of tensor primitives, valid on every device.
     Composite,
+    /// The CPU kernels; an error where there is none for the device or dtype.
+    Kernel,
+}
+
+impl Path {
+    /// Whether to take the kernels for `x`.
+    pub(crate) fn takes_kernel(self, x: &Tensor) -> Result<bool> {
+        match self {
+            Self::Auto => Ok(kernels::serve(x)),
+            Self::Composite => Ok(false),
+            Self::Kernel if kernels::serve(x) => Ok(true),
+            Self::Kernel => Err(Error::Unsupported(format!(
+                "kernels compute f32 and f64 on the CPU, found {:?} on {:?}",
+                x.dtype(),
+                x.device().location()
+            ))),
+        }
+    }
 }
 
 /// A derived form of a weight.
@@ -30,6 +50,7 @@ pub struct Workspace {
     path: Path,
     packed: BTreeMap<(u64, Packing), Packed>,
     clock: u64,
+    scratch: Arc<Scratch>,
 }
 
 #[derive(Debug)]
@@ -53,6 +74,10 @@ impl Workspace {
 
     pub fn path(&self) -> Path {
         self.path
+    }
+
+    pub(super) fn scratch(&self) -> Arc<Scratch> {
+        Arc::clone(&self.scratch)
     }
 
     /// The packed form of `weight`, made by `pack` if this generation was not seen before.

@@ -1,0 +1,87 @@
+//! CPU kernels for `f32` and `f64`, each as a custom operation with its own gradient.
+//!
+//! How work is split depends on shapes alone, never on the number of threads, so that a result is
+//! the same bit for bit on any number of cores.
+
+mod columns;
+pub(super) mod conv;
+mod gemm;
+mod geometry;
+mod product;
+mod scratch;
+mod weight_gradient;
+
+use std::sync::Mutex;
+
+use candle_core::{CpuStorage, DType, Layout, Tensor, WithDType};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+pub(super) use geometry::Geometry;
+pub(super) use scratch::Scratch;
+
+/// A number that kernels compute with.
+pub(super) trait Real: WithDType {
+    fn free(scratch: &Scratch) -> &Mutex<Vec<Vec<Self>>>;
+}
+
+/// Whether kernels take this tensor.
+pub(super) fn serve(x: &Tensor) -> bool {
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
+
+/// The entries of a contiguous operand.
+fn entries<'a, T: Real>((storage, layout): (&'a CpuStorage, &Layout)) -> candle_core::Result<&'a [T]> {
+    let all = T::cpu_storage_as_slice(storage)?;
+    match layout.contiguous_offsets() {
+        Some((from, to)) => Ok(&all[from..to]),
+        None => candle_core::bail!("kernels take contiguous operands"),
+    }
+}
+
+/// Evaluates `$run` with `$T` as the type of `$storage`.
+macro_rules! by_dtype {
+    ($storage:expr, $T:ident => $run:expr) => {
+        match $storage {
+            candle_core::CpuStorage::F32(_) => {
+                type $T = f32;
+                $run
+            }
+            candle_core::CpuStorage::F64(_) => {
+                type $T = f64;
+                $run
+            }
+            _ => candle_core::bail!("kernels take f32 and f64"),
+        }
+    };
+}
+use by_dtype;
+
+/// Below this many multiplications a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+/// Runs `job` on each item, in parallel on the current pool where `work` is worth it.
+fn each<J: Send>(jobs: Vec<J>, work: usize, job: impl Fn(J) + Sync + Send) {
+    if jobs.len() > 1 && work >= WORTH_A_THREAD && rayon::current_num_threads() > 1 {
+        jobs.into_par_iter().with_max_len(1).for_each(job);
+    } else {
+        jobs.into_iter().for_each(job);
+    }
+}
+
+/// Sum of all entries: neighbours in lanes of their own type, the lanes in double precision.
+fn sum<T: Real>(entries: &[T]) -> f64 {
+    const LANES: usize = 16;
+    // Short stretches, so that single precision does not have to hold a large sum.
+    entries
+        .chunks(LANES * 64)
+        .map(|stretch| {
+            let mut lanes = [T::zero(); LANES];
+            let chunks = stretch.chunks_exact(LANES);
+            let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64()).sum();
+            for chunk in chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane += x);
+            }
+            rest + lanes.iter().map(|lane| lane.to_f64()).sum::<f64>()
+        })
+        .sum()
+}
