@@ -1,14 +1,15 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
+pub mod analysis;
 pub mod compute;
 pub mod dynamics;
 pub mod error;
+pub mod figure;
 pub mod files;
 pub mod glob;
 pub mod nn;
 pub mod ops;
 pub mod recording;
-pub mod figure;
 pub mod rng;
 pub mod settings;
 pub mod stimulus;

@@ -1,0 +1,6 @@
+//! Analyses: numbers in, numbers out. No model, no figure, no window.
+
+pub mod fit;
+pub mod scaling;
+pub mod statistics;
+pub mod tuning;
