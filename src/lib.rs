@@ -9,6 +9,7 @@ pub mod files;
 pub mod glob;
 pub mod nn;
 pub mod ops;
+pub mod parity;
 pub mod recording;
 pub mod rng;
 pub mod settings;
