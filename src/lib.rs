@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod compute;
 pub mod dynamics;
 pub mod error;
+pub mod families;
 pub mod figure;
 pub mod files;
 pub mod glob;

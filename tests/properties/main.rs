@@ -1,4 +1,5 @@
 //! Invariants that hold whatever the numbers are.
 
 mod interventions;
+mod object_attention;
 mod toy;

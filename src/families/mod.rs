@@ -1,0 +1,3 @@
+//! The model families: each a self-contained folder with configuration, network and analyses.
+
+pub mod object_attention;

@@ -1,0 +1,37 @@
+//! Object-based attention through internal gating: a convolutional classifier whose top-down path,
+//! driven by its own class scores, gates its next pass until one object is left; inhibition of
+//! return then passes on to the next object.
+//!
+//! Reference code: KordingLab/object-based-attention, `models/mnist_model.py` and
+//! `models/coco_model.py` (networks), `data/` (stimuli), `train_*.py`, `test_*.py`, `analysis/`.
+//!
+//! Deviations: widths and heights are kept apart where the reference derives one from the other;
+//! where every object is taken nothing is picked (the reference then picks the first again).
+
+mod areas;
+mod attention;
+mod config;
+mod infer;
+mod layers;
+mod model;
+mod protocol;
+mod weights;
+
+use std::sync::Arc;
+
+pub use config::{Config, KERNEL, PUBLISHED_PASSES, Stage, Variant};
+pub use infer::{Shapes, infer, recognise_shapes, resolve};
+pub use model::ObjectAttention;
+pub use weights::initial_weights;
+
+use crate::dynamics::Dynamics;
+use crate::error::Result;
+use crate::weights::Weights;
+
+/// The network of `config` with `weights`, which are named as in the reference.
+///
+/// # Errors
+/// As [`ObjectAttention::new`].
+pub fn build(config: &Config, weights: &Weights) -> Result<Arc<dyn Dynamics>> {
+    Ok(Arc::new(ObjectAttention::new(config, weights)?))
+}
