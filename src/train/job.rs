@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 
 use super::latest::{LatestReceiver, LatestSender, latest};
-use super::{Evaluation, Procedure, Snapshot, UpdateReport};
+use super::{Evaluation, Procedure, RunFolder, Snapshot, UpdateReport};
 use crate::compute;
 use crate::error::{Error, Result};
 use crate::ops;
@@ -75,10 +75,20 @@ pub struct TrainingJob {
 pub struct Reporter {
     events: Sender<JobEvent>,
     snapshots: LatestSender<Arc<Snapshot>>,
+    folder: Option<RunFolder>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Reporter {
+    /// Also writes to the run's folder from now on.
+    pub fn write_to(&mut self, folder: RunFolder) {
+        self.folder = Some(folder);
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut RunFolder) -> Result<()>) -> Result<()> {
+        self.folder.as_mut().map_or(Ok(()), write)
+    }
+
     fn send(&self, event: JobEvent) {
         // Fails only if nobody listens any more, which the command channel reports as well.
         let _unheard = self.events.send(event);
@@ -100,7 +110,7 @@ pub fn channels(wake: impl Fn() + Send + Sync + 'static) -> (TrainingJob, Receiv
     (
         job,
         command_receiver,
-        Reporter { events: event_sender, snapshots: snapshot_sender, wake: Box::new(wake) },
+        Reporter { events: event_sender, snapshots: snapshot_sender, folder: None, wake: Box::new(wake) },
     )
 }
 
@@ -109,21 +119,22 @@ pub fn channels(wake: impl Fn() + Send + Sync + 'static) -> (TrainingJob, Receiv
 /// # Errors
 /// [`Error::Io`] if no thread can be started; everything later arrives as [`JobEvent::Failed`].
 pub fn spawn(
-    build: impl FnOnce() -> Result<Box<dyn Procedure>> + Send + 'static,
+    build: impl FnOnce() -> Result<(Box<dyn Procedure>, Option<RunFolder>)> + Send + 'static,
     settings: JobSettings,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Result<TrainingJob> {
-    let (job, commands, reporter) = channels(wake);
+    let (job, commands, mut reporter) = channels(wake);
     let folder = settings.folder.clone();
     let work = move || {
-        let last =
-            match catch_unwind(AssertUnwindSafe(|| build_and_run(build, &settings, &commands, &reporter))) {
-                Ok(Ok(reason)) => JobEvent::Finished(reason),
-                Ok(Err(err)) => JobEvent::Failed(err.to_string()),
-                Err(_panic) => {
-                    JobEvent::Failed("the training thread panicked; the log has the details".to_owned())
-                }
-            };
+        let last = match catch_unwind(AssertUnwindSafe(|| {
+            build_and_run(build, &settings, &commands, &mut reporter)
+        })) {
+            Ok(Ok(reason)) => JobEvent::Finished(reason),
+            Ok(Err(err)) => JobEvent::Failed(err.to_string()),
+            Err(_panic) => {
+                JobEvent::Failed("the training thread panicked; the log has the details".to_owned())
+            }
+        };
         reporter.send(last);
     };
     std::thread::Builder::new()
@@ -134,14 +145,15 @@ pub fn spawn(
 }
 
 fn build_and_run(
-    build: impl FnOnce() -> Result<Box<dyn Procedure>> + Send,
+    build: impl FnOnce() -> Result<(Box<dyn Procedure>, Option<RunFolder>)> + Send,
     settings: &JobSettings,
     commands: &Receiver<JobCommand>,
-    reporter: &Reporter,
+    reporter: &mut Reporter,
 ) -> Result<StopReason> {
     let pool = ops::compute_pool(settings.threads)?;
     pool.install(|| {
-        let mut procedure = build()?;
+        let (mut procedure, folder) = build()?;
+        reporter.folder = folder;
         run(procedure.as_mut(), settings, commands, reporter)
     })
 }
@@ -154,7 +166,7 @@ pub fn run(
     procedure: &mut dyn Procedure,
     settings: &JobSettings,
     commands: &Receiver<JobCommand>,
-    reporter: &Reporter,
+    reporter: &mut Reporter,
 ) -> Result<StopReason> {
     let last = settings.folder.join("checkpoints").join("last");
     let best = settings.folder.join("checkpoints").join("best");
@@ -183,13 +195,15 @@ pub fn run(
             Err(TryRecvError::Empty) => {}
         }
         if procedure.is_evaluation_due() {
-            let evaluation = procedure.evaluate(&|| wants_to_stop(commands));
-            match evaluation {
-                Ok(evaluation) => {
-                    if evaluation.is_best {
-                        save(procedure, &best, reporter)?;
+            match procedure.evaluate(&|| !commands.is_empty()) {
+                Ok(evaluations) => {
+                    for evaluation in evaluations {
+                        if evaluation.is_best {
+                            save(procedure, &best, reporter)?;
+                        }
+                        reporter.record(|folder| folder.evaluation(&evaluation))?;
+                        reporter.send(JobEvent::Evaluated(evaluation));
                     }
-                    reporter.send(JobEvent::Evaluated(evaluation));
                 }
                 // The command that cancelled it is still in the queue.
                 Err(Error::Cancelled) => continue,
@@ -206,6 +220,7 @@ pub fn run(
         }
         let report = procedure.advance()?;
         let update = report.update;
+        reporter.record(|folder| folder.update(&report))?;
         reporter.send(JobEvent::Update(report));
         if update.is_multiple_of(settings.snapshot_every) {
             reporter.publish(procedure.snapshot()?);
@@ -221,11 +236,7 @@ fn next_command(commands: &Receiver<JobCommand>, paused: bool) -> Result<JobComm
     if paused { commands.recv().map_err(|_closed| TryRecvError::Disconnected) } else { commands.try_recv() }
 }
 
-fn wants_to_stop(commands: &Receiver<JobCommand>) -> bool {
-    !commands.is_empty()
-}
-
-fn save(procedure: &dyn Procedure, folder: &std::path::Path, reporter: &Reporter) -> Result<()> {
+fn save(procedure: &dyn Procedure, folder: &std::path::Path, reporter: &mut Reporter) -> Result<()> {
     procedure.save(folder)?;
     reporter.send(JobEvent::Saved { update: procedure.update(), path: folder.to_owned() });
     Ok(())
@@ -266,9 +277,9 @@ mod tests {
         fn is_evaluation_due(&self) -> bool {
             !self.evaluated && self.update.is_multiple_of(4)
         }
-        fn evaluate(&mut self, _cancelled: &dyn Fn() -> bool) -> Result<Evaluation> {
+        fn evaluate(&mut self, _cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
             self.evaluated = true;
-            Ok(Evaluation {
+            Ok(vec![Evaluation {
                 update: self.update,
                 split: "validation".to_owned(),
                 n_stimuli: 8,
@@ -276,7 +287,7 @@ mod tests {
                 score: -(self.update as f64),
                 is_best: self.update == 0,
                 metrics: Vec::new(),
-            })
+            }])
         }
         fn snapshot(&self) -> Result<Snapshot> {
             Ok(Snapshot { weights: Weights::default(), config: Arc::default(), update: self.update })
@@ -299,7 +310,8 @@ mod tests {
             threads: 1,
             beside_window: false,
         };
-        let job = spawn(move || Ok(Box::new(counter) as Box<dyn Procedure>), settings, || {}).unwrap();
+        let job =
+            spawn(move || Ok((Box::new(counter) as Box<dyn Procedure>, None)), settings, || {}).unwrap();
         (job, saved)
     }
 

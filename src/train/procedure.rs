@@ -74,8 +74,11 @@ pub trait Procedure: Send {
     /// Is an evaluation due at this update?
     fn is_evaluation_due(&self) -> bool;
 
-    /// Runs the held-out set; `cancelled` is asked between batches.
-    fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Evaluation>;
+    /// Runs the held-out sets that are due; `cancelled` is asked between batches.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) if it was; the evaluation then stays due.
+    fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>>;
 
     fn snapshot(&self) -> Result<Snapshot>;
 
