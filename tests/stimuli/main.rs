@@ -2,5 +2,6 @@
 
 mod bars;
 mod digit_pairs;
+mod gating_tasks;
 mod idx;
 mod support;

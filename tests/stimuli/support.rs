@@ -28,6 +28,10 @@ impl Golden {
         (view.dtype(), view.shape().to_vec(), view.data())
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).is_ok()
+    }
+
     pub fn f32(&self, name: &str) -> Vec<f32> {
         let (dtype, _, data) = self.view(name);
         match dtype {
