@@ -10,18 +10,22 @@
 
 mod areas;
 mod attention;
+mod batch;
 mod config;
 mod infer;
 mod layers;
 mod model;
 mod protocol;
+mod train;
 mod weights;
 
 use std::sync::Arc;
 
+pub use batch::Batch;
 pub use config::{Config, KERNEL, PUBLISHED_PASSES, Stage, Variant};
 pub use infer::{Shapes, infer, recognise_shapes, resolve};
 pub use model::ObjectAttention;
+pub use train::{BatchUpdate, LossSettings, PhaseUpdate, class_weights, predictions, train_batch};
 pub use weights::initial_weights;
 
 use crate::dynamics::Dynamics;
