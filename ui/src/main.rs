@@ -1,1 +1,55 @@
-fn main() {}
+//! Opens the window.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use gainfield_ui::app::Workbench;
+use gainfield_ui::command::Command;
+
+/// A workbench for recurrent and attentional models of vision.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Checkpoints, images, folders, IDX files or recipes to open.
+    paths: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).init();
+    let native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Gainfield")
+            .with_app_id("gainfield")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([640.0, 400.0])
+            .with_drag_and_drop(true),
+        dithering: false,
+        ..eframe::NativeOptions::default()
+    };
+    let paths = options.paths;
+    let opened = eframe::run_native(
+        "gainfield",
+        native,
+        Box::new(move |creation| {
+            let mut workbench = Workbench::new(creation);
+            if !paths.is_empty() {
+                workbench.send(Command::Open(paths));
+            }
+            Ok(Box::new(workbench))
+        }),
+    );
+    match opened {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("gainfield-ui: cannot open a window: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn filter() -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
+}

@@ -1,0 +1,272 @@
+//! The workbench: one document, its history, the views, and the only place where commands apply.
+
+mod execute;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use egui::{Context, Rect, Ui};
+use egui_tiles::Tree;
+
+use crate::clock::Clock;
+use crate::command::{self, Command, Layout};
+use crate::dock::{self, Dock, ViewKind};
+use crate::document::{Document, History};
+use crate::frame::{Axis, Frame, splitter};
+use crate::jobs::Jobs;
+use crate::messages::Messages;
+use crate::paint_cost::{PaintCost, resident_memory};
+use crate::panels::library::Library;
+use crate::panels::overlays::{self, Open};
+use crate::panels::{status, top_bar};
+use crate::settings::{self, Settings};
+use crate::store::Store;
+use crate::theme::{self, metrics};
+use crate::view::{Out, View};
+use crate::views::Views;
+use crate::widgets;
+
+/// Key under which the arrangement of views is stored.
+const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
+
+/// The window's state.
+pub struct Workbench {
+    document: Arc<Document>,
+    history: History,
+    store: Store,
+    clock: Clock,
+    jobs: Jobs,
+    messages: Messages,
+    settings: Settings,
+    layouts: [Tree<ViewKind>; 3],
+    maximised: Option<ViewKind>,
+    views: Views,
+    library: Library,
+    open: Open,
+    /// The view that Export means: the one the pointer was over last.
+    active_view: ViewKind,
+    hover: Option<String>,
+    commands: Vec<Command>,
+    paint_cost: PaintCost,
+    memory: Option<u64>,
+    memory_read: Instant,
+    last_frame: Instant,
+}
+
+impl Workbench {
+    /// A workbench with what was stored, or as shipped.
+    pub fn new(creation: &eframe::CreationContext<'_>) -> Self {
+        theme::install(&creation.egui_ctx);
+        let mut messages = Messages::default();
+        let stored = creation.storage.and_then(|storage| eframe::get_value(storage, settings::KEY));
+        let settings: Settings = Settings::sane(stored.unwrap_or_default());
+        let layouts = restored_layouts(creation.storage, &mut messages);
+        let workbench = Self {
+            document: Arc::new(Document::default()),
+            history: History::default(),
+            store: Store::default(),
+            clock: Clock::default(),
+            jobs: Jobs::default(),
+            messages,
+            settings,
+            layouts,
+            maximised: None,
+            views: Views::default(),
+            library: Library::default(),
+            open: Open::default(),
+            active_view: ViewKind::StimulusAttention,
+            hover: None,
+            commands: Vec::new(),
+            paint_cost: PaintCost::default(),
+            memory: resident_memory(),
+            memory_read: Instant::now(),
+            last_frame: Instant::now(),
+        };
+        workbench.apply_settings(&creation.egui_ctx);
+        workbench
+    }
+
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Asks for `command`; it is applied before the next frame.
+    pub fn send(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    fn apply_settings(&self, ctx: &Context) {
+        ctx.set_theme(self.settings.theme);
+        ctx.set_zoom_factor(self.settings.zoom);
+        let time = if self.settings.reduced_motion { 0.0 } else { 0.12 };
+        ctx.all_styles_mut(|style| style.animation_time = time);
+    }
+
+    /// Timesteps that can be shown now.
+    fn timesteps(&self) -> usize {
+        let key = self.document.recording.and_then(|id| self.document.run_key(id));
+        key.and_then(|key| self.store.run(key)).map_or(0, |run| run.recording.steps.len())
+    }
+
+    fn tick(&mut self, ctx: &Context) {
+        let elapsed = self.last_frame.elapsed().as_secs_f64();
+        self.last_frame = Instant::now();
+        let len = self.timesteps();
+        self.clock.advance(elapsed, len);
+        if self.clock.playing {
+            ctx.request_repaint_after_secs(self.clock.seconds_to_next() as f32);
+        }
+        if !ctx.input(|input| input.pointer.any_down()) {
+            self.history.settle();
+        }
+        self.messages.tick();
+        if self.memory_read.elapsed().as_secs() >= 1 {
+            self.memory = resident_memory();
+            self.memory_read = Instant::now();
+        }
+    }
+
+    fn paint(&mut self, ui: &mut Ui) {
+        let screen = ui.max_rect();
+        let frame = Frame::of(screen, self.settings.left_column(), self.timeline_height());
+        ui.painter().rect_filled(screen, 0, theme::tokens(ui).base);
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut hover = None;
+        let shown_hover = self.hover.take();
+        let view = View {
+            document: &self.document,
+            history: &self.history,
+            store: &self.store,
+            clock: &self.clock,
+            jobs: &self.jobs,
+            messages: &self.messages,
+            settings: &self.settings,
+            hover: shown_hover.as_deref(),
+            paint_ms: self.paint_cost.median().map(|cost| cost.as_secs_f64() * 1e3),
+            memory: self.memory,
+        };
+        let mut out = Out { commands: &mut commands, hover: &mut hover, ctx: ui.ctx().clone() };
+        part(ui, "top bar", frame.top_bar, |ui| top_bar::show(ui, &view, &mut out, self.active_view));
+        part(ui, "left", frame.left, |ui| {
+            ui.painter().rect_filled(ui.max_rect(), 0, theme::tokens(ui).panel);
+            self.library.show(ui, &view, &mut out);
+        });
+        let edited = part(ui, "views", frame.views, |ui| {
+            if let Some(kind) = self.maximised {
+                self.views.show(kind, ui, &view, &mut out);
+                return false;
+            }
+            let mut dock = Dock {
+                views: &mut self.views,
+                view: &view,
+                out: &mut out,
+                hovered: &mut self.active_view,
+                edited: false,
+            };
+            self.layouts[self.settings.layout as usize].ui(&mut dock, ui);
+            dock.edited
+        });
+        part(ui, "status", frame.status, |ui| status::show(ui, &view, &mut out));
+        overlays::show(ui, &view, &self.open, &mut out);
+        frame.paint_lines(ui);
+        if edited {
+            ui.ctx().request_repaint();
+        }
+        self.hover = hover;
+        self.commands = commands;
+        self.drag_splitters(ui, &frame);
+    }
+
+    fn timeline_height(&self) -> f32 {
+        if !self.settings.is_timeline_collapsed() {
+            return self.settings.timeline_height;
+        }
+        if self.settings.layout == Layout::Probe { 92.0 } else { 44.0 }
+    }
+
+    fn drag_splitters(&mut self, ui: &Ui, frame: &Frame) {
+        let x = frame.left.right() - 0.5;
+        let (from, to) = (egui::pos2(x, frame.left.top()), egui::pos2(x, frame.left.bottom()));
+        let dx = splitter(ui, "Width of the left column", from, to, Axis::X);
+        let range = metrics::LEFT_RANGE;
+        self.settings.left_width = (self.settings.left_width + dx).clamp(*range.start(), *range.end());
+        if !self.settings.is_timeline_collapsed() {
+            let y = frame.timeline.top() + 0.5;
+            let (from, to) = (egui::pos2(frame.timeline.left(), y), egui::pos2(frame.timeline.right(), y));
+            let dy = splitter(ui, "Height of the timeline", from, to, Axis::Y);
+            self.settings.timeline_height = (self.settings.timeline_height - dy).clamp(120.0, 600.0);
+        }
+    }
+}
+
+fn part<R>(ui: &mut Ui, salt: &str, rect: Rect, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt(salt));
+    child.set_clip_rect(rect.intersect(ui.clip_rect()));
+    contents(&mut child)
+}
+
+fn restored_layouts(storage: Option<&dyn eframe::Storage>, messages: &mut Messages) -> [Tree<ViewKind>; 3] {
+    let stored: Option<Vec<Tree<ViewKind>>> =
+        storage.and_then(|storage| eframe::get_value(storage, LAYOUTS_KEY));
+    let mut stored = stored.unwrap_or_default().into_iter();
+    Layout::ALL.map(|layout| match stored.next() {
+        Some(tree) if dock::is_sound(&tree, layout) => tree,
+        Some(_) => {
+            messages.say(format!("The stored arrangement of {} could not be used", layout.name()));
+            dock::shipped(layout)
+        }
+        None => dock::shipped(layout),
+    })
+}
+
+impl eframe::App for Workbench {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.paint_cost.begin();
+        widgets::watch_keyboard(ctx);
+        self.tick(ctx);
+        let mut commands = std::mem::take(&mut self.commands);
+        commands.extend(command::pressed(ctx, self.active_view));
+        let dropped: Vec<_> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        if !dropped.is_empty() {
+            commands.push(Command::Open(dropped));
+        }
+        for command in commands {
+            self.execute(ctx, command);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.paint_cost.mark_end(ui);
+        self.paint(ui);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        eframe::set_value(storage, settings::KEY, &self.settings);
+        eframe::set_value(storage, LAYOUTS_KEY, &self.layouts.to_vec());
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        let tokens = if visuals.dark_mode { &theme::DARK } else { &theme::LIGHT };
+        tokens.base.to_normalized_gamma_f32()
+    }
+}

@@ -1,0 +1,292 @@
+//! What the library holds: models, stimuli, recordings, probe results, training runs, figures.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gainfield::dynamics::{Area, Control, Intervention, TimeUnit};
+use serde::Serialize;
+
+use crate::icons::{self, Icon};
+
+/// Names an item for as long as the session lives; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ItemId(pub u64);
+
+/// One thing in the library.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub id: ItemId,
+    pub name: String,
+    pub content: Content,
+}
+
+/// What an item is. Contents are immutable and shared; an edit puts another one in its place.
+#[derive(Clone, Debug)]
+pub enum Content {
+    Model(Arc<ModelInfo>),
+    Stimulus(Arc<StimulusInfo>),
+    Recording(Arc<RecordingInfo>),
+    Probe(Arc<ProbeInfo>),
+    Training(Arc<TrainingInfo>),
+    Figure(Arc<FigureInfo>),
+}
+
+/// The groups of the library, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    Models,
+    Stimuli,
+    Recordings,
+    ProbeResults,
+    TrainingRuns,
+    Figures,
+}
+
+impl Group {
+    pub const ALL: [Self; 6] = [
+        Self::Models,
+        Self::Stimuli,
+        Self::Recordings,
+        Self::ProbeResults,
+        Self::TrainingRuns,
+        Self::Figures,
+    ];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Models => "Models",
+            Self::Stimuli => "Stimuli",
+            Self::Recordings => "Recordings",
+            Self::ProbeResults => "Probe results",
+            Self::TrainingRuns => "Training runs",
+            Self::Figures => "Figures",
+        }
+    }
+}
+
+impl Content {
+    pub fn group(&self) -> Group {
+        match self {
+            Self::Model(_) => Group::Models,
+            Self::Stimulus(_) => Group::Stimuli,
+            Self::Recording(_) => Group::Recordings,
+            Self::Probe(_) => Group::ProbeResults,
+            Self::Training(_) => Group::TrainingRuns,
+            Self::Figure(_) => Group::Figures,
+        }
+    }
+
+    pub fn icon(&self) -> Icon {
+        match self {
+            Self::Model(_) => icons::MODEL,
+            Self::Stimulus(stimulus) if stimulus.frames > 1 => icons::STIMULUS_SET,
+            Self::Stimulus(_) => icons::STIMULUS,
+            Self::Recording(recording) if recording.parent.is_some() => icons::BRANCH,
+            Self::Recording(_) => icons::RECORDING,
+            Self::Probe(_) => icons::PROBE,
+            Self::Training(_) => icons::SLIDERS,
+            Self::Figure(_) => icons::EXPORT,
+        }
+    }
+}
+
+/// One entry of a configuration and where its value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfigEntry {
+    pub key: String,
+    pub value: String,
+    /// `file`, `inferred`, `default` or `given`.
+    pub source: String,
+}
+
+/// How the tensors of a file met the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TensorReport {
+    pub matched: usize,
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+    pub mismatched: Vec<String>,
+}
+
+impl TensorReport {
+    pub fn is_clean(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
+    }
+
+    /// "54 matched", then what is not.
+    pub fn summary(&self) -> String {
+        let mut parts = vec![format!("{} matched", self.matched)];
+        for (list, word) in [
+            (&self.missing, "missing"),
+            (&self.unexpected, "unexpected"),
+            (&self.mismatched, "of another shape"),
+        ] {
+            if !list.is_empty() {
+                parts.push(format!("{} {word}", list.len()));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// What is known of an opened model, without its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInfo {
+    /// Digest of weights and configuration.
+    pub identity: u64,
+    /// `None` for a network that was built, not opened.
+    pub path: Option<PathBuf>,
+    pub sha256: String,
+    pub family: String,
+    pub variant: String,
+    pub config: Vec<ConfigEntry>,
+    pub tensors: TensorReport,
+    pub parameters: u64,
+    pub areas: Vec<Area>,
+    pub controls: Vec<Control>,
+    pub time_unit: TimeUnit,
+    pub input_shape: [usize; 3],
+    pub classes: Vec<String>,
+    pub tasks: Vec<String>,
+}
+
+/// What is shown to a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StimulusInfo {
+    /// Digest of everything that determines the pixels.
+    pub identity: u64,
+    /// The line of the recipe that makes it again.
+    pub spec: String,
+    pub frames: usize,
+    /// `[channels, height, width]`.
+    pub shape: [usize; 3],
+    /// Names of what is in it, in the order of the labels.
+    pub labels: Vec<String>,
+}
+
+/// A run: everything that determines it. Its numbers are kept elsewhere, by [`RunKey`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordingInfo {
+    pub model: ItemId,
+    pub stimulus: ItemId,
+    pub spec: RunSpec,
+    /// The recording this one left, and the timestep from which it differs.
+    pub parent: Option<(ItemId, usize)>,
+}
+
+/// What is run, besides model and stimulus.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RunSpec {
+    /// Controls that differ from their defaults.
+    pub controls: BTreeMap<String, f64>,
+    pub interventions: Vec<Intervention>,
+    /// `None` is the published length.
+    pub timesteps: Option<usize>,
+    pub seed: u64,
+    /// Areas to record; empty is all.
+    pub record: Vec<String>,
+    pub every: usize,
+}
+
+/// Names the numbers of a run: equal specifications of the same model and stimulus share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey(pub u64);
+
+impl RunSpec {
+    /// The key of this run of `model` on `stimulus`. Disabled interventions do not count.
+    pub fn key(&self, model: u64, stimulus: u64) -> RunKey {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let mut counted = self.clone();
+        counted.interventions.retain(|intervention| intervention.enabled);
+        for intervention in &mut counted.interventions {
+            intervention.name.clear();
+        }
+        let mut hasher = DefaultHasher::new();
+        (model, stimulus).hash(&mut hasher);
+        // A specification holds numbers and names only, which always have a JSON form.
+        serde_json::to_string(&counted).unwrap_or_default().hash(&mut hasher);
+        RunKey(hasher.finish())
+    }
+
+    /// First timestep at which a run of `self` can differ from one of `other`; `None` if it never does.
+    pub fn first_difference(&self, other: &Self) -> Option<usize> {
+        if self.controls != other.controls
+            || self.seed != other.seed
+            || self.record != other.record
+            || self.every != other.every
+        {
+            return Some(0);
+        }
+        let active = |spec: &Self| -> Vec<Intervention> {
+            spec.interventions.iter().filter(|i| i.enabled).cloned().collect()
+        };
+        let (ours, theirs) = (active(self), active(other));
+        let common = ours.iter().zip(&theirs).take_while(|(a, b)| same_effect(a, b)).count();
+        ours[common..].iter().chain(&theirs[common..]).map(|intervention| intervention.from).min()
+    }
+}
+
+fn same_effect(a: &Intervention, b: &Intervention) -> bool {
+    a.area == b.area && a.units == b.units && a.action == b.action && a.from == b.from && a.to == b.to
+}
+
+/// A finished probe; its numbers are kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProbeInfo {
+    pub model: ItemId,
+    pub probe: String,
+    pub area: String,
+}
+
+/// A training run, in progress or done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrainingInfo {
+    pub recipe: String,
+    pub out: PathBuf,
+}
+
+/// An exported figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FigureInfo {
+    pub files: Vec<PathBuf>,
+    /// The command that makes it without a window.
+    pub command: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gainfield::dynamics::{Action, Units};
+
+    fn silence(from: usize) -> Intervention {
+        Intervention::new("conv1", Units::channel(3), Action::Silence, from, None)
+    }
+
+    #[test]
+    fn a_disabled_or_renamed_intervention_is_the_same_run() {
+        let plain = RunSpec::default();
+        let mut edited = plain.clone();
+        edited.interventions.push(Intervention { enabled: false, ..silence(4) });
+        assert_eq!(plain.key(1, 2), edited.key(1, 2));
+        edited.interventions[0].enabled = true;
+        let named = edited.key(1, 2);
+        assert_ne!(plain.key(1, 2), named);
+        edited.interventions[0].name = "mine".to_owned();
+        assert_eq!(edited.key(1, 2), named);
+        assert_ne!(edited.key(1, 3), named);
+    }
+
+    #[test]
+    fn runs_differ_from_the_first_intervention_they_do_not_share() {
+        let mut a = RunSpec { interventions: vec![silence(2)], ..RunSpec::default() };
+        let mut b = a.clone();
+        assert_eq!(a.first_difference(&b), None);
+        b.interventions.push(silence(9));
+        assert_eq!(a.first_difference(&b), Some(9));
+        a.interventions.push(silence(7));
+        assert_eq!(a.first_difference(&b), Some(7));
+        b.controls.insert("softness".to_owned(), 0.2);
+        assert_eq!(a.first_difference(&b), Some(0));
+    }
+}

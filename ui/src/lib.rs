@@ -1,0 +1,20 @@
+//! The window of Gainfield: everything behind `main`, so that tests can drive it without a display.
+
+pub mod app;
+pub mod clock;
+pub mod command;
+pub mod dock;
+pub mod document;
+pub mod frame;
+pub mod icons;
+pub mod item;
+pub mod jobs;
+pub mod messages;
+pub mod paint_cost;
+pub mod panels;
+pub mod settings;
+pub mod store;
+pub mod theme;
+pub mod view;
+pub mod views;
+pub mod widgets;

@@ -1,0 +1,6 @@
+//! The fixed parts of the window around the views.
+
+pub mod library;
+pub mod overlays;
+pub mod status;
+pub mod top_bar;

@@ -1,0 +1,124 @@
+//! What lies above the views: toasts, the list of keys, the log, dropped files.
+
+use egui::{Align2, Area, Id, Order, Role, Ui, Window, pos2, vec2};
+
+use crate::command::{self, Command};
+use crate::dock::ViewKind;
+use crate::theme::{Text, metrics, tokens};
+use crate::view::{Out, View};
+use crate::widgets::{self, Banner};
+use crate::{icons, views};
+
+/// Which windows are open above the views.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    pub keys: bool,
+    pub log: bool,
+    pub provenance: Option<crate::item::ItemId>,
+}
+
+pub fn show(ui: &Ui, view: &View<'_>, open: &Open, out: &mut Out<'_>) {
+    toasts(ui, view, out);
+    if open.keys {
+        keys(ui, out);
+    }
+    if open.log {
+        log(ui, view, out);
+    }
+    dropping(ui);
+}
+
+fn toasts(ui: &Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let mut bottom = metrics::STATUS + 12.0;
+    for toast in view.messages.toasts().iter().rev() {
+        let inner = Area::new(Id::unique(("toast", toast.id)))
+            .order(Order::Foreground)
+            .anchor(Align2::RIGHT_BOTTOM, vec2(-12.0, -bottom))
+            .show(ui.ctx(), |ui| {
+                let banner = Banner {
+                    severity: toast.severity,
+                    title: &toast.title,
+                    detail: &toast.detail,
+                    action: toast.action.as_ref().map(|(word, _)| word.as_str()),
+                };
+                banner.show(ui)
+            });
+        bottom += inner.response.rect.height() + 8.0;
+        match inner.inner {
+            Some(widgets::BannerAction::Close) => out.push(Command::DismissToast(toast.id)),
+            Some(widgets::BannerAction::Act) => {
+                if let Some((_, command)) = &toast.action {
+                    out.push(command.clone());
+                }
+                out.push(Command::DismissToast(toast.id));
+            }
+            None => {}
+        }
+    }
+}
+
+fn keys(ui: &Ui, out: &mut Out<'_>) {
+    let mut open = true;
+    Window::new("Keys")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
+        .show(ui.ctx(), |ui| {
+            egui::Grid::new("keys").num_columns(2).spacing(vec2(24.0, 4.0)).show(ui, |ui| {
+                for command in command::keyed_commands(ViewKind::StimulusAttention) {
+                    let info = command.info();
+                    key_row(ui, &command.key_text(ui.ctx()), info.label, info.tooltip);
+                }
+                for (key, label) in
+                    [("Shift+←/→", "Ten timesteps"), ("F2", "Rename"), ("Tab", "Next control")]
+                {
+                    key_row(ui, key, label, "");
+                }
+            });
+        });
+    if !open || ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+        out.push(Command::ShowKeys(false));
+    }
+}
+
+fn key_row(ui: &mut Ui, key: &str, label: &str, tooltip: &str) {
+    let t = tokens(ui);
+    let width = widgets::key_cap_width(ui, key).max(110.0);
+    let (rect, _) = ui.allocate_exact_size(vec2(width, 20.0), egui::Sense::hover());
+    widgets::key_cap(ui, pos2(rect.left(), rect.center().y), key, t.text, true);
+    let response = ui.label(Text::Small.rich(label, t.text));
+    if !tooltip.is_empty() {
+        response.on_hover_text(tooltip);
+    }
+    ui.end_row();
+}
+
+fn log(ui: &Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let mut open = true;
+    Window::new("Log")
+        .open(&mut open)
+        .default_size(vec2(720.0, 360.0))
+        .show(ui.ctx(), |ui| views::log(ui, view));
+    if !open {
+        out.push(Command::ShowLog(false));
+    }
+}
+
+/// Says that files held over the window can be let go.
+fn dropping(ui: &Ui) {
+    let hovering = ui.input(|i| i.raw.hovered_files.len());
+    if hovering == 0 {
+        return;
+    }
+    let t = tokens(ui);
+    let painter = ui.ctx().layer_painter(egui::LayerId::new(Order::Foreground, Id::unique("drop")));
+    let screen = ui.ctx().content_rect();
+    painter.rect_filled(screen, 0, t.base.gamma_multiply(0.7));
+    icons::ADD.paint(&painter, screen.center() - vec2(0.0, 24.0), 28.0, t.accent);
+    let text = if hovering == 1 { "Drop to open" } else { "Drop to open all" };
+    let at = screen.center() + vec2(0.0, 8.0);
+    painter.text(at, Align2::CENTER_CENTER, text, Text::Title.font(), t.text);
+    let response = ui.interact(screen, Id::unique("drop target"), egui::Sense::hover());
+    widgets::name(&response, Role::Status, text);
+}
