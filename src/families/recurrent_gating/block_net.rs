@@ -1,0 +1,453 @@
+//! BlockNet and its older sibling: residual-style blocks and a mirrored stream of transposed
+//! convolutions whose maps multiply the input of each block at the next sweep.
+
+use std::sync::atomic::Ordering;
+
+use candle_core::Tensor;
+
+use super::config::{BlockConfig, Config, IMAGENET_MEAN, IMAGENET_STD};
+use super::gate_net::{NEXT_GENERATION, activated, no_such_pass};
+use super::protocol::Protocol;
+use super::stages::{ImageInput, add_pooled_current, gained};
+use super::top_down::{ControlSet, ShortPrompt, Softness, TopDown, task_row};
+use crate::dynamics::{
+    Area, AreaKind, Control, Drive, Dynamics, Frame, GainRule, LabelSet, Pass, Prepared, Presentation,
+    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
+};
+use crate::error::Result;
+use crate::nn::{Conv2d, ConvTranspose2d, Embedding, Linear, Norm, RnnCell};
+use crate::ops::{self, Activation, ConvSpec, ConvTransposeSpec, PoolSpec, Workspace};
+use crate::weights::Weights;
+
+/// Mean and standard deviation for grey images.
+const GREY: ([f64; 1], [f64; 1]) = ([0.5], [0.25]);
+
+/// The network with its weights.
+pub struct BlockNet {
+    config: BlockConfig,
+    areas: Vec<Area>,
+    controls: ControlSet,
+    protocol: Protocol,
+    generation: u64,
+    input: ImageInput,
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    middle: Option<(Middle, Middle)>,
+    fbottleneck: Linear,
+    bbottleneck: Linear,
+    task_factor: Option<Embedding>,
+    task_offset: Option<Embedding>,
+    last_norm: Option<Norm>,
+    last_deconv: ConvTranspose2d,
+}
+
+struct ConvNorm {
+    conv: Conv2d,
+    norm: Option<Norm>,
+}
+
+struct DeconvNorm {
+    deconv: ConvTranspose2d,
+    norm: Option<Norm>,
+}
+
+struct Block {
+    pre_norm: Option<Norm>,
+    first: ConvNorm,
+    second: ConvNorm,
+    downsample: Option<ConvNorm>,
+    post_norm: Option<Norm>,
+    side: Option<DeconvNorm>,
+    upsample_norm: Option<Norm>,
+    back_first: DeconvNorm,
+    back_second: DeconvNorm,
+    post_deconv_norm: Option<Norm>,
+}
+
+/// The stage between the last map and the bottleneck, one per direction.
+enum Middle {
+    Plain(Linear),
+    Recurrent(RnnCell),
+}
+
+struct BottomUp {
+    areas: Vec<Tensor>,
+    outputs: Tensor,
+}
+
+/// Finds the layers of a network by the reference's names.
+struct Loader<'a> {
+    config: &'a BlockConfig,
+    weights: &'a Weights,
+}
+
+impl Loader<'_> {
+    fn norm(&self, prefix: &str) -> Option<Norm> {
+        self.config.norm.map(|name| Norm::load(self.weights, prefix, name.kind()))
+    }
+
+    /// `{prefix}.{index}` and the norm that follows it.
+    fn conv(&self, prefix: &str, index: usize, stride: usize, padding: usize) -> Result<ConvNorm> {
+        let spec = ConvSpec { stride, padding, ..ConvSpec::default() };
+        let conv = Conv2d::load(self.weights, &format!("{prefix}.{index}"), spec)?;
+        Ok(ConvNorm { conv, norm: self.norm(&format!("{prefix}.{}", index + 1)) })
+    }
+
+    fn deconv(&self, prefix: &str, index: usize, stride: usize, padding: usize) -> Result<DeconvNorm> {
+        let spec = ConvTransposeSpec { stride, padding, output_padding: 0 };
+        let deconv = ConvTranspose2d::load(self.weights, &format!("{prefix}.{index}"), spec)?;
+        Ok(DeconvNorm { deconv, norm: self.norm(&format!("{prefix}.{}", index + 1)) })
+    }
+
+    fn block(&self, b: usize) -> Result<Block> {
+        let (config, halves) = (self.config, self.config.halves(b));
+        let name = |part: &str| format!("blocks.{b}.{part}");
+        let newer = |part: &str| if config.older { None } else { self.norm(&name(part)) };
+        let side = match config.residual {
+            true if halves => Some(self.deconv(&name("deconv_res"), 0, 2, 0)?),
+            true => Some(self.deconv(&name("deconv_res"), 0, 1, 1)?),
+            false => None,
+        };
+        Ok(Block {
+            pre_norm: newer("pre_conv_norm"),
+            first: self.conv(&name("conv"), 0, 1, 1)?,
+            second: self.conv(&name("conv"), 3, if halves { 2 } else { 1 }, 1)?,
+            downsample: match config.resnet && halves {
+                true => Some(self.conv(&name("downsample"), 0, 2, 0)?),
+                false => None,
+            },
+            post_norm: newer("post_conv_norm"),
+            side,
+            upsample_norm: if halves { self.norm(&name("upsample.1")) } else { None },
+            back_first: self.deconv(&name("deconv"), 0, 1, 1)?,
+            back_second: self.deconv(&name("deconv"), 3, 1, 1)?,
+            post_deconv_norm: newer("post_deconv_norm"),
+        })
+    }
+
+    fn middle(&self) -> Result<Option<(Middle, Middle)>> {
+        let plain = |prefix: &str| Linear::load(self.weights, prefix).map(Middle::Plain);
+        let recurrent = |prefix: &str| RnnCell::load(self.weights, prefix).map(Middle::Recurrent);
+        match self.config {
+            config if config.older => Ok(Some((plain("fmid.2")?, plain("bmid.0")?))),
+            config if config.recurrent => Ok(Some((recurrent("frnn")?, recurrent("brnn")?))),
+            config if config.mid_dim.is_some() => Ok(Some((plain("frnn.0")?, plain("brnn.0")?))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl BlockNet {
+    /// # Errors
+    /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Shape`](crate::Error::Shape) for a
+    /// missing or wrong tensor.
+    pub fn new(config: &Config, block: &BlockConfig, weights: &Weights, protocol: Protocol) -> Result<Self> {
+        super::weights::check(config, weights)?;
+        let loader = Loader { config: block, weights };
+        let table = |name: &str| match block.n_tasks > 1 {
+            true => Embedding::load(weights, name).map(Some),
+            false => Ok(None),
+        };
+        let like = weights.get("first_conv.0.weight")?.tensor().clone();
+        let (mean, std): (&[f64], &[f64]) =
+            if block.in_dims[0] == 3 { (&IMAGENET_MEAN, &IMAGENET_STD) } else { (&GREY.0, &GREY.1) };
+        let softness = Softness::Single(block.softness);
+        Ok(Self {
+            areas: areas(block, &softness),
+            controls: ControlSet::new(&softness, protocol.tasks(), protocol.classes()),
+            protocol,
+            generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
+            input: ImageInput::new(block.in_dims, Some((mean, std)), &like)?,
+            stem: loader.conv("first_conv", 0, 2, (block.first_k - 1) / 2)?,
+            blocks: (0..block.n_blocks()).map(|b| loader.block(b)).collect::<Result<_>>()?,
+            middle: loader.middle()?,
+            fbottleneck: Linear::load(weights, "fbottleneck")?,
+            bbottleneck: Linear::load(weights, "bbottleneck")?,
+            task_factor: table("task_w")?,
+            task_offset: table("task_b")?,
+            last_norm: loader.norm("last_deconv.1"),
+            last_deconv: ConvTranspose2d::load(
+                weights,
+                "last_deconv.2",
+                ConvTransposeSpec { stride: 1, padding: 1, output_padding: 0 },
+            )?,
+            config: block.clone(),
+        })
+    }
+
+    fn n_middle(&self) -> usize {
+        usize::from(self.middle.is_some())
+    }
+
+    /// Positions in the list of areas: stem and blocks, then the two middles, then the maps.
+    fn forward_area(&self) -> usize {
+        self.blocks.len() + 1
+    }
+
+    fn backward_area(&self) -> usize {
+        self.blocks.len() + 2
+    }
+
+    fn gain_area(&self, i: usize) -> usize {
+        self.blocks.len() + 1 + 2 * self.n_middle() + i
+    }
+
+    /// Past of a recurrent stage. The published code creates it and never writes it back.
+    fn past(&self, state: &State, area: usize) -> Result<Tensor> {
+        let past = &state.areas[area];
+        if self.config.recurrent_update { Ok(past.clone()) } else { Ok(past.zeros_like()?) }
+    }
+
+    /// Steps 1 to 3 of a sweep; `gain` scales the maps of `state`, `None` leaves them out.
+    fn bottom_up(
+        &self,
+        image: &Tensor,
+        state: &State,
+        gain: Option<f64>,
+        pre_norm: bool,
+        context: &mut StepContext<'_>,
+    ) -> Result<BottomUp> {
+        let (config, function) = (&self.config, self.config.function);
+        let with_gain = |h: Tensor, i: usize| match gain {
+            Some(softness) => gained(&h, &state.areas[self.gain_area(i)], softness),
+            None => Ok(h),
+        };
+        let mut areas = Vec::with_capacity(self.areas.len());
+        let h = with_gain(image.clone(), 0)?;
+        let scale = if config.skip_maxpool { 1 } else { 2 };
+        let z = self.stem.forward(&h, context.ops)?;
+        let z = add_pooled_current(z, &self.areas[0].shape, scale, |z| context.preactivation(0, z))?;
+        let mut h = ops::activate(&z, function)?;
+        if !config.skip_maxpool {
+            h = ops::max_pool2d(&h, &PoolSpec { kernel: 3, stride: 2, padding: 1 })?;
+        }
+        h = context.activity(0, h)?;
+        areas.push(h.clone());
+        for (b, block) in self.blocks.iter().enumerate() {
+            h = with_gain(h, b + 1)?;
+            if let Some(norm) = block.pre_norm.as_ref().filter(|_| pre_norm) {
+                h = norm.forward(&h)?;
+            }
+            let z = ops::activate(&block.first.forward(&h, context.ops)?, function)?;
+            let mut z = block.second.forward(&z, context.ops)?;
+            if config.resnet {
+                let shortcut = match &block.downsample {
+                    Some(downsample) => downsample.forward(&h, context.ops)?,
+                    None => h,
+                };
+                z = (z + shortcut)?;
+                z = normed(&block.post_norm, z)?;
+            }
+            h = activated(z, b + 1, function, context)?;
+            areas.push(h.clone());
+        }
+        h = ops::global_avg_pool2d(&h)?;
+        if let Some((middle, _)) = &self.middle {
+            let area = self.forward_area();
+            let z = middle.preactivation(&h, &self.past(state, area)?, context.ops)?;
+            h = activated(z, area, function, context)?;
+            areas.push(h.clone());
+        }
+        let outputs = self.fbottleneck.forward(&h, context.ops)?;
+        Ok(BottomUp { areas, outputs })
+    }
+
+    /// Steps 4 to 7 of a sweep: appends the backward middle and the gain maps to the areas.
+    fn top_down(
+        &self,
+        bottom_up: BottomUp,
+        top_down: &TopDown,
+        state: &State,
+        context: &mut StepContext<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let BottomUp { mut areas, outputs } = bottom_up;
+        let (config, nb) = (&self.config, self.blocks.len());
+        let v = top_down.bottleneck(&outputs, config.n_classes, config.n_tasks, ShortPrompt::Refused)?;
+        let mut h = self.bbottleneck.forward(&v, context.ops)?;
+        if let Some((_, middle)) = &self.middle {
+            let area = self.backward_area();
+            let z = middle.preactivation(&h, &self.past(state, area)?, context.ops)?;
+            h = activated(z, area, config.function, context)?;
+            areas.push(h.clone());
+        }
+        let (batch, units) = h.dims2()?;
+        let [_, height, width] = config.sizes[nb + 1];
+        h = h.reshape((batch, units, 1, 1))?.broadcast_as((batch, units, height, width))?;
+        h = self.join(&h, &areas[nb])?;
+        if let (Some(factor), Some(offset), Some(task)) =
+            (&self.task_factor, &self.task_offset, top_down.task)
+        {
+            h = h.broadcast_mul(&task_row(factor, task)?)?.broadcast_add(&task_row(offset, task)?)?;
+            h = ops::activate(&h, config.task_function)?;
+        }
+        let mut maps = Vec::with_capacity(nb + 1);
+        for (b, block) in self.blocks.iter().enumerate().rev() {
+            if b + 1 < nb {
+                h = self.join(&h, &areas[b + 1])?;
+            }
+            let side = match &block.side {
+                Some(side) => Some(side.forward(&h, context.ops)?),
+                None => None,
+            };
+            if config.halves(b) {
+                let [_, height, width] = config.sizes[b + 1];
+                h = normed(&block.upsample_norm, ops::upsample_nearest(&h, (height, width))?)?;
+            }
+            h = ops::activate(&block.back_first.forward(&h, context.ops)?, config.function)?;
+            let mut z = block.back_second.forward(&h, context.ops)?;
+            if let Some(side) = side {
+                z = normed(&block.post_deconv_norm, (z + side)?)?;
+            }
+            h = activated(z, self.gain_area(b + 1), Activation::Tanh, context)?;
+            maps.push(h.clone());
+        }
+        h = self.join(&h, &areas[0])?;
+        let [_, height, width] = config.sizes[0];
+        h = normed(&self.last_norm, ops::upsample_nearest(&h, (height, width))?)?;
+        let z = self.last_deconv.forward(&h, context.ops)?;
+        maps.push(activated(z, self.gain_area(0), Activation::Tanh, context)?);
+        areas.extend(maps.into_iter().rev());
+        Ok(areas)
+    }
+
+    /// The two streams side by side (attention first), or their sum.
+    fn join(&self, attention: &Tensor, activity: &Tensor) -> Result<Tensor> {
+        if self.config.concat {
+            Ok(Tensor::cat(&[attention, activity], 1)?)
+        } else {
+            Ok((attention + activity)?)
+        }
+    }
+}
+
+impl ConvNorm {
+    fn forward(&self, x: &Tensor, ws: &mut Workspace) -> Result<Tensor> {
+        normed(&self.norm, self.conv.forward(x, ws)?)
+    }
+}
+
+impl DeconvNorm {
+    fn forward(&self, x: &Tensor, ws: &mut Workspace) -> Result<Tensor> {
+        normed(&self.norm, self.deconv.forward(x, ws)?)
+    }
+}
+
+impl Middle {
+    fn preactivation(&self, x: &Tensor, past: &Tensor, ws: &mut Workspace) -> Result<Tensor> {
+        match self {
+            Self::Plain(linear) => linear.forward(x, ws),
+            Self::Recurrent(cell) => cell.preactivation(x, past, ws),
+        }
+    }
+}
+
+fn normed(norm: &Option<Norm>, x: Tensor) -> Result<Tensor> {
+    match norm {
+        Some(norm) => norm.forward(&x),
+        None => Ok(x),
+    }
+}
+
+fn areas(block: &BlockConfig, softness: &Softness) -> Vec<Area> {
+    let nb = block.n_blocks();
+    let name = |i: usize| if i == 0 { "stem".to_owned() } else { format!("block{i}") };
+    let mut areas: Vec<Area> = (0..=nb).map(|i| Area::activity(name(i), &block.sizes[i + 1])).collect();
+    if block.mid_dim.is_some() {
+        let (forward, backward) = if block.older { ("fmid", "bmid") } else { ("frnn", "brnn") };
+        areas.push(Area::new(forward, &[block.middle()], AreaKind::Hidden));
+        areas.push(Area::new(backward, &[block.channels[nb]], AreaKind::Hidden));
+    }
+    areas.extend((0..=nb).map(|i| {
+        let rule = GainRule {
+            target: if i == 0 { "input".to_owned() } else { name(i - 1) },
+            sign: 1.0,
+            control: softness.control_name().to_owned(),
+        };
+        Area::new(format!("m{i}"), &block.sizes[i], AreaKind::Gain(rule))
+    }));
+    areas
+}
+
+impl Dynamics for BlockNet {
+    fn areas(&self) -> &[Area] {
+        &self.areas
+    }
+
+    fn memory(&self) -> &[String] {
+        &[]
+    }
+
+    fn controls(&self) -> &[Control] {
+        &self.controls.controls
+    }
+
+    fn time_unit(&self) -> TimeUnit {
+        TimeUnit::Sweep
+    }
+
+    fn input_shape(&self) -> [usize; 3] {
+        self.input.shape()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.protocol.classes()
+    }
+
+    fn tasks(&self) -> &[String] {
+        self.protocol.tasks()
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn rest(&self, batch: usize) -> Result<State> {
+        let zeros = |area: &Area| self.input.zeros(batch, &area.shape);
+        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
+        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
+    }
+
+    fn prepare(&self, frame: &Frame, _ops: &mut Workspace) -> Result<Prepared> {
+        Ok(Prepared(vec![self.input.prepare(frame)?]))
+    }
+
+    fn step(
+        &self,
+        prepared: &Prepared,
+        drive: &Drive,
+        state: &State,
+        context: &mut StepContext<'_>,
+    ) -> Result<State> {
+        let image = &prepared.0[0];
+        let gain = match drive.pass {
+            Pass::Sweep | Pass::SingleSweep | Pass::ReadOut => Some(self.controls.softness(context.controls)),
+            Pass::FeedForward => None,
+            Pass::WarmUp | Pass::Instruction | Pass::Error => return Err(no_such_pass(drive.pass)),
+        };
+        // As published: a run's first sweep leaves out the norm before each block, while a single
+        // sweep and the read-out pass never do.
+        let pre_norm = self.config.norm_1st || drive.pass != Pass::Sweep || state.t > 0;
+        let bottom_up = self.bottom_up(image, state, gain, pre_norm, context)?;
+        let readout = bottom_up.outputs.narrow(1, 0, self.config.n_classes)?;
+        let areas = match drive.pass {
+            Pass::Sweep | Pass::SingleSweep => {
+                let top_down = self.controls.top_down(drive, context.controls, &bottom_up.outputs)?;
+                self.top_down(bottom_up, &top_down, state, context)?
+            }
+            _ => {
+                let mut areas = bottom_up.areas;
+                areas.extend_from_slice(&state.areas[areas.len()..]);
+                areas
+            }
+        };
+        Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout: Some(readout) })
+    }
+
+    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
+        self.protocol.schedule(presentation, options)
+    }
+
+    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
+        Ok(self.protocol.scored_labels(labels, drive))
+    }
+}
