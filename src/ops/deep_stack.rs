@@ -69,3 +69,41 @@ pub fn backward(loss: &Tensor, wrt: &[&Tensor]) -> Result<Vec<Option<Tensor>>> {
         Ok(wrt.iter().map(|tensor| store.get(tensor).map(Tensor::detach)).collect())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    fn chain(n: usize) -> Result<f64> {
+        let x = Var::new(1f64, &Device::Cpu)?;
+        let mut y = x.as_tensor().clone();
+        for _ in 0..n {
+            y = (y + 1.0)?;
+        }
+        let gradient = backward(&y, &[x.as_tensor()])?;
+        Ok(gradient[0].as_ref().map_or(Ok(0.0), |gradient| gradient.to_scalar::<f64>())?)
+    }
+
+    #[test]
+    fn long_chains_are_walked_and_dropped() {
+        assert_eq!(on_deep_stack(|| chain(20_000)).unwrap(), 1.0);
+        let pool = compute_pool(2).unwrap();
+        assert_eq!(pool.install(|| chain(20_000)).unwrap(), 1.0);
+    }
+
+    #[test]
+    fn work_on_a_compute_pool_stays_on_it() {
+        let pool = compute_pool(2).unwrap();
+        let threads = pool.install(|| on_deep_stack(|| Ok(rayon::current_num_threads())));
+        assert_eq!(threads.unwrap(), 2);
+    }
+
+    #[test]
+    fn errors_and_panics_come_back() {
+        assert!(on_deep_stack(|| -> Result<()> { Err(Error::Cancelled) }).is_err());
+        let caught = std::panic::catch_unwind(|| on_deep_stack(|| -> Result<()> { panic!("inside") }));
+        assert!(caught.is_err());
+    }
+}

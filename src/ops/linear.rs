@@ -34,3 +34,28 @@ pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, _ws: &mut Work
     };
     Ok(y.reshape([batch, &[out]].concat())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_gradients, normal, weight};
+    use super::*;
+
+    fn run(inputs: &[Tensor]) -> Result<Tensor> {
+        let bias = inputs.get(2).map(weight);
+        linear(&inputs[0], &weight(&inputs[1]), bias.as_ref(), &mut Workspace::new())
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let inputs = [normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[5])];
+        check_gradients(&inputs, run);
+        check_gradients(&inputs[..2], run);
+        check_gradients(&[normal(1, &[2, 3, 4]), normal(2, &[1, 4]), normal(3, &[1, 1])], run);
+    }
+
+    #[test]
+    fn wrong_sizes_are_refused() {
+        assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 3])]).is_err());
+        assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[4])]).is_err());
+    }
+}

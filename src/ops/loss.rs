@@ -89,3 +89,71 @@ pub fn mse(x: &Tensor, target: &Tensor) -> Result<Tensor> {
 fn below_max(x: &Tensor, dim: usize) -> Result<Tensor> {
     Ok(x.broadcast_sub(&x.detach().max_keepdim(dim)?)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::super::testing::{check_gradients, difference, normal, values};
+    use super::*;
+
+    fn labels() -> Tensor {
+        Tensor::new(&[2i64, 0, 1, 2], &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let weights = Tensor::new(&[0.2f64, 0.5, 0.3], &Device::Cpu).unwrap();
+        for dim in 0..3 {
+            check_gradients(&[normal(1, &[2, 3, 4])], |x| softmax(&x[0], dim));
+            check_gradients(&[normal(1, &[2, 3, 4])], |x| log_softmax(&x[0], dim));
+        }
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
+            for weights in [None, Some(&weights)] {
+                check_gradients(&[normal(1, &[4, 3])], |x| {
+                    cross_entropy(&x[0], &labels(), weights, reduction)
+                });
+            }
+        }
+        check_gradients(&[normal(1, &[4, 3]), normal(2, &[4, 3])], |x| mse(&x[0], &x[1]));
+    }
+
+    #[test]
+    fn a_tie_for_the_largest_logit_does_not_bend_the_gradient() {
+        let x = Tensor::zeros((2, 3), DType::F64, &Device::Cpu).unwrap();
+        check_gradients(&[x], |x| softmax(&x[0], 1));
+    }
+
+    #[test]
+    fn cross_entropy_by_hand() {
+        let logits = Tensor::new(&[[0f64, 0.0], [3f64.ln(), 0.0]], &Device::Cpu).unwrap();
+        let labels = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
+        let weights = Tensor::new(&[1f64, 3.0], &Device::Cpu).unwrap();
+        let loss = |weights, reduction| values(&cross_entropy(&logits, &labels, weights, reduction).unwrap());
+        let (a, b) = (2f64.ln(), 4f64.ln());
+        let close = |found: Vec<f64>, expected: &[f64]| {
+            assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-14), "{found:?}");
+        };
+        close(loss(None, Reduction::None), &[a, b]);
+        close(loss(None, Reduction::Mean), &[(a + b) / 2.0]);
+        close(loss(Some(&weights), Reduction::Sum), &[a + 3.0 * b]);
+        close(loss(Some(&weights), Reduction::Mean), &[(a + 3.0 * b) / 4.0]);
+    }
+
+    #[test]
+    fn large_logits_stay_finite() {
+        let x = Tensor::new(&[[1e4f32, -1e4, 0.0]], &Device::Cpu).unwrap();
+        let expected = Tensor::new(&[[1f32, 0.0, 0.0]], &Device::Cpu).unwrap();
+        assert_eq!(difference(&softmax(&x, 1).unwrap(), &expected), 0.0);
+        assert_eq!(values(&log_softmax(&x, 1).unwrap()), [0.0, -2e4, -1e4]);
+    }
+
+    #[test]
+    fn wrong_labels_are_refused() {
+        let logits = normal(1, &[4, 3]);
+        let refused = |labels: Tensor| cross_entropy(&logits, &labels, None, Reduction::Mean).is_err();
+        assert!(refused(Tensor::new(&[0u32, 1], &Device::Cpu).unwrap()));
+        assert!(refused(Tensor::new(&[0u32, 1, 2, 3], &Device::Cpu).unwrap()));
+        assert!(refused(Tensor::new(&[0f32, 1.0, 2.0, 0.0], &Device::Cpu).unwrap()));
+    }
+}

@@ -2,6 +2,8 @@
 
 use candle_core::{D, Tensor};
 
+use super::kernels::normalise::Normalise;
+use super::workspace::Path;
 use crate::error::{Error, Result};
 use crate::weights::Weight;
 
@@ -33,12 +35,32 @@ pub fn group_norm(
     bias: Option<&Weight>,
     eps: f64,
 ) -> Result<Tensor> {
+    group_norm_by(Path::Auto, x, groups, weight, bias, eps)
+}
+
+fn group_norm_by(
+    path: Path,
+    x: &Tensor,
+    groups: usize,
+    weight: Option<&Weight>,
+    bias: Option<&Weight>,
+    eps: f64,
+) -> Result<Tensor> {
     let (batch, channels, _, _) = checked(x, weight, bias)?;
     if groups == 0 || channels % groups != 0 {
         return Err(Error::shape("input of group normalisation", format!("{groups} equal groups"), x.dims()));
     }
+    if path.takes_kernel(x)? {
+        let (kernel, x) = (Normalise { groups, eps }, x.contiguous()?);
+        return match (weight, bias) {
+            (Some(weight), Some(bias)) => {
+                Ok(x.apply_op3(&weight.tensor().contiguous()?, &bias.tensor().contiguous()?, kernel)?)
+            }
+            _ => affine(x.apply_op1(kernel)?, weight, bias),
+        };
+    }
     let sets = x.reshape((batch, groups, ()))?;
-    let normal = standardised(&sets, D::Minus1, eps)?.reshape(x.dims())?;
+    let normal = standardised(&sets, eps)?.reshape(x.dims())?;
     affine(normal, weight, bias)
 }
 
@@ -62,11 +84,23 @@ pub fn batch_norm(
     bias: Option<&Weight>,
     eps: f64,
 ) -> Result<Tensor> {
+    batch_norm_by(Path::Auto, x, statistics, weight, bias, eps)
+}
+
+fn batch_norm_by(
+    path: Path,
+    x: &Tensor,
+    statistics: BatchStatistics<'_>,
+    weight: Option<&Weight>,
+    bias: Option<&Weight>,
+    eps: f64,
+) -> Result<Tensor> {
     let (batch, channels, h, w) = checked(x, weight, bias)?;
     let normal = match statistics {
+        // With the channels in front, each channel is a group of one sample.
         BatchStatistics::Current => {
-            let sets = x.transpose(0, 1)?.reshape((channels, batch * h * w))?;
-            let normal = standardised(&sets, D::Minus1, eps)?;
+            let channels_first = x.transpose(0, 1)?.reshape((1, channels, batch * h, w))?;
+            let normal = group_norm_by(path, &channels_first, channels, None, None, eps)?;
             normal.reshape((channels, batch, h, w))?.transpose(0, 1)?.contiguous()?
         }
         BatchStatistics::Stored { mean, variance } => {
@@ -106,9 +140,10 @@ pub fn instance_moments(x: &Tensor) -> Result<Moments> {
     Ok(Moments { mean: mean.squeeze(2)?.mean(0)?, variance: variance.mean(0)? })
 }
 
-fn standardised(sets: &Tensor, dim: D, eps: f64) -> Result<Tensor> {
-    let centred = sets.broadcast_sub(&sets.mean_keepdim(dim)?)?;
-    let variance = centred.sqr()?.mean_keepdim(dim)?;
+/// Along the last axis.
+fn standardised(sets: &Tensor, eps: f64) -> Result<Tensor> {
+    let centred = sets.broadcast_sub(&sets.mean_keepdim(D::Minus1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
     Ok(centred.broadcast_div(&(variance + eps)?.sqrt()?)?)
 }
 
@@ -144,4 +179,84 @@ fn checked(
         }
     }
     Ok((batch, channels, h, w))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{PATHS, check_gradients, check_paths, difference, normal, values, weight};
+    use super::*;
+
+    const EPS: f64 = 1e-5;
+
+    fn group(inputs: &[Tensor], groups: usize, path: Path) -> Result<Tensor> {
+        let (w, b) = (inputs.get(1).map(weight), inputs.get(2).map(weight));
+        group_norm_by(path, &inputs[0], groups, w.as_ref(), b.as_ref(), EPS)
+    }
+
+    fn batch(inputs: &[Tensor], path: Path) -> Result<Tensor> {
+        let (w, b) = (inputs.get(1).map(weight), inputs.get(2).map(weight));
+        batch_norm_by(path, &inputs[0], BatchStatistics::Current, w.as_ref(), b.as_ref(), EPS)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences_on_both_paths() {
+        for (dims, groups) in [([2, 4, 3, 2], 1), ([1, 6, 2, 3], 3), ([2, 3, 4, 1], 3), ([3, 2, 1, 1], 1)] {
+            let inputs = [normal(1, &dims), normal(2, &[dims[1]]), normal(3, &[dims[1]])];
+            for n in 1..=3 {
+                for path in PATHS {
+                    check_gradients(&inputs[..n], |inputs| group(inputs, groups, path));
+                    check_gradients(&inputs[..n], |inputs| batch(inputs, path));
+                }
+                check_paths(&inputs[..n], |inputs, path| group(inputs, groups, path));
+                check_paths(&inputs[..n], batch);
+            }
+        }
+        let big = [normal(1, &[2, 8, 40, 37]), normal(2, &[8]), normal(3, &[8])];
+        check_paths(&big, |inputs, path| group(inputs, 2, path));
+    }
+
+    #[test]
+    fn stored_statistics_are_used_and_differentiated_through() {
+        let inputs = [normal(1, &[2, 3, 2, 2]), normal(2, &[3]), normal(3, &[3])];
+        let (mean, variance) = (normal(4, &[3]), normal(5, &[3]).sqr().unwrap());
+        check_gradients(&inputs, |inputs| {
+            let statistics = BatchStatistics::Stored { mean: &mean, variance: &variance };
+            batch_norm(&inputs[0], statistics, Some(&weight(&inputs[1])), Some(&weight(&inputs[2])), EPS)
+        });
+        let moments = batch_moments(&inputs[0]).unwrap();
+        let statistics = BatchStatistics::Stored { mean: &moments.mean, variance: &moments.variance };
+        let stored = batch_norm(&inputs[0], statistics, None, None, EPS).unwrap();
+        assert!(difference(&stored, &batch(&inputs[..1], Path::Auto).unwrap()) < 1e-12);
+    }
+
+    #[test]
+    fn a_large_mean_does_not_drown_the_variance() {
+        let x = (normal(1, &[1, 2, 30, 30]) + 3000.0).unwrap();
+        let exact = group(&[x.clone()], 1, Path::Composite).unwrap();
+        let single = x.to_dtype(candle_core::DType::F32).unwrap();
+        let found = group(&[single], 1, Path::Kernel).unwrap();
+        // The entries themselves are only given to 2e-4.
+        assert!(difference(&exact, &found) < 1e-3);
+    }
+
+    #[test]
+    fn moments_by_hand() {
+        let x =
+            Tensor::from_vec(vec![1f64, 3., 0., 0., 5., 7., 0., 2.], (2, 2, 1, 2), &candle_core::Device::Cpu);
+        let x = x.unwrap();
+        let batch = batch_moments(&x).unwrap();
+        assert_eq!((values(&batch.mean), values(&batch.variance)), (vec![4.0, 0.5], vec![5.0, 0.75]));
+        let instance = instance_moments(&x).unwrap();
+        assert_eq!((values(&instance.mean), values(&instance.variance)), (vec![4.0, 0.5], vec![1.0, 0.5]));
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        let x = normal(1, &[1, 3, 2, 2]);
+        assert!(group_norm(&x, 2, None, None, EPS).is_err() && group_norm(&x, 0, None, None, EPS).is_err());
+        let wrong = weight(&normal(1, &[2]));
+        assert!(instance_norm(&x, Some(&wrong), None, EPS).is_err());
+        let stored = BatchStatistics::Stored { mean: wrong.tensor(), variance: wrong.tensor() };
+        assert!(batch_norm(&x, stored, None, None, EPS).is_err());
+    }
 }

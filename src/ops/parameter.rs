@@ -70,3 +70,53 @@ fn masked(x: &Tensor, dims: Vec<usize>, p: f64, rng: &mut Rng) -> Result<Tensor>
     let mask = Tensor::from_vec(mask, dims, x.device())?.to_dtype(x.dtype())?;
     Ok(x.broadcast_mul(&mask)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::super::testing::{check_gradients, normal, values};
+    use super::*;
+    use crate::rng::stream;
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        // Row 1 twice: its gradients add up.
+        let ids = Tensor::new(&[1u32, 0, 1, 3], &Device::Cpu).unwrap();
+        check_gradients(&[normal(1, &[4, 3])], |x| embedding(&ids, &x[0]));
+        let inputs = [normal(1, &[3, 2, 2, 2]), normal(2, &[3, 1, 1, 1])];
+        check_gradients(&inputs, |x| weight_norm(&x[0], &x[1]));
+        let mask = || stream(7, "dropout", &[]);
+        check_gradients(&[normal(1, &[2, 3, 2, 2])], |x| dropout(&x[0], 0.4, &mut mask()));
+        check_gradients(&[normal(1, &[2, 3, 2, 2])], |x| dropout2d(&x[0], 0.4, &mut mask()));
+    }
+
+    #[test]
+    fn weight_norm_has_the_norm_of_its_gain() {
+        let w = weight_norm(&normal(1, &[2, 5]), &Tensor::new(&[3f64, 0.5], &Device::Cpu).unwrap()).unwrap();
+        let norms = values(&w.sqr().unwrap().sum(1).unwrap().sqrt().unwrap());
+        assert!((norms[0] - 3.0).abs() < 1e-14 && (norms[1] - 0.5).abs() < 1e-14);
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_and_drops_whole_maps() {
+        let x = Tensor::ones((40, 50, 3, 3), DType::F32, &Device::Cpu).unwrap();
+        let mut rng = stream(1, "dropout", &[]);
+        let y = dropout2d(&x, 0.1, &mut rng).unwrap();
+        for map in values(&y).chunks(9) {
+            assert!(map.iter().all(|&v| v == map[0]) && (map[0] == 0.0 || (map[0] - 1.0 / 0.9).abs() < 1e-6));
+        }
+        let mean = values(&y).iter().sum::<f64>() / 18_000.0;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+        let mean = values(&dropout(&x, 0.5, &mut rng).unwrap()).iter().sum::<f64>() / 18_000.0;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+        assert!(values(&dropout(&x, 1.0, &mut rng).unwrap()).iter().all(|&v| v == 0.0));
+        assert!(dropout(&x, 1.5, &mut rng).is_err() && dropout(&x, f64::NAN, &mut rng).is_err());
+    }
+
+    #[test]
+    fn an_id_beyond_the_rows_is_refused() {
+        let ids = Tensor::new(&[4u32], &Device::Cpu).unwrap();
+        assert!(embedding(&ids, &normal(1, &[4, 3])).is_err());
+    }
+}

@@ -3,7 +3,9 @@
 use candle_core::{D, Tensor};
 
 use super::composite::taps;
+use super::kernels::pool::{Pool, Pooled};
 use super::resize::resample;
+use super::workspace::Path;
 use crate::error::{Error, Result};
 
 /// Square pooling windows.
@@ -29,7 +31,14 @@ impl PoolSpec {
 /// # Errors
 /// [`Error::Shape`] if no window fits, [`Error::Config`] for an impossible window.
 pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    max_pool2d_by(Path::Auto, x, spec)
+}
+
+fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     let size = pooled_size(x, spec)?;
+    if path.takes_kernel(x)? {
+        return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Max, spec: *spec, size })?);
+    }
     let padded = if spec.padding > 0 { pad_with_lowest(x, spec.padding)? } else { x.clone() };
     let mut taps = taps(&padded, (spec.kernel, spec.kernel), spec.stride, size)?.into_iter();
     let mut best = taps.next().expect("a kernel has at least one entry");
@@ -45,7 +54,14 @@ pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
 /// # Errors
 /// As [`max_pool2d`].
 pub fn avg_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    avg_pool2d_by(Path::Auto, x, spec)
+}
+
+fn avg_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     let size = pooled_size(x, spec)?;
+    if path.takes_kernel(x)? {
+        return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Average, spec: *spec, size })?);
+    }
     let p = spec.padding;
     let padded = if p > 0 { x.pad_with_zeros(2, p, p)?.pad_with_zeros(3, p, p)? } else { x.clone() };
     let mut taps = taps(&padded, (spec.kernel, spec.kernel), spec.stride, size)?.into_iter();
@@ -110,4 +126,84 @@ fn pooled_size(x: &Tensor, spec: &PoolSpec) -> Result<(usize, usize)> {
         return Err(Error::shape("input of pooling", expected, x.dims()));
     }
     Ok(((h - kernel) / stride + 1, (w - kernel) / stride + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::super::testing::{PATHS, check_gradients, check_paths, gradients, normal, shuffled, values};
+    use super::*;
+
+    fn cases() -> Vec<([usize; 4], PoolSpec)> {
+        let spec = |kernel, stride, padding| PoolSpec { kernel, stride, padding };
+        vec![
+            ([2, 3, 6, 4], spec(2, 2, 0)),
+            ([1, 2, 5, 7], spec(2, 2, 0)),
+            ([2, 1, 7, 6], spec(3, 2, 1)),
+            ([1, 2, 5, 5], spec(3, 1, 1)),
+            ([1, 1, 6, 6], spec(3, 3, 0)),
+            ([1, 2, 5, 6], spec(2, 3, 1)),
+            ([2, 2, 3, 3], spec(1, 1, 0)),
+            ([2, 2, 1, 1], spec(1, 1, 0)),
+            ([1, 1, 1, 1], spec(2, 2, 1)),
+        ]
+    }
+
+    #[test]
+    fn gradients_agree_with_differences_on_both_paths() {
+        for (x, spec) in cases() {
+            let x = [shuffled(1, &x)];
+            for path in PATHS {
+                check_gradients(&x, |x| max_pool2d_by(path, &x[0], &spec));
+                check_gradients(&x, |x| avg_pool2d_by(path, &x[0], &spec));
+            }
+            check_paths(&x, |x, path| max_pool2d_by(path, &x[0], &spec));
+            check_paths(&x, |x, path| avg_pool2d_by(path, &x[0], &spec));
+        }
+        for size in [(1, 1), (2, 3), (5, 4), (7, 6)] {
+            check_gradients(&[normal(1, &[2, 2, 5, 4])], |x| adaptive_avg_pool2d(&x[0], size));
+        }
+        check_gradients(&[normal(1, &[2, 3, 5, 4])], |x| global_avg_pool2d(&x[0]));
+    }
+
+    #[test]
+    fn a_tie_gives_its_gradient_to_the_first_entry() {
+        let x = Tensor::new(&[[[[1f64, 5., 0., 0.], [5., 5., 0., 0.]]]], &Device::Cpu).unwrap();
+        for path in PATHS {
+            let f = |x: &[Tensor]| max_pool2d_by(path, &x[0], &PoolSpec::tiling(2));
+            let gradient = values(&gradients(&[x.clone()], &f)[0]);
+            let given: Vec<bool> = gradient.iter().map(|&g| g != 0.0).collect();
+            assert_eq!(given, [false, true, true, false, false, false, false, false]);
+        }
+    }
+
+    #[test]
+    fn nan_and_infinities_pass() {
+        let (nan, low) = (f64::NAN, f64::NEG_INFINITY);
+        let x = Tensor::new(&[[[[1.0, nan, low, low], [nan, 2.0, low, low]]]], &Device::Cpu).unwrap();
+        for path in PATHS {
+            let y = values(&max_pool2d_by(path, &x, &PoolSpec::tiling(2)).unwrap());
+            assert!(y[0].is_nan() && y[1] == low, "{path:?}: {y:?}");
+        }
+    }
+
+    #[test]
+    fn adaptive_cells_overlap_as_in_the_definition() {
+        let x = Tensor::new(&[[[[1f64, 2., 4., 8., 16.]]]], &Device::Cpu).unwrap();
+        let y = adaptive_avg_pool2d(&x, (1, 3)).unwrap();
+        let expected = [1.5, 14.0 / 3.0, 12.0];
+        assert!(values(&y).iter().zip(expected).all(|(y, e)| (y - e).abs() < 1e-14), "{y}");
+        assert_eq!(values(&adaptive_avg_pool2d(&x, (1, 1)).unwrap()), [6.2]);
+    }
+
+    #[test]
+    fn impossible_windows_are_refused() {
+        let x = normal(1, &[1, 1, 4, 4]);
+        let spec = |kernel, stride, padding| PoolSpec { kernel, stride, padding };
+        for spec in [spec(0, 1, 0), spec(2, 0, 0), spec(5, 1, 0), spec(2, 1, 2)] {
+            assert!(max_pool2d(&x, &spec).is_err() && avg_pool2d(&x, &spec).is_err());
+        }
+        assert!(global_avg_pool2d(&normal(1, &[1, 1, 0, 4])).is_err());
+    }
 }

@@ -2,6 +2,8 @@
 
 use candle_core::Tensor;
 
+use super::kernels::nearest::Nearest;
+use super::workspace::Path;
 use crate::error::{Error, Result};
 
 /// Nearest neighbour to `size`: entry `i` is taken from `floor(i * (in / out))`.
@@ -12,9 +14,17 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Shape`] unless `x` is a non-empty map and `size` is not empty.
 pub fn upsample_nearest(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    upsample_nearest_by(Path::Auto, x, size)
+}
+
+fn upsample_nearest_by(path: Path, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (h, w) = map_size(x, size)?;
     if (h, w) == size {
         return Ok(x.clone());
+    }
+    if path.takes_kernel(x)? {
+        let (rows, columns) = (nearest_index(h, size.0).collect(), nearest_index(w, size.1).collect());
+        return Ok(x.contiguous()?.apply_op1(Nearest { rows, columns })?);
     }
     let mut x = x.contiguous()?;
     for (dim, n, out) in [(2, h, size.0), (3, w, size.1)] {
@@ -86,5 +96,70 @@ fn map_size(x: &Tensor, size: (usize, usize)) -> Result<(usize, usize)> {
             let expected = format!("a map of [batch, channels, height, width] to resize to {size:?}");
             Err(Error::shape("input of resizing", expected, dims))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{PATHS, check_gradients, check_paths, gradients, normal, values};
+    use super::*;
+
+    #[test]
+    fn gradients_agree_with_differences_on_both_paths() {
+        for (h, w, size) in [(2, 3, (5, 7)), (3, 2, (6, 4)), (4, 4, (3, 2)), (1, 1, (2, 3)), (3, 3, (3, 5))] {
+            let x = [normal(1, &[2, 2, h, w])];
+            for path in PATHS {
+                check_gradients(&x, |x| upsample_nearest_by(path, &x[0], size));
+            }
+            check_paths(&x, |x, path| upsample_nearest_by(path, &x[0], size));
+            check_gradients(&x, |x| resize_bicubic(&x[0], size));
+        }
+    }
+
+    #[test]
+    fn a_tensor_resized_twice_collects_both_gradients() {
+        // 4 from the first, 4 from the second, 9 from the third, 2 from the tensor itself.
+        for path in PATHS {
+            let f = |x: &[Tensor]| {
+                let x = &x[0];
+                let two = upsample_nearest_by(path, x, (2, 2))?;
+                let again = upsample_nearest_by(path, x, (2, 2))?;
+                let three = upsample_nearest_by(path, x, (3, 3))?;
+                let sums = [two, again, three].map(|y| y.sum_all());
+                let [a, b, c] = sums;
+                Ok(((((a? + b?)? + c?)? + x.sum_all()?)? + x.sum_all()?)?)
+            };
+            let x = Tensor::ones((1, 1, 1, 1), candle_core::DType::F64, &candle_core::Device::Cpu).unwrap();
+            let projection = values(&normal(99, &[]))[0];
+            let gradient = values(&gradients(&[x], &f)[0])[0] / projection;
+            assert!((gradient - 19.0).abs() < 1e-12, "{path:?}: {gradient}");
+        }
+    }
+
+    #[test]
+    fn nearest_rounds_as_single_precision_does() {
+        let differing = |n, out| nearest_index(n, out).enumerate().any(|(i, s)| s != i * n / out);
+        for (n, out) in [(24, 74), (26, 44), (64, 194)] {
+            assert!(differing(n, out), "{n} to {out}");
+        }
+        for (n, out) in [(12, 25), (19, 39), (4, 9), (2, 6), (6, 12), (48, 96)] {
+            assert!(!differing(n, out), "{n} to {out}");
+        }
+    }
+
+    #[test]
+    fn bicubic_weights_of_an_entry_sum_to_one() {
+        for (n, out) in [(3, 6), (48, 97), (97, 48), (1, 4)] {
+            for row in bicubic_matrix(n, out).chunks(n) {
+                assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn empty_maps_are_refused() {
+        assert!(upsample_nearest(&normal(1, &[1, 1, 2, 2]), (0, 3)).is_err());
+        assert!(resize_bicubic(&normal(1, &[1, 1, 0, 2]), (2, 3)).is_err());
+        assert!(resize_bicubic(&normal(1, &[1, 2, 2]), (2, 3)).is_err());
     }
 }

@@ -8,7 +8,7 @@ use super::geometry::Geometry;
 use super::product::{forward, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
-use super::{Real, by_dtype, entries};
+use super::{Operand, Real, by_dtype, entries};
 
 /// Which of the three products of a convolution an operation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,6 @@ pub(in crate::ops) struct Convolution {
     pub product: Product,
     pub scratch: Arc<Scratch>,
 }
-
-type Operand<'a> = (&'a CpuStorage, &'a Layout);
 
 impl Convolution {
     fn compute<T: Real>(

@@ -3,38 +3,64 @@
 //! How work is split depends on shapes alone, never on the number of threads, so that a result is
 //! the same bit for bit on any number of cores.
 
+mod approximate;
 mod columns;
 pub(super) mod conv;
 mod gemm;
 mod geometry;
+pub(super) mod nearest;
+pub(super) mod normalise;
+pub(super) mod pointwise;
+pub(super) mod pool;
 mod product;
+mod real;
 mod scratch;
 mod weight_gradient;
 
-use std::sync::Mutex;
-
-use candle_core::{CpuStorage, DType, Layout, Tensor, WithDType};
+use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 pub(super) use geometry::Geometry;
+use real::Real;
 pub(super) use scratch::Scratch;
-
-/// A number that kernels compute with.
-pub(super) trait Real: WithDType {
-    fn free(scratch: &Scratch) -> &Mutex<Vec<Vec<Self>>>;
-}
 
 /// Whether kernels take this tensor.
 pub(super) fn serve(x: &Tensor) -> bool {
     x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
+/// A tensor's memory and how it lies in there.
+type Operand<'a> = (&'a CpuStorage, &'a Layout);
+
 /// The entries of a contiguous operand.
-fn entries<'a, T: Real>((storage, layout): (&'a CpuStorage, &Layout)) -> candle_core::Result<&'a [T]> {
+fn entries<'a, T: Real>((storage, layout): Operand<'a>) -> candle_core::Result<&'a [T]> {
     let all = T::cpu_storage_as_slice(storage)?;
     match layout.contiguous_offsets() {
         Some((from, to)) => Ok(&all[from..to]),
         None => candle_core::bail!("kernels take contiguous operands"),
+    }
+}
+
+/// Runs `work` on the contiguous memory of tensors on the CPU.
+fn with_entries<R, const N: usize>(
+    tensors: [&Tensor; N],
+    work: impl FnOnce([Operand<'_>; N]) -> candle_core::Result<R>,
+) -> candle_core::Result<R> {
+    let mut contiguous = Vec::with_capacity(N);
+    for tensor in tensors {
+        contiguous.push(tensor.detach().contiguous()?);
+    }
+    let locked: Vec<_> = contiguous.iter().map(Tensor::storage_and_layout).collect();
+    let mut operands = Vec::with_capacity(N);
+    for (storage, layout) in &locked {
+        match &**storage {
+            Storage::Cpu(storage) => operands.push((storage, *layout)),
+            _ => candle_core::bail!("kernels compute on the CPU"),
+        }
+    }
+    match operands.try_into() {
+        Ok(operands) => work(operands),
+        Err(_) => unreachable!("one operand was pushed per tensor"),
     }
 }
 

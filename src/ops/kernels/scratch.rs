@@ -8,20 +8,8 @@ use super::Real;
 /// Free buffers, shared by the threads that compute for one workspace.
 #[derive(Debug, Default)]
 pub(in crate::ops) struct Scratch {
-    singles: Mutex<Vec<Vec<f32>>>,
-    doubles: Mutex<Vec<Vec<f64>>>,
-}
-
-impl Real for f32 {
-    fn free(scratch: &Scratch) -> &Mutex<Vec<Vec<Self>>> {
-        &scratch.singles
-    }
-}
-
-impl Real for f64 {
-    fn free(scratch: &Scratch) -> &Mutex<Vec<Vec<Self>>> {
-        &scratch.doubles
-    }
+    pub(super) singles: Mutex<Vec<Vec<f32>>>,
+    pub(super) doubles: Mutex<Vec<Vec<f64>>>,
 }
 
 /// A buffer on loan; it goes back when dropped.

@@ -1,0 +1,73 @@
+//! Nearest-neighbour resizing.
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+
+use super::{Operand, Real, by_dtype, each, entries, with_entries};
+
+/// Resizing by the source row of each row and the source column of each column.
+#[derive(Clone, Debug)]
+pub(in crate::ops) struct Nearest {
+    pub rows: Vec<usize>,
+    pub columns: Vec<usize>,
+}
+
+impl Nearest {
+    fn size(&self) -> usize {
+        self.rows.len() * self.columns.len()
+    }
+
+    fn compute<T: Real>(&self, x: Operand<'_>) -> Result<(CpuStorage, Shape)> {
+        let (batch, channels, h, w) = x.1.shape().dims4()?;
+        let x = entries::<T>(x)?;
+        let mut y = vec![T::zero(); batch * channels * self.size()];
+        let work = y.len() * 4;
+        let maps: Vec<_> = y.chunks_mut(self.size()).zip(x.chunks(h * w)).collect();
+        each(maps, work, |(y, x)| self.spread(x, w, y));
+        Ok((T::to_cpu_storage_owned(y), (batch, channels, self.rows.len(), self.columns.len()).into()))
+    }
+
+    fn spread<T: Real>(&self, x: &[T], w: usize, y: &mut [T]) {
+        let width = self.columns.len();
+        for (i, &row) in self.rows.iter().enumerate() {
+            let (done, y) = y.split_at_mut(i * width);
+            if i > 0 && self.rows[i - 1] == row {
+                y[..width].copy_from_slice(&done[(i - 1) * width..]);
+            } else {
+                let x = &x[row * w..(row + 1) * w];
+                y[..width].iter_mut().zip(&self.columns).for_each(|(y, &column)| *y = x[column]);
+            }
+        }
+    }
+
+    fn gradient<T: Real>(&self, of: &[T], (h, w): (usize, usize)) -> Vec<T> {
+        let mut gradient = vec![T::zero(); of.len() / self.size() * h * w];
+        let maps: Vec<_> = gradient.chunks_mut(h * w).zip(of.chunks(self.size())).collect();
+        each(maps, of.len() * 4, |(gradient, of)| {
+            for (&row, of) in self.rows.iter().zip(of.chunks_exact(self.columns.len())) {
+                let gradient = &mut gradient[row * w..(row + 1) * w];
+                self.columns.iter().zip(of).for_each(|(&column, &of)| gradient[column] += of);
+            }
+        });
+        gradient
+    }
+}
+
+impl CustomOp1 for Nearest {
+    fn name(&self) -> &'static str {
+        "nearest neighbour"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        by_dtype!(x, T => self.compute::<T>((x, layout)))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
+        let (_, _, h, w) = x.dims4()?;
+        let gradient = with_entries([of], |[of]| {
+            by_dtype!(of.0, T => {
+                Tensor::from_vec(self.gradient::<T>(entries(of)?, (h, w)), x.shape(), &Device::Cpu)
+            })
+        })?;
+        Ok(Some(gradient))
+    }
+}
