@@ -1,5 +1,7 @@
 //! Numbers of a golden file: arrays with a shape, or a piece of JSON.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -12,11 +14,11 @@ pub enum Value {
     Json(serde_json::Value),
 }
 
-/// A dense row-major array.
+/// A dense row-major array. Cloning copies a pointer to its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     dims: Vec<usize>,
-    numbers: Numbers,
+    numbers: Arc<Numbers>,
 }
 
 /// The entries of an [`Array`]; other stored types are widened to one of these.
@@ -50,7 +52,7 @@ impl Array {
         if dims.iter().product::<usize>() != numbers.len() {
             return Err(Error::shape("array", dims, &[numbers.len()]));
         }
-        Ok(Self { dims: dims.to_vec(), numbers })
+        Ok(Self { dims: dims.to_vec(), numbers: Arc::new(numbers) })
     }
 
     pub fn f32(dims: &[usize], values: Vec<f32>) -> Result<Self> {
@@ -85,7 +87,7 @@ impl Array {
     /// A tensor of the same type on `device`.
     pub fn to_tensor(&self, device: &Device) -> Result<Tensor> {
         let dims = self.dims.as_slice();
-        Ok(match &self.numbers {
+        Ok(match self.numbers() {
             Numbers::F32(values) => Tensor::from_slice(values, dims, device)?,
             Numbers::F64(values) => Tensor::from_slice(values, dims, device)?,
             Numbers::I64(values) => Tensor::from_slice(values, dims, device)?,
@@ -110,7 +112,7 @@ impl Array {
     }
 
     pub fn to_f64(&self) -> Vec<f64> {
-        match &self.numbers {
+        match self.numbers() {
             Numbers::F32(values) => values.iter().map(|&v| f64::from(v)).collect(),
             Numbers::F64(values) => values.clone(),
             Numbers::I64(values) => values.iter().map(|&v| v as f64).collect(),
@@ -119,7 +121,7 @@ impl Array {
     }
 
     pub fn to_f32(&self) -> Vec<f32> {
-        match &self.numbers {
+        match self.numbers() {
             Numbers::F32(values) => values.clone(),
             _ => self.to_f64().into_iter().map(|v| v as f32).collect(),
         }
@@ -127,7 +129,7 @@ impl Array {
 
     /// The integers, if it holds integers or bytes.
     pub fn to_i64(&self) -> Option<Vec<i64>> {
-        match &self.numbers {
+        match self.numbers() {
             Numbers::I64(values) => Some(values.clone()),
             Numbers::U8(values) => Some(values.iter().map(|&v| i64::from(v)).collect()),
             Numbers::F32(_) | Numbers::F64(_) => None,

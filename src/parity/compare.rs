@@ -1,9 +1,10 @@
 //! The comparer: the only place that reads expected outputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::golden::Expected;
 use super::rules::{self, DeltaVerdict, Verdict};
 use super::tolerance::{AdamwDelta, FirstStep};
 use super::{Array, Golden, Header, Recomputed, Rule, Stored, Tolerance, Value};
@@ -70,10 +71,10 @@ struct Comparer<'a> {
 impl Comparer<'_> {
     fn rows(&self, file: &str) -> Vec<Row> {
         let mut verdicts: BTreeMap<&str, Verdict> = BTreeMap::new();
-        // The gradient rules come last: a stored gradient decides only if it passed itself.
+        // The gradient rules come last, because a gradient decides only if it passed itself.
         let mut by_gradient = Vec::new();
-        for (name, value) in &self.stored.outputs {
-            let Some((pattern, tolerance)) = self.header.judge_of(name) else { continue };
+        for (name, Expected { value, judge }) in &self.stored.outputs {
+            let (pattern, tolerance) = self.header.judge(*judge);
             match &tolerance.rule {
                 Rule::FirstStep(_) | Rule::AdamwDelta(_) => {
                     by_gradient.push((name, value, pattern, tolerance))
@@ -102,9 +103,9 @@ impl Comparer<'_> {
                     verdicts.insert(name, verdict);
                 }
                 Rule::AdamwDelta(rule) => {
-                    let gradient = self.trusted_array(&rule.grads.replace("{}", parameter), &trusted);
+                    let gradient = self.deciding_array(&rule.grads.replace("{}", parameter), &trusted);
                     let norm = self
-                        .trusted_array(&rule.norm.replace("{}", parameter), &trusted)
+                        .deciding_array(&rule.norm.replace("{}", parameter), &trusted)
                         .and_then(|norm| norm.to_f64().first().copied());
                     deltas.push((
                         name,
@@ -130,10 +131,13 @@ impl Comparer<'_> {
         }
         verdicts.extend(deltas.into_iter().map(|(name, _, delta)| (name, delta.verdict)));
 
-        let mut rows: Vec<Row> =
-            verdicts.into_iter().map(|(name, verdict)| self.row(file, name, verdict)).collect();
-        rows.extend(self.not_stored().into_iter().map(|name| {
-            self.row(file, &name, Verdict::failed("expected in a file of this kind, but not stored in it"))
+        let mut rows: Vec<Row> = verdicts
+            .into_iter()
+            .map(|(name, verdict)| self.row(file, name, self.stored.outputs[name].judge, verdict))
+            .collect();
+        rows.extend(self.not_stored().into_iter().map(|(name, judge)| {
+            let verdict = Verdict::failed("expected in a file of this kind, but not stored in it");
+            self.row(file, &name, judge, verdict)
         }));
         for (name, reason) in &self.stored.unclear {
             rows.push(Row { quantity: name.clone(), ..Row::whole(file, &self.header.kind, reason) });
@@ -148,7 +152,12 @@ impl Comparer<'_> {
         if let Rule::ComplexSet { partner: Some(partner), .. } = &tolerance.rule {
             // The pair is judged once, at the real part, which comes with the partner that holds "im".
             if is_imaginary(name, partner) {
-                return Verdict::default().because(format!("judged at its real part {partner}"));
+                return match (stored, got) {
+                    (Value::Array(stored), Value::Array(got)) if stored.dims() == got.dims() => {
+                        Verdict::default().because(format!("judged at its real part {partner}"))
+                    }
+                    _ => Verdict::failed("expected an array of the shape of its real part"),
+                };
             }
         }
         let partner = match &tolerance.rule {
@@ -163,7 +172,7 @@ impl Comparer<'_> {
         rules::judge(name, stored, got, tolerance, partner, self.recomputed)
     }
 
-    /// The gradients that decide where a first step may differ: the stored ones, or our own.
+    /// The gradients that decide where a first step may differ: the named ones, or our own.
     fn step_gradients<'a>(
         &'a self,
         name: &str,
@@ -173,12 +182,9 @@ impl Comparer<'_> {
     ) -> Vec<&'a Array> {
         if let Some(pattern) = &rule.grads {
             let pattern = pattern.replace("{}", parameter);
-            let named: Vec<&Array> = self
-                .recomputed
-                .arrays()
-                .filter(|(known, _)| glob::matches(&pattern, known))
-                .map(|(known, own)| self.trusted_stored(known, trusted).unwrap_or(own))
-                .collect();
+            let known: BTreeSet<&str> = self.stored.names().chain(self.recomputed.names()).collect();
+            let named = known.into_iter().filter(|name| glob::matches(&pattern, name));
+            let named: Vec<&Array> = named.filter_map(|name| self.deciding_array(name, trusted)).collect();
             if !named.is_empty() {
                 return named;
             }
@@ -186,54 +192,62 @@ impl Comparer<'_> {
         self.recomputed.deciding(name).map(|own| own.iter().collect()).unwrap_or_default()
     }
 
-    fn trusted_array<'a>(&'a self, name: &str, trusted: &[&str]) -> Option<&'a Array> {
-        self.trusted_stored(name, trusted).or_else(|| self.recomputed.array(name))
-    }
-
-    fn trusted_stored<'a>(&'a self, name: &str, trusted: &[&str]) -> Option<&'a Array> {
-        match self.stored.get(name) {
-            Some(Value::Array(array)) if trusted.contains(&name) => Some(array),
+    /// An array that judges others: the stored one if it passed itself or ours is unusable.
+    fn deciding_array<'a>(&'a self, name: &str, trusted: &[&str]) -> Option<&'a Array> {
+        let is_usable = |array: &&Array| array.to_f64().iter().all(|value| value.is_finite());
+        let stored = match self.stored.get(name) {
+            Some(Value::Array(array)) => Some(array),
             _ => None,
-        }
+        };
+        stored
+            .filter(|_| trusted.contains(&name))
+            .or_else(|| self.recomputed.array(name).filter(is_usable))
+            .or_else(|| stored.filter(is_usable))
     }
 
     /// Outputs the file lacks: those the recomputation expects, and tolerances that judge nothing.
-    fn not_stored(&self) -> Vec<String> {
-        let mut missing = self
-            .recomputed
-            .not_stored(|name| self.stored.get(name).is_some(), |name| self.header.judge_of(name).is_some());
-        for (pattern, _) in self.header.tolerances() {
-            let judges = |name: &str| glob::matches(pattern, name);
-            if !self.stored.names().any(judges) && !missing.iter().any(|name| judges(name)) {
-                missing.push(pattern.to_owned());
+    fn not_stored(&self) -> Vec<(String, usize)> {
+        let names = self.recomputed.not_stored(
+            |name| self.stored.outputs.contains_key(name),
+            |name| self.header.find_judge(name).is_some(),
+        );
+        let mut missing: Vec<(String, usize)> = names
+            .into_iter()
+            .filter_map(|name| self.header.find_judge(&name).map(|judge| (name, judge)))
+            .collect();
+        for (index, (pattern, _)) in self.header.tolerances().enumerate() {
+            let is_used = self.stored.outputs.values().any(|expected| expected.judge == index)
+                || missing.iter().any(|(_, judge)| *judge == index);
+            if !is_used {
+                missing.push((pattern.to_owned(), index));
             }
         }
         missing
     }
 
-    fn row(&self, file: &str, name: &str, verdict: Verdict) -> Row {
-        let tolerance = self.header.judge_of(name).map(|(_, tolerance)| tolerance);
+    fn row(&self, file: &str, name: &str, judge: usize, verdict: Verdict) -> Row {
+        let (_, tolerance) = self.header.judge(judge);
         let worst = verdict.worst.is_finite().then_some(verdict.worst);
         let mut row = Row {
             file: file.to_owned(),
             kind: self.header.kind.clone(),
             quantity: name.to_owned(),
-            rule: tolerance.map_or("default", Tolerance::word).to_owned(),
+            rule: tolerance.word().to_owned(),
             worst,
-            tolerance: tolerance.map(|tolerance| tolerance.source.clone()).unwrap_or_default(),
+            tolerance: tolerance.source.clone(),
             excess: worst.map(|_| verdict.excess.min(f64::MAX)),
             ok: verdict.excess <= 1.0,
             reason: verdict.reason,
         };
-        match tolerance.map(|tolerance| &tolerance.rule) {
-            Some(Rule::Anchor) => {
+        match &tolerance.rule {
+            Rule::Anchor => {
                 row.ok = true;
                 let side = if verdict.excess <= 1.0 { "within" } else { "beyond" };
                 let note =
                     format!("a value from elsewhere, reported and not judged; {side} the expected distance");
                 row.reason = Some(join(row.reason, &note));
             }
-            Some(Rule::NotCompared { covered_by }) => {
+            Rule::NotCompared { covered_by } => {
                 row.ok = true;
                 let cover = covered_by.as_deref().unwrap_or("nothing");
                 row.reason = Some(join(row.reason, &format!("not compared; covered by {cover}")));

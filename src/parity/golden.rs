@@ -24,9 +24,16 @@ pub struct Golden {
 /// The expected outputs and the names that have no clear role; for the comparer alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
-    pub(super) outputs: BTreeMap<String, Value>,
+    pub(super) outputs: BTreeMap<String, Expected>,
     /// Name and what is wrong with it.
     pub(super) unclear: BTreeMap<String, String>,
+}
+
+/// One expected output and the index of the tolerance that judges it.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    pub value: Value,
+    pub judge: usize,
 }
 
 /// What is given: parameters, given tensors, the names of the outputs, files lying near.
@@ -79,11 +86,11 @@ impl Golden {
                 Role::Input => {
                     given.insert(name, value);
                 }
-                Role::Output(tolerance) => {
+                Role::Output(judge, tolerance) => {
                     if tolerance.rule == Rule::Reuse {
                         given.insert(name.clone(), value.clone());
                     }
-                    stored.outputs.insert(name, value);
+                    stored.outputs.insert(name, Expected { value, judge });
                 }
                 Role::Unclear(reason) => {
                     stored.unclear.insert(name, reason);
@@ -103,17 +110,17 @@ impl Stored {
     }
 
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.outputs.get(name)
+        self.outputs.get(name).map(|expected| &expected.value)
     }
 
-    /// Replaces one expected value, for tests of the comparer.
-    pub fn replace(&mut self, name: &str, value: Value) {
-        self.outputs.insert(name.to_owned(), value);
-    }
-
-    /// Forgets one expected value, for tests of the comparer.
-    pub fn forget(&mut self, name: &str) {
-        self.outputs.remove(name);
+    /// A copy with one expected value replaced or forgotten, for tests of the comparer.
+    pub fn with(&self, name: &str, value: Option<Value>) -> Self {
+        let mut changed = self.clone();
+        match (value, changed.outputs.get_mut(name)) {
+            (Some(value), Some(expected)) => expected.value = value,
+            _ => drop(changed.outputs.remove(name)),
+        }
+        changed
     }
 }
 

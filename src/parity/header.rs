@@ -23,8 +23,8 @@ pub struct Header {
 #[derive(Clone, Debug)]
 pub enum Role<'a> {
     Input,
-    /// To be recomputed and compared by this tolerance.
-    Output(&'a Tolerance),
+    /// To be recomputed and compared by the tolerance of this index.
+    Output(usize, &'a Tolerance),
     /// Matched by no pattern, or by several; the reason.
     Unclear(String),
 }
@@ -84,23 +84,30 @@ impl Header {
 
     pub fn role(&self, name: &str) -> Role<'_> {
         let given = self.inputs.iter().any(|pattern| glob::matches(pattern, name));
-        let mut judged = self.tolerances.iter().filter(|(pattern, _)| glob::matches(pattern, name));
-        match (given, judged.next(), judged.next()) {
+        let matches = |(_, (pattern, _)): &(usize, &(String, Tolerance))| glob::matches(pattern, name);
+        let mut judges = self.tolerances.iter().enumerate().filter(matches);
+        match (given, judges.next(), judges.next()) {
             (true, None, _) => Role::Input,
-            (false, Some((_, tolerance)), None) => Role::Output(tolerance),
+            (false, Some((index, (_, tolerance))), None) => Role::Output(index, tolerance),
             (false, None, _) => Role::Unclear("matched neither by inputs nor by tolerances".to_owned()),
-            (true, Some((pattern, _)), _) => {
+            (true, Some((_, (pattern, _))), _) => {
                 Role::Unclear(format!("matched by inputs and by the tolerance {pattern:?}"))
             }
-            (false, Some((a, _)), Some((b, _))) => {
+            (false, Some((_, (a, _))), Some((_, (b, _)))) => {
                 Role::Unclear(format!("matched by two tolerances, {a:?} and {b:?}"))
             }
         }
     }
 
-    /// The pattern and tolerance that judge an output of this name.
-    pub fn judge_of(&self, name: &str) -> Option<(&str, &Tolerance)> {
-        self.tolerances().find(|(pattern, _)| glob::matches(pattern, name))
+    /// The pattern and tolerance of an index that [`Header::role`] gave.
+    pub(super) fn judge(&self, index: usize) -> (&str, &Tolerance) {
+        let (pattern, tolerance) = &self.tolerances[index];
+        (pattern, tolerance)
+    }
+
+    /// Index of the tolerance that judges an output of this name.
+    pub(super) fn find_judge(&self, name: &str) -> Option<usize> {
+        self.tolerances.iter().position(|(pattern, _)| glob::matches(pattern, name))
     }
 
     /// A parameter as it stands: text, number or JSON.
@@ -132,7 +139,7 @@ mod tests {
         let default = json!({"abs": 0.0, "rel": 0.0});
         let header = header(json!(["*.in"]), json!({"*.out": default, "a.*": default})).unwrap();
         assert!(matches!(header.role("b.in"), Role::Input));
-        assert!(matches!(header.role("b.out"), Role::Output(_)));
+        assert!(matches!(header.role("b.out"), Role::Output(..)));
         assert!(matches!(header.role("b"), Role::Unclear(_)));
         assert!(matches!(header.role("a.in"), Role::Unclear(_)));
         assert!(matches!(header.role("a.out"), Role::Unclear(_)));

@@ -70,14 +70,14 @@ impl Recomputed {
         self.values.keys().map(String::as_str)
     }
 
-    /// Replaces one value, for tests of the comparer.
-    pub fn replace(&mut self, name: &str, value: Value) {
-        self.values.insert(name.to_owned(), value);
-    }
-
-    /// Forgets one value, for tests of the comparer.
-    pub fn forget(&mut self, name: &str) {
-        self.values.remove(name);
+    /// A copy with one value replaced or forgotten, for tests of the comparer.
+    pub fn with(&self, name: &str, value: Option<Value>) -> Self {
+        let mut changed = self.clone();
+        match value {
+            Some(value) => changed.values.insert(name.to_owned(), value),
+            None => changed.values.remove(name),
+        };
+        changed
     }
 
     pub(super) fn array(&self, name: &str) -> Option<&Array> {
@@ -85,13 +85,6 @@ impl Recomputed {
             Some(Value::Array(array)) => Some(array),
             _ => None,
         }
-    }
-
-    pub(super) fn arrays(&self) -> impl Iterator<Item = (&str, &Array)> {
-        self.values.iter().filter_map(|(name, value)| match value {
-            Value::Array(array) => Some((name.as_str(), array)),
-            Value::Json(_) => None,
-        })
     }
 
     pub(super) fn deciding(&self, name: &str) -> Option<&[Array]> {
@@ -121,7 +114,7 @@ impl Recomputed {
                     }
                 }
             };
-            missing.extend(form.iter().filter(|name| is_judged(name) && !is_stored(name)).cloned());
+            missing.extend(form.iter().filter(|name| !is_stored(name) && is_judged(name)).cloned());
         }
         missing
     }

@@ -1,0 +1,1 @@
+//! The stored reference outputs.

@@ -1,0 +1,5 @@
+//! Parity with reference outputs, and proof that the comparer notices every kind of corruption.
+
+mod corruption;
+mod goldens;
+mod rules;
