@@ -1,7 +1,9 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
 pub mod analysis;
+pub mod checkpoint;
 pub mod compute;
+pub mod device;
 pub mod dynamics;
 pub mod error;
 pub mod families;
@@ -11,6 +13,7 @@ pub mod glob;
 pub mod nn;
 pub mod ops;
 pub mod parity;
+pub mod provenance;
 pub mod recording;
 pub mod rng;
 pub mod settings;

@@ -1,0 +1,136 @@
+//! Writing weights: safetensors with configuration and provenance beside them.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use safetensors::View as _;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::provenance::Provenance;
+use crate::weights::Weights;
+
+/// What the weights are of; written into the header, so that the file opens alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// `recurrent_gating`, `object_attention` …
+    pub family: String,
+    pub variant: String,
+    /// Keys and values of the family's configuration.
+    pub config: Map<String, Value>,
+}
+
+impl Description {
+    /// # Errors
+    /// [`Error::Unsupported`] if `config` is not a struct or map with text keys.
+    pub fn new(
+        family: impl Into<String>,
+        variant: impl Into<String>,
+        config: &impl Serialize,
+    ) -> Result<Self> {
+        match serde_json::to_value(config) {
+            Ok(Value::Object(config)) => Ok(Self { family: family.into(), variant: variant.into(), config }),
+            Ok(other) => Err(Error::Unsupported(format!("a configuration must be a table, not {other}"))),
+            Err(err) => Err(Error::Unsupported(format!("a configuration cannot be written: {err}"))),
+        }
+    }
+}
+
+/// Writes `path` (its extension becomes `.safetensors`), the configuration as `.toml` and
+/// `.provenance.json` beside it; returns the first.
+///
+/// Each file is written whole or not at all, the weights last. Equal weights, description and
+/// version give equal bytes.
+pub fn save(
+    path: impl AsRef<Path>,
+    weights: &Weights,
+    description: &Description,
+    provenance: &Provenance,
+) -> Result<PathBuf> {
+    let path = path.as_ref().with_extension("safetensors");
+    let toml = toml::to_string(&Value::Object(without_nulls(&description.config)))
+        .map_err(|err| Error::Unsupported(format!("a configuration cannot be written as TOML: {err}")))?;
+    let Description { family, variant, .. } = description;
+    let toml =
+        format!("# {family}, {variant}; the value \"none\" stands for nothing. Read by --config.\n{toml}");
+    files::write_atomic(files::beside(&path, ".toml"), toml)?;
+    provenance.write_beside(&path)?;
+    write_safetensors(&path, weights, description)?;
+    Ok(path)
+}
+
+fn write_safetensors(path: &Path, weights: &Weights, description: &Description) -> Result<()> {
+    let mut tensors = Vec::with_capacity(weights.len());
+    for (name, weight) in weights.iter() {
+        tensors.push((name, weight.tensor().to_device(&Device::Cpu)?.contiguous()?));
+    }
+    // Wide elements first keeps every tensor aligned; the sort is stable, so names stay in order.
+    tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size_in_bytes()));
+    let mut header = Map::new();
+    header.insert(
+        "__metadata__".to_owned(),
+        json!({
+            "format": "gainfield",
+            "version": env!("CARGO_PKG_VERSION"),
+            "family": description.family,
+            "variant": description.variant,
+            "config": Value::Object(description.config.clone()).to_string(),
+        }),
+    );
+    let mut offset = 0;
+    for (name, tensor) in &tensors {
+        let end = offset + tensor.data_len();
+        header.insert(
+            (*name).to_owned(),
+            json!({
+                "dtype": safetensors::View::dtype(tensor).to_string(),
+                "shape": tensor.dims(),
+                "data_offsets": [offset, end],
+            }),
+        );
+        offset = end;
+    }
+    let mut header = Value::Object(header).to_string();
+    // Eight bytes of length precede the header; the data behind it is to start at a multiple of eight.
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    files::write_atomic_with(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        tensors.iter().try_for_each(|(_, tensor)| -> io::Result<()> { file.write_all(&tensor.data()) })
+    })
+}
+
+/// TOML has no null: nothing is written as `"none"`.
+fn without_nulls(config: &Map<String, Value>) -> Map<String, Value> {
+    fn replaced(value: &Value) -> Value {
+        match value {
+            Value::Null => Value::from("none"),
+            Value::Array(items) => items.iter().map(replaced).collect(),
+            Value::Object(map) => Value::Object(without_nulls(map)),
+            other => other.clone(),
+        }
+    }
+    config.iter().map(|(key, value)| (key.clone(), replaced(value))).collect()
+}
+
+/// The values of a TOML file, with null where `header` (the same configuration as JSON) says that
+/// `"none"` stands for it.
+pub(super) fn with_nulls(toml: &Value, header: &Value) -> Value {
+    match (toml, header) {
+        (Value::String(text), Value::Null) if text == "none" => Value::Null,
+        (Value::Array(items), Value::Array(others)) => {
+            let other = |at| others.get(at).unwrap_or(&Value::Bool(false));
+            items.iter().enumerate().map(|(at, item)| with_nulls(item, other(at))).collect()
+        }
+        (Value::Object(map), Value::Object(others)) => {
+            let other = |key| others.get(key).unwrap_or(&Value::Bool(false));
+            Value::Object(map.iter().map(|(key, item)| (key.clone(), with_nulls(item, other(key)))).collect())
+        }
+        (other, _) => other.clone(),
+    }
+}
