@@ -114,13 +114,13 @@ pub fn read_digits(name: &str, images_path: &Path, labels_path: &Path) -> Result
 
 /// The image and label files of `split` in `folder`, by their usual names, plain or gzipped.
 ///
-/// Also looks where torchvision puts them: `raw`, `MNIST/raw`, `FashionMNIST/raw`.
+/// Also looks in `mnist` and where torchvision puts them: `raw`, `MNIST/raw`, `FashionMNIST/raw`.
 pub fn find_digit_files(folder: &Path, split: Split) -> Option<(PathBuf, PathBuf)> {
     let prefix = match split {
         Split::Train => "train",
         Split::Test => "t10k",
     };
-    for inner in ["", "raw", "MNIST/raw", "FashionMNIST/raw"] {
+    for inner in ["", "raw", "mnist", "MNIST/raw", "FashionMNIST/raw"] {
         let folder = folder.join(inner);
         let find = |what: &str, rank: u8| {
             [format!("{prefix}-{what}-idx{rank}-ubyte"), format!("{prefix}-{what}.idx{rank}-ubyte")]
@@ -156,7 +156,12 @@ pub fn load_digits(folder: &Path, split: Split) -> Result<Digits> {
             "name the folder that holds them, or use the built-in procedural digits",
         ));
     };
-    let named = folder.file_name().map_or_else(|| "digits".into(), |name| name.to_string_lossy());
+    let named = images
+        .ancestors()
+        .skip(1)
+        .filter_map(Path::file_name)
+        .find(|name| *name != "raw")
+        .map_or_else(|| "digits".into(), |name| name.to_string_lossy());
     read_digits(&format!("{named}, {split}"), &images, &labels)
 }
 

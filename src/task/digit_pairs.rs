@@ -164,6 +164,23 @@ impl DigitPairs {
         Ok(DigitScene { picture, targets, labels, objects })
     }
 
+    /// The stimulus of digit `first` in `epoch`, with the draws behind it.
+    ///
+    /// # Errors
+    /// As [`DigitPairs::draw`].
+    pub fn scene(
+        &self,
+        digits: &Digits,
+        first: usize,
+        seed: u64,
+        epoch: u64,
+    ) -> Result<(DigitDraws, DigitScene)> {
+        let mut rng = rng::stream(seed, "digit pairs", &[epoch, first as u64]);
+        let draws = self.draw(digits, first, &mut rng)?;
+        let scene = self.compose(digits, &draws)?;
+        Ok((draws, scene))
+    }
+
     /// One stimulus per entry of `firsts`, which are digits that it contains.
     ///
     /// The draws of each depend on (`seed`, `epoch`, its digit) alone, not on the rest of the batch.
@@ -177,9 +194,7 @@ impl DigitPairs {
         let mut labels = Array2::zeros((n, b));
         let mut sources = Array2::zeros((n, b));
         for (i, &first) in firsts.iter().enumerate() {
-            let mut rng = rng::stream(seed, "digit pairs", &[epoch, first as u64]);
-            let draws = self.draw(digits, first, &mut rng)?;
-            let scene = self.compose(digits, &draws)?;
+            let (draws, scene) = self.scene(digits, first, seed, epoch)?;
             x.extend_from_slice(scene.picture.data());
             for k in 0..n {
                 let mut place = targets.slice_mut(ndarray::s![k, i, 0, .., ..]);

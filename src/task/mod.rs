@@ -1,4 +1,16 @@
 //! What a network is asked to do with a stimulus: compositions with labels, target masks and prompts.
 
+pub mod bars_and_digit;
 pub mod digit_pairs;
+pub mod pictures;
+pub mod presentation;
 pub mod recurrent_gating;
+mod stimulus_source;
+mod stimulus_spec;
+mod stimulus_text;
+mod trials;
+
+pub use pictures::{Canvas, Fit, PictureStimulus};
+pub use stimulus_source::StimulusSource;
+pub use stimulus_spec::{StimulusKind, StimulusSpec};
+pub use trials::{Trials, stacked, stacked_sets};

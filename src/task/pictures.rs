@@ -1,0 +1,123 @@
+//! Picture files as stimuli, fitted to a model's input.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    stimulus::{Image, resize},
+};
+
+/// Grey that fills what a picture leaves free.
+const FILL: f32 = 127.0 / 255.0;
+
+/// How a picture of another shape is brought to the model's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// All of the picture, centred on grey.
+    #[default]
+    Pad,
+    /// As much of its middle as fills the input.
+    Crop,
+    /// All of it, its proportions changed.
+    Stretch,
+}
+
+/// One file or a folder of files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PictureStimulus {
+    pub path: PathBuf,
+    pub fit: Fit,
+}
+
+/// Size of a model's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canvas {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+impl PictureStimulus {
+    /// # Errors
+    /// [`Error::Config`] without a path.
+    pub fn validate(&self) -> Result<()> {
+        match self.path.as_os_str().is_empty() {
+            true => Err(Error::config("path", "the path of a picture or folder", "nothing")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// `picture` (3 channels) on `canvas`: fitted, resized with antialiasing, grey if there is one channel.
+///
+/// # Errors
+/// [`Error::Unsupported`] unless the canvas has 1 or 3 channels and both have pixels.
+pub fn fitted(picture: &Image, canvas: Canvas, fit: Fit) -> Result<Image> {
+    let [channels, height, width] = picture.shape();
+    if ![1, 3].contains(&canvas.channels) {
+        return Err(Error::Unsupported(format!(
+            "pictures have 1 or 3 channels, this model takes {}",
+            canvas.channels
+        )));
+    }
+    if [height, width, canvas.height, canvas.width].contains(&0) || channels != 3 {
+        return Err(Error::shape("picture", "3 channels and at least one pixel", &picture.shape()));
+    }
+    let scales = (canvas.height as f64 / height as f64, canvas.width as f64 / width as f64);
+    let scale = match fit {
+        Fit::Pad => scales.0.min(scales.1),
+        Fit::Crop => scales.0.max(scales.1),
+        Fit::Stretch => 0.0,
+    };
+    let scaled = |length: usize, other: usize| match fit {
+        Fit::Stretch => other,
+        _ => ((length as f64 * scale).round() as usize).max(1),
+    };
+    let resized = resize(picture, scaled(height, canvas.height), scaled(width, canvas.width), true);
+    let mut out = Image::uniform(&[FILL; 3], canvas.height, canvas.width);
+    let middle = |room: usize, length: usize| (room as isize - length as isize).div_euclid(2);
+    out.paste(&resized, middle(canvas.height, resized.height()), middle(canvas.width, resized.width()));
+    if canvas.channels == 3 {
+        return Ok(out);
+    }
+    let [red, green, blue] = [0, 1, 2].map(|channel| out.plane(channel));
+    Ok(Image::from_fn(canvas.height, canvas.width, |row, column| {
+        let at = row * canvas.width + column;
+        0.299 * red[at] + 0.587 * green[at] + 0.114 * blue[at]
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANVAS: Canvas = Canvas { channels: 3, height: 6, width: 6 };
+
+    fn wide() -> Image {
+        Image::from_fn(4, 8, |_, column| column as f32 / 8.0).repeated(3)
+    }
+
+    #[test]
+    fn padding_shows_all_and_cropping_fills_all() {
+        let padded = fitted(&wide(), CANVAS, Fit::Pad).unwrap();
+        assert_eq!((padded.at(0, 0, 3), padded.at(2, 5, 0)), (FILL, FILL));
+        assert!(padded.at(0, 2, 0) < 0.1 && padded.at(0, 2, 5) > 0.75);
+        let cropped = fitted(&wide(), CANVAS, Fit::Crop).unwrap();
+        assert!(cropped.at(0, 0, 0) > 0.15 && cropped.at(0, 5, 5) < 0.75);
+        let stretched = fitted(&wide(), CANVAS, Fit::Stretch).unwrap();
+        assert!(stretched.at(0, 0, 0) < 0.1 && stretched.at(0, 0, 5) > 0.75);
+    }
+
+    #[test]
+    fn one_channel_takes_the_luminance() {
+        let picture = Image::uniform(&[1.0, 0.5, 0.0], 3, 3);
+        let grey = fitted(&picture, Canvas { channels: 1, height: 2, width: 2 }, Fit::Stretch).unwrap();
+        assert_eq!(grey.shape(), [1, 2, 2]);
+        assert!((grey.at(0, 0, 0) - 0.5925).abs() < 1e-6);
+        assert!(fitted(&picture, Canvas { channels: 2, height: 2, width: 2 }, Fit::Pad).is_err());
+    }
+}

@@ -1,0 +1,388 @@
+//! From a stimulus value and its data to composed trials.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::{
+    Trials,
+    digit_pairs::{DigitPairs, DigitScene},
+    pictures::{Canvas, PictureStimulus, fitted},
+    recurrent_gating::{ArrowShapes, GatingTask, Mode, Timed, Trial},
+    stimulus_spec::{StimulusKind, StimulusSpec},
+    trials::{stacked, stacked_sets},
+};
+use crate::{
+    dynamics::LabelSet,
+    error::{Error, Result},
+    rng,
+    stimulus::{
+        DIGIT_CLASSES, DataIdentity, Digits, Image,
+        idx::load_digits,
+        image_file::{pictures_in, read_picture},
+        procedural_digits::procedural_digits,
+    },
+};
+
+/// Digits in the built-in set that stimuli are made of where no data is given.
+const PROCEDURAL_DIGITS: usize = 4_000;
+/// Seed of that set; the stimuli have their own.
+const PROCEDURAL_SEED: u64 = 0;
+
+/// A stimulus with its data read: gives trials by number.
+#[derive(Clone, Debug)]
+pub struct StimulusSource {
+    spec: StimulusSpec,
+    digits: Option<Digits>,
+    arrows: ArrowShapes,
+    pictures: Vec<PathBuf>,
+}
+
+impl StimulusSource {
+    /// Reads the data of `spec`; `data` stands in where the spec names none, as `--data` does.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Io`] about the data, [`Error::Config`] about a setting.
+    pub fn open(spec: &StimulusSpec, data: Option<&Path>) -> Result<Self> {
+        spec.validate()?;
+        let folder = spec.data.as_deref().or(data);
+        let digits = match folder {
+            _ if !spec.uses_digits() => None,
+            Some(folder) => Some(load_digits(folder, spec.split)?),
+            None => Some(procedural_digits(PROCEDURAL_SEED, spec.split, PROCEDURAL_DIGITS)),
+        };
+        let is_arrow = matches!(
+            spec.kind,
+            StimulusKind::Gating { task: GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_), .. }
+        );
+        let drawings = folder
+            .into_iter()
+            .flat_map(|folder| [folder.join("arrows"), folder.join("brg/arrows")])
+            .find(|folder| is_arrow && folder.is_dir());
+        let arrows = match drawings {
+            Some(folder) => ArrowShapes::read(&folder)?,
+            None => ArrowShapes::drawn(),
+        };
+        let pictures = match &spec.kind {
+            StimulusKind::Image(picture) => vec![picture.path.clone()],
+            StimulusKind::Folder(picture) => pictures_in(&picture.path)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { spec: spec.clone(), digits, arrows, pictures })
+    }
+
+    /// As [`StimulusSource::open`] on digits at hand, for training and tests.
+    pub fn with_digits(spec: &StimulusSpec, digits: Digits) -> Result<Self> {
+        spec.validate()?;
+        let digits = spec.uses_digits().then_some(digits);
+        Ok(Self { spec: spec.clone(), digits, arrows: ArrowShapes::drawn(), pictures: Vec::new() })
+    }
+
+    pub fn spec(&self) -> &StimulusSpec {
+        &self.spec
+    }
+
+    /// Trials with different digits or pictures; beyond it they come around again. `None`: no end.
+    pub fn distinct(&self) -> Option<usize> {
+        match &self.spec.kind {
+            StimulusKind::Image(_) | StimulusKind::Folder(_) => Some(self.pictures.len()),
+            StimulusKind::Bars { bars, .. } => Some(bars.grid.n_places()),
+            StimulusKind::Bar(_) | StimulusKind::Grating(_) => None,
+            _ => self.digits.as_ref().map(Digits::len),
+        }
+    }
+
+    /// The frames' own size; `None` for kinds that fill any canvas.
+    pub fn native_canvas(&self) -> Option<Canvas> {
+        match &self.spec.kind {
+            StimulusKind::Digits(pairs) => Some(Canvas { channels: 1, height: 28, width: pairs.width() }),
+            StimulusKind::Gating { .. } => Some(Canvas { channels: 3, height: 96, width: 96 }),
+            StimulusKind::Bars { .. } => Some(Canvas { channels: 1, height: 28, width: 42 }),
+            _ => None,
+        }
+    }
+
+    /// Trials number `first..first + n` of `seed` in their own size.
+    ///
+    /// A trial depends on its number alone, not on the others asked for with it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for kinds that need to know the canvas: see [`StimulusSource::trials_on`].
+    pub fn trials(&self, first: usize, n: usize, seed: u64) -> Result<Trials> {
+        match self.native_canvas() {
+            Some(canvas) => self.trials_on(canvas, first, n, seed),
+            None => Err(Error::Unsupported(format!(
+                "the stimulus {} takes the size of a model's input; open a model first",
+                self.spec.name()
+            ))),
+        }
+    }
+
+    /// Trials number `first..first + n` of `seed` for a model that takes `canvas`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the stimulus has another size of its own; what reading pictures reports.
+    pub fn trials_on(&self, canvas: Canvas, first: usize, n: usize, seed: u64) -> Result<Trials> {
+        if n == 0 {
+            return Err(Error::config("number of trials", "at least 1", n));
+        }
+        if let Some(own) = self.native_canvas().filter(|own| *own != canvas) {
+            let found = [own.channels, own.height, own.width];
+            let model = [canvas.channels, canvas.height, canvas.width];
+            return Err(Error::shape(format!("frames of the stimulus {}", self.spec.name()), model, &found));
+        }
+        let numbers = first..first + n;
+        match &self.spec.kind {
+            StimulusKind::Digits(pairs) => self.digit_trials(pairs, numbers, seed),
+            StimulusKind::Gating { task, mode, noise } => {
+                self.gating_trials(task, *mode, *noise, numbers, seed)
+            }
+            StimulusKind::Image(stimulus) | StimulusKind::Folder(stimulus) => {
+                self.picture_trials(stimulus, canvas, numbers)
+            }
+            StimulusKind::Bars { orientation, bars } => {
+                let batch = bars.batch(self.digits()?, *orientation)?;
+                let rows: Vec<usize> = numbers.map(|number| number % bars.grid.n_places()).collect();
+                let select = |axis, array: &ndarray::Array5<f32>| array.select(ndarray::Axis(axis), &rows);
+                let pick = batch.x.select(ndarray::Axis(0), &rows);
+                let places: Vec<_> = bars.grid.places().collect();
+                let captions = rows.iter().map(|&row| {
+                    let place = places[row];
+                    format!("{orientation}°, sigma {}, x {}, y {}", place.sigma, place.x, place.y)
+                });
+                Ok(Trials {
+                    targets: Some(select(1, &batch.targets)),
+                    objects: Some(select(1, &batch.objects)),
+                    frames: vec![pick],
+                    ..Trials::pictures(
+                        self.spec.name(),
+                        self.digits()?.identity().clone(),
+                        &[Image::zeros(1, 1, 1)],
+                        captions.collect(),
+                    )?
+                })
+            }
+            StimulusKind::Bar(bar) => self.turned_trials(bar.orientation, numbers, |orientation| {
+                let bar = crate::stimulus::Bar { orientation, ..*bar };
+                bar.render(canvas.channels, canvas.height, canvas.width)
+            }),
+            StimulusKind::Grating(grating) => {
+                self.turned_trials(grating.orientation, numbers, |orientation| {
+                    let grating = crate::stimulus::Grating { orientation, ..*grating };
+                    grating.render(canvas.channels, canvas.height, canvas.width)
+                })
+            }
+        }
+    }
+
+    fn digits(&self) -> Result<&Digits> {
+        self.digits.as_ref().filter(|digits| !digits.is_empty()).ok_or_else(|| {
+            Error::Unsupported(format!("the stimulus {} needs at least one digit", self.spec.name()))
+        })
+    }
+
+    fn digit_trials(&self, pairs: &DigitPairs, numbers: std::ops::Range<usize>, seed: u64) -> Result<Trials> {
+        let digits = self.digits()?;
+        let scenes: Vec<DigitScene> = numbers
+            .into_par_iter()
+            .map(|number| {
+                let round = (number / digits.len()) as u64;
+                pairs.scene(digits, number % digits.len(), seed, round).map(|(_, scene)| scene)
+            })
+            .collect::<Result<_>>()?;
+        let per_object = |of: fn(&DigitScene) -> &Vec<Image>| -> Vec<Vec<&Image>> {
+            (0..pairs.n).map(|k| scenes.iter().map(|scene| &of(scene)[k]).collect()).collect()
+        };
+        let labels: Vec<Vec<i64>> =
+            (0..pairs.n).map(|k| scenes.iter().map(|scene| i64::from(scene.labels[k])).collect()).collect();
+        let captions = scenes.iter().map(|scene| joined(&scene.labels)).collect();
+        let pictures: Vec<Image> = scenes.iter().map(|scene| scene.picture.clone()).collect();
+        Ok(Trials {
+            labels: Some(LabelSet::PerObject(labels)),
+            class_names: class_names(),
+            targets: Some(stacked_sets(&per_object(|scene| &scene.targets))?),
+            objects: Some(stacked_sets(&per_object(|scene| &scene.objects))?),
+            ..Trials::pictures(self.spec.name(), digits.identity().clone(), &pictures, captions)?
+        })
+    }
+
+    fn gating_trials(
+        &self,
+        task: &GatingTask,
+        mode: Mode,
+        noise: Option<f64>,
+        numbers: std::ops::Range<usize>,
+        seed: u64,
+    ) -> Result<Trials> {
+        let digits = self.digits()?;
+        let trials: Vec<Trial> = numbers
+            .into_par_iter()
+            .map(|number| {
+                let mut rng = rng::stream(seed, task.name(), &[number as u64]);
+                task.trial(digits, &self.arrows, number % digits.len(), mode, noise, &mut rng)
+            })
+            .collect::<Result<_>>()?;
+        let distinct = |of: fn(&Trial) -> &Timed| {
+            (0..of(&trials[0]).distinct.len())
+                .map(|k| stacked(trials.iter().map(|trial| &of(trial).distinct[k])))
+                .collect::<Result<Vec<_>>>()
+        };
+        let answers: Vec<Vec<i64>> = (0..trials[0].labels.len())
+            .map(|k| trials.iter().map(|trial| i64::from(trial.labels[k])).collect())
+            .collect();
+        let captions = trials.iter().map(|trial| match task.is_per_object() {
+            true => joined(&trial.labels),
+            false => trial.labels[0].to_string(),
+        });
+        let n_objects = trials[0].components.len();
+        let objects: Vec<Vec<&Image>> =
+            (0..n_objects).map(|k| trials.iter().map(|trial| &trial.components[k]).collect()).collect();
+        // The parts of the arrow task are coloured pictures, not objects.
+        let are_objects = objects.iter().flatten().all(|object| object.channels() == 1);
+        let prompt = task.has_prompt().then(|| {
+            ndarray::Array2::from_shape_fn((trials.len(), DIGIT_CLASSES), |(trial, class)| {
+                f32::from(trials[trial].prompt == Some(class as u32))
+            })
+        });
+        let mut data = digits.identity().clone();
+        data.files.extend(self.arrows.files().iter().cloned());
+        Ok(Trials {
+            name: task.name().to_owned(),
+            data,
+            frames: distinct(|trial| &trial.frames)?,
+            frame_index: trials[0].frames.index.clone(),
+            labels: Some(match task.is_per_object() {
+                true => LabelSet::PerObject(answers),
+                false => LabelSet::PerTimestep(answers),
+            }),
+            class_names: class_names(),
+            masks: distinct(|trial| &trial.masks)?,
+            mask_index: trials[0].masks.index.clone(),
+            prompt,
+            embedding_row: Some(task.embedding_row()),
+            targets: None,
+            objects: (n_objects > 0 && are_objects).then(|| stacked_sets(&objects)).transpose()?,
+            segments: task.segments(),
+            scoring: Some(task.scoring()),
+            captions: captions.collect(),
+        })
+    }
+
+    fn picture_trials(
+        &self,
+        stimulus: &PictureStimulus,
+        canvas: Canvas,
+        numbers: std::ops::Range<usize>,
+    ) -> Result<Trials> {
+        let mut data = DataIdentity { name: stimulus.path.display().to_string(), ..DataIdentity::default() };
+        let (mut pictures, mut captions) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let path = &self.pictures[number % self.pictures.len()];
+            let (picture, file) = read_picture(path)?;
+            pictures.push(fitted(&picture.to_image(), canvas, stimulus.fit)?);
+            captions.push(file.name.clone());
+            data.files.push(file);
+        }
+        Trials::pictures(self.spec.name(), data, &pictures, captions)
+    }
+
+    fn turned_trials(
+        &self,
+        orientation: f64,
+        numbers: std::ops::Range<usize>,
+        render: impl Fn(f64) -> Image,
+    ) -> Result<Trials> {
+        let n = numbers.len() as f64;
+        let turned: Vec<f64> = numbers.map(|k| orientation + 180.0 * k as f64 / n).collect();
+        let pictures: Vec<Image> = turned.iter().map(|&deg| render(deg)).collect();
+        let captions = turned.iter().map(|deg| format!("{deg}°")).collect();
+        Trials::pictures(
+            self.spec.name(),
+            DataIdentity::procedural(self.spec.to_string()),
+            &pictures,
+            captions,
+        )
+    }
+}
+
+fn class_names() -> Vec<String> {
+    (0..DIGIT_CLASSES).map(|class| class.to_string()).collect()
+}
+
+fn joined(labels: &[u32]) -> String {
+    labels.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stimulus::Split;
+
+    fn source(text: &str) -> StimulusSource {
+        let digits = procedural_digits(1, Split::Test, 50);
+        StimulusSource::with_digits(&text.parse().unwrap(), digits).unwrap()
+    }
+
+    #[test]
+    fn a_trial_depends_on_its_number_alone() {
+        for text in ["digits", "digits:n=3", "cue", "recognition:mode=train", "tracking", "ior"] {
+            let source = source(text);
+            let (all, one) = (source.trials(0, 4, 9).unwrap(), source.trials(3, 1, 9).unwrap());
+            for t in 0..all.timesteps() {
+                assert_eq!(all.frame(3, t), one.frame(0, t), "{text}");
+            }
+            assert_eq!(all.captions[3], one.captions[0]);
+            assert_ne!(source.trials(0, 1, 8).unwrap().frame(0, 0), all.frame(0, 0));
+        }
+    }
+
+    #[test]
+    fn digits_come_with_targets_objects_and_labels_left_to_right() {
+        let trials = source("digits:n=3").trials(48, 4, 0).unwrap();
+        assert_eq!(trials.frame_shape(), [1, 28, 56]);
+        assert_eq!(trials.targets.as_ref().unwrap().dim(), (3, 4, 1, 28, 56));
+        let Some(LabelSet::PerObject(labels)) = &trials.labels else { panic!("no labels") };
+        assert_eq!(trials.captions[1], format!("{} {} {}", labels[0][1], labels[1][1], labels[2][1]));
+        assert!(trials.data.procedural);
+    }
+
+    #[test]
+    fn bars_and_gratings_take_the_models_canvas_and_turn_over_trials() {
+        let canvas = Canvas { channels: 3, height: 20, width: 30 };
+        for text in ["bar:orientation=10", "grating:orientation=10"] {
+            let source = source(text);
+            let trials = source.trials_on(canvas, 0, 4, 0).unwrap();
+            assert_eq!(trials.frame_shape(), [3, 20, 30]);
+            assert_eq!(trials.captions, ["10°", "55°", "100°", "145°"]);
+            assert!(source.trials(0, 1, 0).unwrap_err().to_string().contains("open a model"));
+        }
+        let trials = source("bars:orientation=90").trials(724, 4, 0).unwrap();
+        assert_eq!(trials.targets.unwrap().dim(), (2, 4, 1, 28, 42));
+        assert_eq!(trials.captions[2], "90°, sigma 0.5, x -15, y -10");
+    }
+
+    #[test]
+    fn a_model_of_another_size_is_told_so() {
+        let canvas = Canvas { channels: 3, height: 96, width: 96 };
+        let message = source("digits").trials_on(canvas, 0, 1, 0).unwrap_err().to_string();
+        assert!(message.contains("[3, 96, 96]") && message.contains("[1, 28, 42]"), "{message}");
+    }
+
+    #[test]
+    fn folders_give_one_trial_per_picture_with_their_hashes() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, grey) in [("b.png", 200_u8), ("a.png", 50)] {
+            image::GrayImage::from_pixel(8, 8, image::Luma([grey])).save(folder.path().join(name)).unwrap();
+        }
+        let spec: StimulusSpec = format!("folder:{}", folder.path().display()).parse().unwrap();
+        let source = StimulusSource::open(&spec, None).unwrap();
+        let canvas = Canvas { channels: 1, height: 4, width: 4 };
+        let trials = source.trials_on(canvas, 0, 3, 0).unwrap();
+        assert_eq!(
+            (source.distinct(), &trials.captions[..]),
+            (Some(2), &["a.png", "b.png", "a.png"].map(String::from)[..])
+        );
+        assert!((trials.frame(1, 0).at(0, 0, 0) - 200.0 / 255.0).abs() < 1e-5);
+        assert_eq!(trials.data.files[1].sha256.len(), 64);
+    }
+}

@@ -1,0 +1,295 @@
+//! A stimulus as a value: what recipes, the command line and the window describe and exchange.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    bars_and_digit::BarsAndDigit,
+    digit_pairs::DigitPairs,
+    pictures::PictureStimulus,
+    recurrent_gating::{GatingTask, Mode},
+};
+use crate::{
+    error::{Error, Result},
+    stimulus::{Bar, Grating, Split},
+};
+
+/// What is shown, with every setting; the same in TOML, JSON and as text (`digits:n=3,noise=0.1`).
+///
+/// In TOML and JSON it is one table: `kind`, `data`, `split`, and the settings of the kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
+pub struct StimulusSpec {
+    pub kind: StimulusKind,
+    /// Folder with the digits (IDX files) or, for the arrow tasks, `arrows/`; `None` is the built-in set.
+    pub data: Option<PathBuf>,
+    /// Which part of the digits.
+    pub split: Split,
+}
+
+/// The kinds of stimulus with their settings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StimulusKind {
+    /// Overlapping digits in a row.
+    Digits(DigitPairs),
+    /// A task of the recurrent-gating networks; `noise`: `None` is the mode's own.
+    Gating { task: GatingTask, mode: Mode, noise: Option<f64> },
+    /// One picture file.
+    Image(PictureStimulus),
+    /// The picture files of a folder, one per trial.
+    Folder(PictureStimulus),
+    /// One oriented bar; several trials turn it through 180 degrees.
+    Bar(Bar),
+    /// The object-attention tuning grid at one orientation, beside a digit.
+    Bars { orientation: f64, bars: BarsAndDigit },
+    /// One grating; several trials turn it through 180 degrees.
+    Grating(Grating),
+}
+
+/// Keys that belong to the stimulus, whatever its kind.
+const COMMON: [&str; 2] = ["data", "split"];
+
+impl From<StimulusKind> for StimulusSpec {
+    fn from(kind: StimulusKind) -> Self {
+        Self { kind, data: None, split: Split::Test }
+    }
+}
+
+impl StimulusSpec {
+    /// Names of all kinds.
+    pub fn kinds() -> Vec<&'static str> {
+        let gating = GatingTask::all();
+        std::iter::once("digits")
+            .chain(gating.iter().map(GatingTask::name))
+            .chain(["image", "folder", "bar", "bars", "grating"])
+            .collect()
+    }
+
+    /// The kind `name` with its default settings; pictures have an empty path.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name.
+    pub fn default_of(name: &str) -> Result<Self> {
+        let kind = match name {
+            "digits" => StimulusKind::Digits(DigitPairs::default()),
+            "image" => StimulusKind::Image(PictureStimulus::default()),
+            "folder" => StimulusKind::Folder(PictureStimulus::default()),
+            "bar" => StimulusKind::Bar(Bar::default()),
+            "bars" => StimulusKind::Bars { orientation: 0.0, bars: BarsAndDigit::default() },
+            "grating" => StimulusKind::Grating(Grating::default()),
+            _ => match GatingTask::all().into_iter().find(|task| task.name() == name) {
+                Some(task) => StimulusKind::Gating { task, mode: Mode::default(), noise: None },
+                None => return Err(Error::unknown("stimulus", name, Self::kinds())),
+            },
+        };
+        Ok(kind.into())
+    }
+
+    /// Name of the kind.
+    pub fn name(&self) -> &'static str {
+        match &self.kind {
+            StimulusKind::Digits(_) => "digits",
+            StimulusKind::Gating { task, .. } => task.name(),
+            StimulusKind::Image(_) => "image",
+            StimulusKind::Folder(_) => "folder",
+            StimulusKind::Bar(_) => "bar",
+            StimulusKind::Bars { .. } => "bars",
+            StimulusKind::Grating(_) => "grating",
+        }
+    }
+
+    /// Whether it is made of digits, so that `data` and `split` matter.
+    pub fn uses_digits(&self) -> bool {
+        matches!(self.kind, StimulusKind::Digits(_) | StimulusKind::Gating { .. } | StimulusKind::Bars { .. })
+    }
+
+    /// # Errors
+    /// [`Error::Config`] naming the setting that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        match &self.kind {
+            StimulusKind::Digits(pairs) => pairs.validate(),
+            StimulusKind::Gating { task, noise, .. } => match noise {
+                Some(noise) if !(0.0..=1.0).contains(noise) => Err(Error::config("noise", "0 to 1", noise)),
+                _ => task.validate(),
+            },
+            StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.validate(),
+            StimulusKind::Bar(bar) => bar.validate(),
+            StimulusKind::Bars { orientation, bars } => match orientation.is_finite() {
+                true => bars.validate(),
+                false => Err(Error::config("orientation", "a finite number", orientation)),
+            },
+            StimulusKind::Grating(grating) => grating.validate(),
+        }
+    }
+
+    /// The table of all settings, `kind` first; settings without a value are `null`.
+    pub(super) fn table(&self) -> Map<String, Value> {
+        let mut table = Map::new();
+        table.insert("kind".to_owned(), self.name().into());
+        let settings = match &self.kind {
+            StimulusKind::Digits(pairs) => object(pairs),
+            StimulusKind::Gating { task, mode, noise } => {
+                let mut settings = object(task);
+                settings.insert("mode".to_owned(), value(mode));
+                settings.insert("noise".to_owned(), value(noise));
+                settings
+            }
+            StimulusKind::Image(picture) | StimulusKind::Folder(picture) => object(picture),
+            StimulusKind::Bar(bar) => object(bar),
+            StimulusKind::Bars { orientation, bars } => {
+                let mut settings = Map::new();
+                settings.insert("orientation".to_owned(), value(orientation));
+                settings.extend(object(bars));
+                settings
+            }
+            StimulusKind::Grating(grating) => object(grating),
+        };
+        table.extend(settings.into_iter().filter(|(key, _)| key != "kind"));
+        if self.uses_digits() {
+            table.insert("data".to_owned(), value(&self.data));
+            table.insert("split".to_owned(), value(&self.split));
+        }
+        table
+    }
+
+    /// Reads a table; what it does not name keeps its default.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a kind or key that does not exist, [`Error::Config`] for a value that
+    /// does not fit its key or is out of range.
+    pub fn from_table(given: &Map<String, Value>) -> Result<Self> {
+        let Some(Value::String(name)) = given.get("kind") else {
+            let kinds = format!("one of {}", Self::kinds().join(", "));
+            let found = given.get("kind").map_or_else(|| "nothing".to_owned(), Value::to_string);
+            return Err(Error::config("stimulus kind", kinds, found));
+        };
+        let defaults = Self::default_of(name)?.table();
+        let mut table = defaults.clone();
+        for (key, new) in given {
+            if !defaults.contains_key(key) {
+                let known = defaults.keys().filter(|key| *key != "kind");
+                return Err(Error::unknown("setting of this stimulus", key, known));
+            }
+            // Alone among defaults, so that a misfit can be blamed on its key.
+            let mut one = defaults.clone();
+            one.insert(key.clone(), new.clone());
+            if let Err(err) = Self::from_full_table(name, one) {
+                let requirement = match &defaults[key] {
+                    Value::Bool(_) => "true or false".to_owned(),
+                    Value::Number(n) if n.is_u64() => "a whole number of 0 or more".to_owned(),
+                    Value::Number(_) => "a number".to_owned(),
+                    _ => format!("a fitting value ({err})"),
+                };
+                return Err(Error::config(format!("{name} {key}"), requirement, new));
+            }
+            table.insert(key.clone(), new.clone());
+        }
+        let spec = Self::from_full_table(name, table)
+            .map_err(|err| Error::config(name.clone(), "a whole table of settings", err))?;
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    fn from_full_table(name: &str, mut table: Map<String, Value>) -> serde_json::Result<Self> {
+        let [data, split] = COMMON.map(|key| table.remove(key));
+        let data = data.map(serde_json::from_value).transpose()?.flatten();
+        let split = split.map(serde_json::from_value).transpose()?.unwrap_or(Split::Test);
+        let mut take = |key: &str| table.remove(key).unwrap_or(Value::Null);
+        let kind = match name {
+            "bars" => {
+                let orientation = serde_json::from_value(take("orientation"))?;
+                take("kind");
+                StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
+            }
+            "digits" | "image" | "folder" | "bar" | "grating" => {
+                take("kind");
+                let table = Value::from(table);
+                match name {
+                    "digits" => StimulusKind::Digits(serde_json::from_value(table)?),
+                    "image" => StimulusKind::Image(serde_json::from_value(table)?),
+                    "folder" => StimulusKind::Folder(serde_json::from_value(table)?),
+                    "bar" => StimulusKind::Bar(serde_json::from_value(table)?),
+                    _ => StimulusKind::Grating(serde_json::from_value(table)?),
+                }
+            }
+            _ => StimulusKind::Gating {
+                mode: serde_json::from_value(take("mode"))?,
+                noise: serde_json::from_value(take("noise"))?,
+                task: serde_json::from_value(table.into())?,
+            },
+        };
+        Ok(Self { kind, data, split })
+    }
+}
+
+fn value(setting: &impl Serialize) -> Value {
+    serde_json::to_value(setting).expect("settings are numbers, texts and lists of them")
+}
+
+fn object(settings: &impl Serialize) -> Map<String, Value> {
+    match value(settings) {
+        Value::Object(map) => map,
+        other => unreachable!("settings are a table, not {other}"),
+    }
+}
+
+impl TryFrom<Map<String, Value>> for StimulusSpec {
+    type Error = Error;
+
+    fn try_from(table: Map<String, Value>) -> Result<Self> {
+        Self::from_table(&table)
+    }
+}
+
+impl From<StimulusSpec> for Map<String, Value> {
+    fn from(spec: StimulusSpec) -> Self {
+        spec.table().into_iter().filter(|(_, value)| !value.is_null()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_survives_toml_and_json() {
+        for name in StimulusSpec::kinds() {
+            let mut spec = StimulusSpec::default_of(name).unwrap();
+            assert_eq!(spec.name(), name);
+            if let StimulusKind::Image(picture) | StimulusKind::Folder(picture) = &mut spec.kind {
+                picture.path = "a b/c.png".into();
+            }
+            let json = serde_json::to_string(&spec).unwrap();
+            assert_eq!(serde_json::from_str::<StimulusSpec>(&json).unwrap(), spec, "{json}");
+            let text = toml::to_string(&spec).unwrap();
+            assert_eq!(toml::from_str::<StimulusSpec>(&text).unwrap(), spec, "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_kinds_keys_and_values_are_named() {
+        let message = |text: &str| toml::from_str::<StimulusSpec>(text).unwrap_err().to_string();
+        assert!(message("kind = \"digit\"").contains("did you mean \"digits\"?"));
+        assert!(message("n = 3").contains("stimulus kind must be one of digits"));
+        let unknown = message("kind = \"digits\"\nnoize = 0.2");
+        assert!(unknown.contains("noize") && unknown.contains("did you mean \"noise\"?"), "{unknown}");
+        assert!(message("kind = \"digits\"\nn = 2.5").contains("digits n must be a whole number"));
+        assert!(message("kind = \"digits\"\nn = 9").contains("n must be 1 to 5 digits, found 9"));
+        assert!(message("kind = \"recognition\"\nstatic = 1").contains("static must be true or false"));
+        assert!(message("kind = \"grating\"\naperture = \"square\"").contains("gaussian"));
+        assert!(message("kind = \"grating\"\nsplit = \"train\"").contains("no setting"));
+    }
+
+    #[test]
+    fn settings_that_are_not_named_keep_their_defaults() {
+        let spec: StimulusSpec =
+            toml::from_str("kind = \"recognition\"\nstatic = true\nsplit = \"train\"").unwrap();
+        let StimulusKind::Gating { task: GatingTask::Recognition(task), mode, noise } = spec.kind else {
+            panic!("another kind")
+        };
+        assert!(task.still && !task.blank);
+        assert_eq!((task.stride, mode, noise, spec.split), (16, Mode::Test, None, Split::Train));
+    }
+}
