@@ -107,6 +107,75 @@ impl Serialize for ConfigTable {
     }
 }
 
+/// One documented setting: what a form, a tooltip and a docs page say of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Key in files and for `--set`.
+    pub key: &'static str,
+    /// On screen.
+    pub label: &'static str,
+    pub definition: &'static str,
+    /// Empty for a pure number.
+    pub unit: &'static str,
+    /// Range of a number; `None` for flags and texts.
+    pub range: Option<[f64; 2]>,
+    /// Better changed by factors than by steps.
+    pub is_logarithmic: bool,
+    pub default: Value,
+    /// File of the reference the default comes from, or `ours`.
+    pub source: &'static str,
+}
+
+impl Field {
+    /// A number in `min..=max`; a whole one if the bounds and the default are whole and `max` is above 1.
+    pub fn number(
+        key: &'static str,
+        label: &'static str,
+        unit: &'static str,
+        min: f64,
+        max: f64,
+        default: f64,
+        source: &'static str,
+    ) -> Self {
+        let is_whole =
+            max > 1.0 && [min, max, default].iter().all(|value| value.fract() == 0.0) && unit != "×";
+        let default = if is_whole { Value::from(default as u64) } else { Value::from(default) };
+        Self { range: Some([min, max]), unit, ..Self::plain(key, label, default, source) }
+    }
+
+    pub fn flag(key: &'static str, label: &'static str, default: bool, source: &'static str) -> Self {
+        Self::plain(key, label, default.into(), source)
+    }
+
+    pub fn text(key: &'static str, label: &'static str, default: &str, source: &'static str) -> Self {
+        Self::plain(key, label, default.into(), source)
+    }
+
+    fn plain(key: &'static str, label: &'static str, default: Value, source: &'static str) -> Self {
+        Self { key, label, definition: "", unit: "", range: None, is_logarithmic: false, default, source }
+    }
+
+    pub fn means(mut self, definition: &'static str) -> Self {
+        self.definition = definition;
+        self
+    }
+
+    pub fn logarithmic(mut self) -> Self {
+        self.is_logarithmic = true;
+        self
+    }
+
+    /// # Errors
+    /// [`Error::Config`] if `value` is a number outside the range.
+    pub fn check(&self, value: &Value) -> Result<()> {
+        let (Some([min, max]), Some(number)) = (self.range, value.as_f64()) else { return Ok(()) };
+        if (min..=max).contains(&number) {
+            return Ok(());
+        }
+        Err(Error::config(self.key, format!("{min} to {max}"), number))
+    }
+}
+
 /// Values the user gives with `--config FILE` and `--set key=value`, later ones winning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {

@@ -27,7 +27,7 @@ use crate::weights::Weights;
 
 use pickle::Fault;
 pub use report::{Mismatch, Report, compare};
-pub use save::{Description, save};
+pub use save::{Description, save, write_safetensors};
 pub use sidecar::Sidecar;
 
 /// Prefixes that wrappers put before every name (data parallel training, compilation).

@@ -62,7 +62,11 @@ pub fn save(
     Ok(path)
 }
 
-fn write_safetensors(path: &Path, weights: &Weights, description: &Description) -> Result<()> {
+/// Writes one safetensors file whose header holds `description`, whole or not at all.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) if it cannot be written.
+pub fn write_safetensors(path: &Path, weights: &Weights, description: &Description) -> Result<()> {
     let mut tensors = Vec::with_capacity(weights.len());
     for (name, weight) in weights.iter() {
         tensors.push((name, weight.tensor().to_device(&Device::Cpu)?.contiguous()?));

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Area;
 use crate::error::{Error, Result};
 
-/// A selection of units: `all`, channels (`7`, `3-9`), or single units (`7:16:17`), comma-separated.
+/// A selection of units, comma-separated: `all`, channels (`7`, `3-9`), single units (`7:16:17`), or
+/// all channels at one position (`*:16:17`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Units {
@@ -20,6 +21,7 @@ pub struct Units {
 enum Part {
     Channels { from: usize, to: usize },
     Unit { channel: usize, row: usize, col: usize },
+    Position { row: usize, col: usize },
 }
 
 impl Units {
@@ -34,6 +36,11 @@ impl Units {
 
     pub fn unit(channel: usize, row: usize, col: usize) -> Self {
         Self { parts: vec![Part::Unit { channel, row, col }] }
+    }
+
+    /// All channels at one position.
+    pub fn position(row: usize, col: usize) -> Self {
+        Self { parts: vec![Part::Position { row, col }] }
     }
 
     pub fn is_all(&self) -> bool {
@@ -73,6 +80,12 @@ impl Units {
                     }
                     indices.push((channel * height + row) * width + col);
                 }
+                Part::Position { row, col } => {
+                    if row >= height || col >= width {
+                        return Err(outside(area, part));
+                    }
+                    indices.extend((0..channels).map(|channel| (channel * height + row) * width + col));
+                }
             }
         }
         indices.sort_unstable();
@@ -93,6 +106,7 @@ impl fmt::Display for Part {
             Self::Channels { from, to } if from == to => write!(f, "{from}"),
             Self::Channels { from, to } => write!(f, "{from}-{to}"),
             Self::Unit { channel, row, col } => write!(f, "{channel}:{row}:{col}"),
+            Self::Position { row, col } => write!(f, "*:{row}:{col}"),
         }
     }
 }
@@ -120,7 +134,11 @@ impl FromStr for Units {
         let parts = text.split(',').map(|part| parse_part(part.trim())).collect::<Option<Vec<_>>>();
         match parts {
             Some(parts) => Ok(Self { parts }),
-            None => Err(Error::config("units", "\"all\", channels (7 or 3-9) or units (7:16:17)", text)),
+            None => Err(Error::config(
+                "units",
+                "\"all\", channels (7 or 3-9), units (7:16:17) or a position (*:16:17)",
+                text,
+            )),
         }
     }
 }
@@ -128,10 +146,10 @@ impl FromStr for Units {
 fn parse_part(text: &str) -> Option<Part> {
     if let Some((channel, position)) = text.split_once(':') {
         let (row, col) = position.split_once(':')?;
-        return Some(Part::Unit {
-            channel: channel.parse().ok()?,
-            row: row.parse().ok()?,
-            col: col.parse().ok()?,
+        let (row, col) = (row.parse().ok()?, col.parse().ok()?);
+        return Some(match channel {
+            "*" => Part::Position { row, col },
+            channel => Part::Unit { channel: channel.parse().ok()?, row, col },
         });
     }
     let (from, to) = text.split_once('-').unwrap_or((text, text));
@@ -164,6 +182,7 @@ mod tests {
         assert_eq!(indices("1"), [4, 5, 6, 7]);
         assert_eq!(indices("2:0:1,0:1:1"), [3, 9]);
         assert_eq!(indices("0-1,1").len(), 8);
+        assert_eq!(indices("*:1:0"), [2, 6, 10]);
         assert_eq!("2:0:1,0-1".parse::<Units>().unwrap().to_string(), "2:0:1,0-1");
     }
 

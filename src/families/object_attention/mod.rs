@@ -12,10 +12,13 @@ mod areas;
 mod attention;
 mod batch;
 mod config;
+mod digits_procedure;
 mod infer;
 mod layers;
 mod model;
+mod open;
 mod protocol;
+mod recipe;
 mod train;
 mod weights;
 
@@ -23,8 +26,11 @@ use std::sync::Arc;
 
 pub use batch::Batch;
 pub use config::{Config, KERNEL, PUBLISHED_PASSES, Stage, Variant};
+pub use digits_procedure::DigitsProcedure;
 pub use infer::{Shapes, infer, recognise_shapes, resolve};
 pub use model::ObjectAttention;
+pub use open::{model_of, open, recognise};
+pub use recipe::{DigitsRecipe, PROCEDURAL};
 pub use train::{BatchUpdate, LossSettings, PhaseUpdate, class_weights, predictions, train_batch};
 pub use weights::initial_weights;
 

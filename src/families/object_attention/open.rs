@@ -1,0 +1,102 @@
+//! From a checkpoint to a model of this family.
+
+use std::sync::Arc;
+
+use super::{Config, Shapes, build, infer, recognise_shapes, resolve};
+use crate::checkpoint::{Checkpoint, compare};
+use crate::error::Result;
+use crate::model::{Family, Model, ModelInfo, Origin, Target};
+use crate::settings::{ConfigTable, Overrides, Source};
+use crate::weights::Weights;
+
+/// Are these weights of the family?
+pub fn recognise(checkpoint: &Checkpoint) -> bool {
+    recognise_shapes(&shapes(&checkpoint.weights))
+}
+
+/// The model of a checkpoint, with what it does not tell marked as a default.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config) for a configuration that contradicts itself,
+/// [`Error::Weights`](crate::Error::Weights) for tensors that do not belong to it.
+pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
+    let mut table = infer(&shapes(&checkpoint.weights))?;
+    if let Some(saved) = checkpoint.saved_config() {
+        for (key, value) in saved {
+            table.set(&key, value, Source::File);
+        }
+    }
+    table.apply(overrides)?;
+    let config = resolve(&mut table)?;
+    let report = compare(&config.tensors()?, &checkpoint.weights, &[]).into_result(&checkpoint.path)?;
+    let weights = checkpoint.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
+    let origin = Origin {
+        name: checkpoint.identity().name,
+        path: Some(checkpoint.path.clone()),
+        sha256: Some(checkpoint.sha256.clone()),
+    };
+    model(config, table, weights, origin, report)
+}
+
+/// The model of a resolved configuration around weights that did not come from a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn model_of(config: &Config, weights: Weights, name: &str) -> Result<Model> {
+    let mut table = ConfigTable::default();
+    if let serde_json::Value::Object(values) = serde_json::json!(config) {
+        for (key, value) in values {
+            table.set(&key, value, Source::File);
+        }
+    }
+    let report = compare(&config.tensors()?, &weights, &[]);
+    let origin = Origin { name: name.to_owned(), path: None, sha256: None };
+    model(config.clone(), table, weights, origin, report)
+}
+
+fn model(
+    config: Config,
+    table: ConfigTable,
+    weights: Weights,
+    origin: Origin,
+    report: crate::checkpoint::Report,
+) -> Result<Model> {
+    let info = ModelInfo {
+        family: Family::ObjectAttention,
+        variant: config.variant.name().to_owned(),
+        config: table,
+        origin,
+        report,
+    };
+    Ok(Model { dynamics: build(&config, &weights)?, weights, info: Arc::new(info) })
+}
+
+fn shapes(weights: &Weights) -> Shapes {
+    weights.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint;
+    use crate::provenance::Provenance;
+
+    #[test]
+    fn a_saved_network_opens_with_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { strength: 0.35, passes: 4, ..Config::digits(3) };
+        let weights = super::super::initial_weights(&config, 1).unwrap();
+        let description = checkpoint::Description::new("object_attention", "digits", &config).unwrap();
+        let path =
+            checkpoint::save(folder.path().join("n"), &weights, &description, &Provenance::new("test"))
+                .unwrap();
+        let read = checkpoint::read(&path).unwrap();
+        assert!(recognise(&read));
+        let model = open(&read, &Overrides::default(), &Target::default()).unwrap();
+        assert_eq!(model.info.config.parse::<Config>().unwrap(), config);
+        assert_eq!(model.info.config.get("strength").unwrap().source, Source::File);
+        let given = Overrides::read(None, &["strength=0.5".to_owned()]).unwrap();
+        let model = open(&read, &given, &Target::default()).unwrap();
+        assert_eq!(model.info.config.get("strength").unwrap().source, Source::Given);
+    }
+}

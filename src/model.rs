@@ -1,0 +1,134 @@
+//! A model as the window and the command line hold it: dynamics, weights and what is known of both.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::checkpoint::Report;
+use crate::dynamics::Dynamics;
+use crate::error::{Error, Result};
+use crate::settings::ConfigTable;
+use crate::weights::Weights;
+
+/// The published systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    RecurrentGating,
+    ObjectAttention,
+}
+
+impl Family {
+    pub const ALL: [Self; 2] = [Self::RecurrentGating, Self::ObjectAttention];
+
+    /// Name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecurrentGating => "recurrent_gating",
+            Self::ObjectAttention => "object_attention",
+        }
+    }
+
+    /// Short name of its golden and checkpoint folders.
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Self::RecurrentGating => "brg",
+            Self::ObjectAttention => "oba",
+        }
+    }
+
+    /// On screen.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RecurrentGating => "Recurrent gating",
+            Self::ObjectAttention => "Object attention",
+        }
+    }
+}
+
+impl FromStr for Family {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|family| [family.name(), family.short_name()].contains(&text));
+        found.ok_or_else(|| Error::unknown("family", text, Self::ALL.map(Self::name)))
+    }
+}
+
+/// Where tensors live and how precise they are.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub device: Device,
+    /// `F32` or `F64`.
+    pub dtype: DType,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self { device: Device::Cpu, dtype: DType::F32 }
+    }
+}
+
+/// Which file a model came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// On screen: folder and file, or a run and its update.
+    pub name: String,
+    pub path: Option<PathBuf>,
+    pub sha256: Option<String>,
+}
+
+/// What is known of a model besides its numbers.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    pub family: Family,
+    /// `gate`, `block`, `resatt`; `digits`, `photographs`.
+    pub variant: String,
+    pub config: ConfigTable,
+    pub origin: Origin,
+    pub report: Report,
+}
+
+/// A loaded model. Cloning copies pointers.
+#[derive(Clone)]
+pub struct Model {
+    pub dynamics: Arc<dyn Dynamics>,
+    pub weights: Weights,
+    pub info: Arc<ModelInfo>,
+}
+
+impl Model {
+    /// Learnable numbers: everything but the running statistics of norms.
+    pub fn n_parameters(&self) -> usize {
+        let is_buffer = |name: &str| {
+            [".running_mean", ".running_var", ".num_batches_tracked"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix))
+        };
+        let learnable = self.weights.iter().filter(|(name, _)| !is_buffer(name));
+        learnable.map(|(_, weight)| weight.tensor().elem_count()).sum()
+    }
+
+    /// The report of `gainfield info`.
+    pub fn describe(&self) -> Value {
+        let areas: Vec<Value> = self
+            .dynamics
+            .areas()
+            .iter()
+            .map(|area| json!({"name": area.name, "shape": area.shape}))
+            .collect();
+        json!({
+            "family": self.info.family.name(),
+            "variant": self.info.variant,
+            "config": self.info.config,
+            "parameters": self.n_parameters(),
+            "areas": areas,
+            "time_unit": self.dynamics.time_unit().name(),
+            "tensors": self.info.report,
+        })
+    }
+}

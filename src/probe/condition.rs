@@ -1,0 +1,95 @@
+//! Conditions: what is done to the network, and when its response is read.
+
+use crate::dynamics::{Action, AreaKind, Dynamics, Intervention, MapSource, Units};
+use crate::error::{Error, Result};
+use crate::figure::Role;
+use crate::model::Family;
+
+/// When the response of a trial is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// At the end of this timestep.
+    Timestep(usize),
+    /// At the end of the last timestep but the read-out pass.
+    LastSweep,
+    /// At the end of the phase in which this object was picked.
+    Picked(usize),
+}
+
+/// One condition of a probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// In files and on the command line.
+    pub name: &'static str,
+    /// On screen.
+    pub label: &'static str,
+    pub role: Role,
+    pub interventions: Vec<Intervention>,
+    pub read: Read,
+}
+
+/// Where the probed stimulus is, as fractions of the picture; its radius as a fraction of the height.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    pub row: f64,
+    pub col: f64,
+    pub radius: f64,
+}
+
+/// All conditions a family offers.
+pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> Vec<Condition> {
+    let plain = |name, label, role, read| Condition { name, label, role, interventions: Vec::new(), read };
+    match family {
+        Family::ObjectAttention => vec![
+            plain("attended", "attend the stimulus", Role::Attended, Read::Picked(0)),
+            plain("unattended", "attend the digit", Role::Unattended, Read::Picked(1)),
+            plain("first_pass", "first pass, no gain", Role::Neutral, Read::Timestep(0)),
+        ],
+        Family::RecurrentGating => {
+            let elsewhere = Place { row: 1.0 - place.row, col: 1.0 - place.col, ..place };
+            let opposite = if (place.row, place.col) == (0.5, 0.5) {
+                Place { row: 0.15, col: 0.15, ..place }
+            } else {
+                elsewhere
+            };
+            vec![
+                Condition {
+                    interventions: gain_discs(model, place),
+                    ..plain("attended", "attend in", Role::Attended, Read::LastSweep)
+                },
+                Condition {
+                    interventions: gain_discs(model, opposite),
+                    ..plain("unattended", "attend out", Role::Unattended, Read::LastSweep)
+                },
+                plain("first_pass", "first sweep, no gain", Role::Neutral, Read::Timestep(0)),
+                plain("free", "own gain", Role::Recorded, Read::LastSweep),
+            ]
+        }
+    }
+}
+
+/// Every gain map held at +1 inside a disc and −1 outside.
+fn gain_discs(model: &dyn Dynamics, place: Place) -> Vec<Intervention> {
+    let is_gain = |kind: &AreaKind| matches!(kind, AreaKind::Gain(_));
+    let gains = model.areas().iter().filter(|area| is_gain(&area.kind));
+    gains
+        .map(|area| {
+            let map = MapSource::Disc {
+                row: place.row,
+                col: place.col,
+                radius: place.radius,
+                inside: 1.0,
+                outside: -1.0,
+            };
+            Intervention::new(&area.name, Units::all(), Action::Replace { map }, 0, None)
+        })
+        .collect()
+}
+
+/// The conditions called `names`, in the family's order; all of them for no names.
+pub(super) fn chosen(all: Vec<Condition>, names: &[String]) -> Result<Vec<Condition>> {
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|one| one.name == **name)) {
+        return Err(Error::unknown("condition", unknown, all.iter().map(|one| one.name)));
+    }
+    Ok(all.into_iter().filter(|one| names.is_empty() || names.iter().any(|name| name == one.name)).collect())
+}

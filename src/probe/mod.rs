@@ -1,0 +1,19 @@
+//! Probes: stimuli that vary in one feature, conditions of attention, and the responses of units.
+//!
+//! A [`ProbeRecipe`] says what varies, what is averaged over, which units are read under which
+//! conditions; [`run`] makes a [`TuningResult`] of it, for any family, through the same rollout and
+//! the same interventions as everything else. Figures are made by [`figures`].
+
+mod condition;
+mod design;
+pub mod figures;
+mod receptive_field;
+mod recipe;
+mod responses;
+mod tuning;
+
+pub use condition::{Condition, Read};
+pub use receptive_field::{ReceptiveField, RfRecipe, receptive_fields};
+pub use recipe::{Carrier, Feature, ProbeRecipe};
+pub use responses::Responses;
+pub use tuning::{Statistic, TuningResult, UnitId, run};
