@@ -7,27 +7,35 @@ pub mod axis;
 pub mod cmap;
 mod cmap_tables;
 pub mod colour;
+mod csv;
 mod extent;
+pub mod fonts;
 pub mod mark;
 pub mod number;
 pub mod panel;
+pub mod png;
 pub mod raster;
 pub mod roles;
 pub mod strip;
 pub mod style;
+mod svg;
+pub mod thin;
 pub mod ticks;
 
 pub use axis::{Axis, Category, Range, Scale, Tick, TickText, Ticks};
 pub use cmap::ColourMap;
 pub use colour::{Ground, Rgb};
+pub use csv::csv;
 pub use mark::{
     Anchor, Band, Bars, Emphasis, Image, Line, Mark, Points, Reference, ReferenceAt, Series, Span, Text,
 };
 pub use panel::{Content, Direction, Panel, Plot};
+pub use png::png;
 pub use raster::{ColourScale, Maps, Pixels, Raster};
 pub use roles::{Dash, Ink, Marker, Role};
 pub use strip::{Quartiles, Strip};
 pub use style::Width;
+pub use svg::svg;
 
 use crate::{Error, Result};
 

@@ -102,9 +102,9 @@ pub fn percent(fraction: f64, decimals: usize) -> String {
     format!("{}{NARROW}%", fixed(fraction * 100.0, decimals))
 }
 
-/// `2.95 to 5.16`: words, so that a minus cannot be taken for a dash.
+/// `2.95 to 5.16`: words, so that a minus cannot be taken for a dash; it is never broken over lines.
 pub fn interval(low: f64, high: f64, digits: usize) -> String {
-    format!("{} to {}", significant(low, digits), significant(high, digits))
+    format!("{}\u{A0}to\u{A0}{}", significant(low, digits), significant(high, digits))
 }
 
 /// Two significant digits, or `< 0.001`.
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(with_unit("324", "ms"), "324\u{A0}ms");
         assert_eq!(with_unit("90", "°"), "90°");
         assert_eq!(percent(0.9731, 1), "97.3\u{202F}%");
-        assert_eq!(interval(2.951, 5.158, 3), "2.95 to 5.16");
+        assert_eq!(interval(2.951, 5.158, 3), "2.95\u{A0}to\u{A0}5.16");
         assert_eq!(p_value(0.0004), "< 0.001");
         assert_eq!(p_value(0.032_19), "0.032");
         assert_eq!(signed(0.62, 2), "+0.62");
