@@ -17,6 +17,7 @@ pub mod parity;
 pub mod probe;
 pub mod progress;
 pub mod provenance;
+pub mod recipe;
 pub mod recording;
 pub mod rng;
 pub mod settings;
