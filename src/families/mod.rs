@@ -17,11 +17,18 @@ struct Entry {
     open: fn(&Checkpoint, &Overrides, &Target) -> Result<Model>,
 }
 
-const FAMILIES: &[Entry] = &[Entry {
-    family: Family::ObjectAttention,
-    recognise: object_attention::recognise,
-    open: object_attention::open,
-}];
+const FAMILIES: &[Entry] = &[
+    Entry {
+        family: Family::RecurrentGating,
+        recognise: recurrent_gating::recognise,
+        open: recurrent_gating::open,
+    },
+    Entry {
+        family: Family::ObjectAttention,
+        recognise: object_attention::recognise,
+        open: object_attention::open,
+    },
+];
 
 /// Which family the names and shapes of a checkpoint belong to.
 ///

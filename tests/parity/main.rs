@@ -2,4 +2,5 @@
 
 mod corruption;
 mod goldens;
+mod recurrent_gating;
 mod rules;

@@ -141,8 +141,9 @@ impl BlockNet {
     /// # Errors
     /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Shape`](crate::Error::Shape) for a
     /// missing or wrong tensor.
-    pub fn new(config: &Config, block: &BlockConfig, weights: &Weights, protocol: Protocol) -> Result<Self> {
+    pub fn new(config: &Config, block: &BlockConfig, weights: &Weights) -> Result<Self> {
         super::weights::check(config, weights)?;
+        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes())?;
         let loader = Loader { config: block, weights };
         let table = |name: &str| match block.n_tasks > 1 {
             true => Embedding::load(weights, name).map(Some),

@@ -18,11 +18,14 @@
 mod block_net;
 mod config;
 mod gate_net;
+mod open;
+mod parity;
 mod protocol;
 mod python_repr;
 mod stages;
 mod tasks;
 mod top_down;
+mod train;
 mod train_params;
 mod weights;
 
@@ -30,13 +33,16 @@ use std::sync::Arc;
 
 pub use block_net::BlockNet;
 pub use config::{
-    BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, Shapes, Variant,
+    BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, Shapes, TASKS, Variant,
     VectorStage, variant_of,
 };
 pub use gate_net::GateNet;
+pub use open::{model_of, open, recognise};
+pub use parity::GOLDEN_KINDS;
 pub use protocol::{Protocol, drive};
 pub use stages::Dropout;
 pub use tasks::{LossSpec, Selection, TaskSpec, read_tasks};
+pub use train::{Batch, LossTerms, Losses, Term, Update, UpdateSettings, loss, update};
 pub use train_params::TrainParams;
 pub use weights::{Expected, expected, initial_weights, trainable};
 
@@ -44,16 +50,14 @@ use crate::dynamics::Dynamics;
 use crate::error::Result;
 use crate::weights::Weights;
 
-/// The network of `config` with `weights`, which are named as in the reference; `tasks` name its
-/// tasks and their protocols and may be empty.
+/// The network of `config` with `weights`, which are named as in the reference.
 ///
 /// # Errors
 /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Shape`](crate::Error::Shape) for a missing
 /// or wrong tensor, [`Error::Config`](crate::Error::Config) for tasks that do not belong to it.
-pub fn build(config: &Config, tasks: &[TaskSpec], weights: &Weights) -> Result<Arc<dyn Dynamics>> {
-    let protocol = Protocol::new(tasks, config.n_tasks(), config.n_classes())?;
+pub fn build(config: &Config, weights: &Weights) -> Result<Arc<dyn Dynamics>> {
     Ok(match &config.network {
-        Network::Gate(gate) => Arc::new(GateNet::new(config, gate, weights, protocol)?),
-        Network::Block(block) => Arc::new(BlockNet::new(config, block, weights, protocol)?),
+        Network::Gate(gate) => Arc::new(GateNet::new(config, gate, weights)?),
+        Network::Block(block) => Arc::new(BlockNet::new(config, block, weights)?),
     })
 }

@@ -19,8 +19,12 @@ pub use infer::{Shapes, variant_of};
 pub use norm::NormName;
 use spread::Spread;
 
+use super::tasks::{TaskSpec, read_tasks};
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Overrides, Source};
+
+/// Key under which a configuration holds the content of `tasks.json`.
+pub const TASKS: &str = "tasks";
 
 /// Which network of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,13 +68,15 @@ impl Variant {
         }
     }
 
-    /// Every key with the default of the reference, in its order.
+    /// Every key with the default of the reference, in its order; last the content of `tasks.json`.
     fn defaults(self) -> Map<String, Value> {
-        match self {
+        let mut defaults = match self {
             Self::Gate => gate::gate_defaults(),
             Self::Block => block::block_defaults(false),
             Self::Resatt => block::block_defaults(true),
-        }
+        };
+        defaults.insert(TASKS.to_owned(), Value::Null);
+        defaults
     }
 }
 
@@ -87,6 +93,8 @@ pub struct Config {
     pub variant: Variant,
     pub table: ConfigTable,
     pub network: Network,
+    /// Empty where no `tasks.json` is known.
+    pub tasks: Vec<TaskSpec>,
 }
 
 impl Config {
@@ -156,14 +164,19 @@ impl Config {
                 Network::Block(BlockConfig::read(&values, variant == Variant::Resatt)?)
             }
         };
-        Ok(Self { variant, table, network })
+        let tasks = match values.get(TASKS) {
+            Some(document) if !fields::is_none(document) => read_tasks(document)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { variant, table, network, tasks })
     }
 
     /// The content of a `model_params.json` that the reference's class takes: its own keys and
     /// spellings, without what only defaults said and without keys of ours.
     pub fn model_params(&self) -> Value {
         let told = self.table.iter().filter(|(key, entry)| {
-            *key != "recurrent_update" && (entry.source != Source::Default || !entry.value.is_null())
+            !["recurrent_update", TASKS].contains(key)
+                && (entry.source != Source::Default || !entry.value.is_null())
         });
         Value::Object(told.map(|(key, entry)| (key.to_owned(), with_nulls(&entry.value))).collect())
     }
