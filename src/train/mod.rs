@@ -1,5 +1,6 @@
 //! Training: optimisers, schedules and the job that runs them.
 
+pub mod figures;
 mod job;
 mod latest;
 pub mod optim;
