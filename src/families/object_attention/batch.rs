@@ -88,4 +88,15 @@ impl Batch {
         let index = Tensor::from_vec(index.collect::<Result<Vec<_>>>()?, batch, self.targets.device())?;
         Ok(self.targets.flatten(0, 1)?.index_select(&index, 0)?)
     }
+
+    /// Trials `from..to`, for running large sets in parts.
+    ///
+    /// # Errors
+    /// Those of the tensor library, if the range leaves the batch.
+    pub fn part(&self, from: usize, to: usize) -> Result<Self> {
+        let x = self.x.narrow(0, from, to - from)?;
+        let targets = self.targets.narrow(1, from, to - from)?.contiguous()?;
+        let labels = self.labels.iter().map(|row| row[from..to].to_vec()).collect();
+        Self::new(x, targets, labels, self.target_strength)
+    }
 }

@@ -8,6 +8,7 @@
 //! Deviations: widths and heights are kept apart where the reference derives one from the other;
 //! where every object is taken nothing is picked (the reference then picks the first again).
 
+pub mod analysis;
 mod areas;
 mod attention;
 mod batch;
