@@ -2,5 +2,6 @@
 
 mod corruption;
 mod goldens;
+mod object_attention;
 mod recurrent_gating;
 mod rules;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Config, Shapes, build, infer, recognise_shapes, resolve};
-use crate::checkpoint::{Checkpoint, compare};
-use crate::error::Result;
+use crate::checkpoint::{Checkpoint, Report, compare};
+use crate::error::{Error, Result};
 use crate::model::{Family, Model, ModelInfo, Origin, Target};
 use crate::settings::{ConfigTable, Overrides, Source};
 use crate::weights::Weights;
@@ -20,7 +20,27 @@ pub fn recognise(checkpoint: &Checkpoint) -> bool {
 /// [`Error::Config`](crate::Error::Config) for a configuration that contradicts itself,
 /// [`Error::Weights`](crate::Error::Weights) for tensors that do not belong to it.
 pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
-    let mut table = infer(&shapes(&checkpoint.weights))?;
+    let (config, table, report) = configure(checkpoint, overrides)?;
+    let weights = checkpoint.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
+    let origin = Origin {
+        name: checkpoint.identity().name,
+        path: Some(checkpoint.path.clone()),
+        sha256: Some(checkpoint.sha256.clone()),
+    };
+    model(config, table, weights, origin, report)
+}
+
+/// The configuration of a checkpoint: what its tensors tell, what was saved with it, what the user
+/// gives; and how its tensors fit.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn configure(
+    checkpoint: &Checkpoint,
+    overrides: &Overrides,
+) -> Result<(Config, ConfigTable, Report)> {
+    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+    let mut table = infer(&shapes(&checkpoint.weights)).map_err(unfit)?;
     if let Some(saved) = checkpoint.saved_config() {
         for (key, value) in saved {
             table.set(&key, value, Source::File);
@@ -29,13 +49,7 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
     table.apply(overrides)?;
     let config = resolve(&mut table)?;
     let report = compare(&config.tensors()?, &checkpoint.weights, &[]).into_result(&checkpoint.path)?;
-    let weights = checkpoint.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
-    let origin = Origin {
-        name: checkpoint.identity().name,
-        path: Some(checkpoint.path.clone()),
-        sha256: Some(checkpoint.sha256.clone()),
-    };
-    model(config, table, weights, origin, report)
+    Ok((config, table, report))
 }
 
 /// The model of a resolved configuration around weights that did not come from a file.
@@ -59,7 +73,7 @@ fn model(
     table: ConfigTable,
     weights: Weights,
     origin: Origin,
-    report: crate::checkpoint::Report,
+    report: Report,
 ) -> Result<Model> {
     let info = ModelInfo {
         family: Family::ObjectAttention,
