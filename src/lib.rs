@@ -14,6 +14,7 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod parity;
+pub mod pretrained;
 pub mod probe;
 pub mod progress;
 pub mod provenance;
