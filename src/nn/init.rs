@@ -64,3 +64,43 @@ fn filled(dims: &[usize], mut value: impl FnMut() -> f64) -> Result<Tensor> {
     let values: Vec<f32> = (0..dims.iter().product()).map(|_| value() as f32).collect();
     Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::stream;
+
+    fn spread(tensor: &Tensor) -> (f64, f64) {
+        let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        let squares: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
+        let largest = values.iter().fold(0f64, |top, &v| top.max(f64::from(v).abs()));
+        ((squares / values.len() as f64).sqrt(), largest)
+    }
+
+    #[test]
+    fn bounds_are_those_of_pytorch() {
+        // A transposed convolution to one channel with a 4x4 kernel, and a linear map.
+        assert_eq!(default_bound(&[40, 1, 4, 4]), 0.25);
+        assert_eq!(default_bound(&[10, 1600]), 0.025);
+        let rng = &mut stream(1, "init", &[]);
+        let (weight, bias) = layer(rng, &[64, 16, 4, 4], 64).unwrap();
+        let bound = 1.0 / 16.0;
+        let (deviation, largest) = spread(&weight);
+        assert!(largest <= bound && largest > 0.99 * bound);
+        assert!((deviation - bound / 3f64.sqrt()).abs() < 0.02 * bound);
+        assert!(bias.dims() == [64] && spread(&bias).1 <= bound);
+    }
+
+    #[test]
+    fn xavier_scales_by_both_fans() {
+        let rng = &mut stream(2, "init", &[]);
+        let bound = (6.0 / (200.0 + 100.0) as f64).sqrt();
+        let (_, largest) = spread(&xavier_uniform(rng, &[100, 200]).unwrap());
+        assert!(largest <= bound && largest > 0.99 * bound);
+        let (deviation, _) = spread(&xavier_normal(rng, &[100, 200]).unwrap());
+        assert!((deviation - (2.0f64 / 300.0).sqrt()).abs() < 0.002);
+        // A recurrent bias [1, hidden]: fan in hidden, fan out 1.
+        let (_, largest) = spread(&xavier_uniform(rng, &[1, 5000]).unwrap());
+        assert!(largest <= (6.0f64 / 5001.0).sqrt());
+    }
+}

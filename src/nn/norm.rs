@@ -89,3 +89,51 @@ impl Norm {
         Ok(Moments { mean: moved(&running.mean, &now.mean)?, variance: moved(&running.variance, &unbiased)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn image() -> Tensor {
+        let values = vec![1f64, 3., 0., 0., 5., 7., 0., 2.];
+        Tensor::from_vec(values, (2, 2, 1, 2), &Device::Cpu).unwrap()
+    }
+
+    fn stored() -> Weights {
+        let tensor = |values: &[f64]| Tensor::new(values, &Device::Cpu).unwrap();
+        Weights::from_tensors([
+            ("n.running_mean".to_owned(), tensor(&[1.0, 0.0])),
+            ("n.running_var".to_owned(), tensor(&[4.0, 1.0])),
+        ])
+    }
+
+    fn values(x: &Tensor) -> Vec<f64> {
+        x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn stored_statistics_are_used_where_they_exist() {
+        let mut norm = Norm::load(&stored(), "n", NormKind::Batch);
+        norm.eps = 0.0;
+        assert_eq!(values(&norm.forward(&image()).unwrap()), [0.0, 1.0, 0.0, 0.0, 2.0, 3.0, 0.0, 2.0]);
+        let group = Norm::load(&stored(), "n", NormKind::Group(1));
+        assert!(group.running.is_none());
+    }
+
+    #[test]
+    fn running_statistics_move_to_the_unbiased_variance() {
+        let moved = |kind| {
+            let norm = Norm::load(&stored(), "n", kind);
+            let now = norm.moved_towards(norm.running.as_ref().unwrap(), &image(), 0.5).unwrap();
+            (values(&now.mean), values(&now.variance))
+        };
+        // Batch: means 4 and 0.5, variances 5 and 0.75 over four entries.
+        let (mean, variance) = moved(NormKind::Batch);
+        assert_eq!(mean, [2.5, 0.25]);
+        assert!((variance[0] - 16.0 / 3.0).abs() < 1e-14 && (variance[1] - 1.0).abs() < 1e-14);
+        // Instance: variances 1, 0 and 1, 1 over two entries, averaged over the samples.
+        assert_eq!(moved(NormKind::Instance), (vec![2.5, 0.25], vec![3.0, 1.0]));
+    }
+}

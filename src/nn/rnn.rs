@@ -60,3 +60,30 @@ impl RnnCell {
         ops::activate(&self.preactivation(x, h, ws)?, function)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn one_step_by_hand() {
+        let tensor = |value: f64| Tensor::full(value, (1, 1), &Device::Cpu).unwrap();
+        let named = |name: &str, value| (format!("cell.{name}"), tensor(value));
+        let weights = Weights::from_tensors([
+            named("weight_ih_l0", 2.0),
+            named("weight_hh_l0", -1.0),
+            named("bias_ih_l0", 0.25),
+            named("bias_hh_l0", 0.5),
+        ]);
+        let cell = RnnCell::load(&weights, "cell").unwrap();
+        let ws = &mut Workspace::new();
+        let h = cell.forward(&tensor(3.0), &tensor(4.0), Activation::Relu, ws).unwrap();
+        assert_eq!(h.to_vec2::<f64>().unwrap(), [[6.0 + 0.25 - 4.0 + 0.5]]);
+        let h = cell.forward(&tensor(0.0), &tensor(4.0), Activation::Relu, ws).unwrap();
+        assert_eq!(h.to_vec2::<f64>().unwrap(), [[0.0]]);
+        assert_eq!(cell.hidden(), 1);
+        assert!(RnnCell::load(&weights, "other").is_err());
+    }
+}

@@ -9,6 +9,8 @@ mod composite;
 mod conv;
 mod deep_stack;
 mod elementwise;
+#[cfg(test)]
+mod golden;
 mod kernels;
 mod linear;
 mod loss;

@@ -34,7 +34,7 @@ pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     max_pool2d_by(Path::Auto, x, spec)
 }
 
-fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+pub(super) fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     let size = pooled_size(x, spec)?;
     if path.takes_kernel(x)? {
         return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Max, spec: *spec, size })?);

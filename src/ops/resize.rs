@@ -17,7 +17,7 @@ pub fn upsample_nearest(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     upsample_nearest_by(Path::Auto, x, size)
 }
 
-fn upsample_nearest_by(path: Path, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+pub(super) fn upsample_nearest_by(path: Path, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (h, w) = map_size(x, size)?;
     if (h, w) == size {
         return Ok(x.clone());

@@ -266,3 +266,208 @@ pub fn clip_global_norm(gradients: &Gradients, max: f64) -> Result<(Gradients, f
     let clipped = gradients.iter().map(|(name, gradient)| Ok((name.clone(), (gradient * factor)?)));
     Ok((clipped.collect::<Result<_>>()?, norm))
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::ops::{ConvSpec, Reduction, Workspace, conv2d, cross_entropy, linear, max_pool2d, relu};
+    use crate::train::Schedule;
+
+    fn weights(values: &[(&str, &[f64])]) -> Weights {
+        let tensors = values.iter().map(|(name, values)| ((*name).to_owned(), tensor(values)));
+        Weights::from_tensors(tensors)
+    }
+
+    fn tensor(values: &[f64]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
+
+    fn gradient(name: &str, values: &[f64]) -> Gradients {
+        Gradients::from([(name.to_owned(), tensor(values))])
+    }
+
+    fn read(weights: &Weights, name: &str) -> Vec<f64> {
+        weights.get(name).unwrap().tensor().to_vec1().unwrap()
+    }
+
+    fn close(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        let near = found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-14);
+        assert!(near, "{found:?} against {expected:?}");
+    }
+
+    #[test]
+    fn adam_by_hand() {
+        let mut adam = Optimiser::new(OptimiserConfig::adam(0.1));
+        let w = weights(&[("w", &[1.0, -2.0])]);
+        let w = adam.update(&w, &gradient("w", &[0.5, -4.0])).unwrap();
+        // First step: m / (1 - b1) = g and sqrt(v / (1 - b2)) = |g|.
+        close(&read(&w, "w"), &[1.0 - 0.1 * 0.5 / (0.5 + 1e-8), -2.0 + 0.1 * 4.0 / (4.0 + 1e-8)]);
+        let first = read(&w, "w")[0];
+        let w = adam.update(&w, &gradient("w", &[0.25, 0.0])).unwrap();
+        let (m, v) = (0.9 * 0.05 + 0.1 * 0.25, 0.999 * 0.00025 + 0.001 * 0.0625);
+        let step = (m / (1.0 - 0.9f64.powi(2))) / ((v / (1.0 - 0.999f64.powi(2))).sqrt() + 1e-8);
+        close(&read(&w, "w")[..1], &[first - 0.1 * step]);
+    }
+
+    #[test]
+    fn decay_enters_the_gradient_or_the_weight() {
+        let config = |decay| OptimiserConfig::Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.5,
+            decay,
+        };
+        let step = |decay| {
+            let w = weights(&[("w", &[2.0])]);
+            read(&Optimiser::new(config(decay)).update(&w, &gradient("w", &[-3.0])).unwrap(), "w")
+        };
+        // L2: the gradient becomes -3 + 0.5 * 2 = -2, whose first step still is its sign.
+        close(&step(Decay::L2), &[2.0 + 0.1 * 2.0 / (2.0 + 1e-8)]);
+        close(&step(Decay::Decoupled), &[2.0 * 0.95 + 0.1 * 3.0 / (3.0 + 1e-8)]);
+    }
+
+    #[test]
+    fn gradient_descent_by_hand() {
+        let run = |momentum, nesterov| {
+            let config = OptimiserConfig::Sgd { learning_rate: 0.1, momentum, nesterov, weight_decay: 0.0 };
+            let mut descent = Optimiser::new(config);
+            let w = descent.update(&weights(&[("w", &[1.0])]), &gradient("w", &[2.0])).unwrap();
+            read(&descent.update(&w, &gradient("w", &[1.0])).unwrap(), "w")[0]
+        };
+        close(&[run(0.0, false)], &[1.0 - 0.2 - 0.1]);
+        // Velocities 2 and 0.5 * 2 + 1 = 2.
+        close(&[run(0.5, false)], &[1.0 - 0.2 - 0.2]);
+        // Steps 2 + 0.5 * 2 = 3 and 1 + 0.5 * 2 = 2.
+        close(&[run(0.5, true)], &[1.0 - 0.3 - 0.2]);
+    }
+
+    #[test]
+    fn weights_without_a_gradient_stay_undecayed_and_uncounted() {
+        let config = OptimiserConfig::Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.5,
+            decay: Decay::L2,
+        };
+        let mut adam = Optimiser::new(config);
+        let old = weights(&[("a", &[1.0]), ("b", &[1.0])]);
+        let new = adam.update(&old, &gradient("a", &[1.0])).unwrap();
+        assert_eq!(new.get("b").unwrap().generation(), old.get("b").unwrap().generation());
+        assert!(new.get("a").unwrap().generation() > old.get("a").unwrap().generation());
+        assert_eq!(adam.state().scalars.updates, BTreeMap::from([("a".to_owned(), 1)]));
+        // A zero gradient still counts: L2 moves the weight.
+        let moved = adam.update(&new, &gradient("b", &[0.0])).unwrap();
+        assert!(read(&moved, "b")[0] < 1.0);
+    }
+
+    #[test]
+    fn a_gradient_without_a_weight_is_refused_and_leaves_no_trace() {
+        let mut adam = Optimiser::new(OptimiserConfig::adam(0.1));
+        let w = weights(&[("b", &[1.0])]);
+        let both = Gradients::from([("a".to_owned(), tensor(&[1.0])), ("b".to_owned(), tensor(&[1.0]))]);
+        assert!(adam.update(&w, &both).is_err());
+        assert!(adam.update(&w, &gradient("b", &[1.0, 2.0])).is_err());
+        assert!(adam.state().tensors.is_empty());
+    }
+
+    #[test]
+    fn clipping_is_by_the_joint_norm() {
+        let gradients =
+            Gradients::from([("a".to_owned(), tensor(&[3.0])), ("b".to_owned(), tensor(&[0.0, 4.0]))]);
+        let (clipped, norm) = clip_global_norm(&gradients, 1.0).unwrap();
+        assert_eq!(norm, 5.0);
+        close(&clipped["b"].to_vec1::<f64>().unwrap(), &[0.0, 4.0 / (5.0 + 1e-6)]);
+        let (same, _) = clip_global_norm(&gradients, 10.0).unwrap();
+        close(&same["a"].to_vec1::<f64>().unwrap(), &[3.0]);
+    }
+
+    /// A convolution, a pool and a readout, with a weight that the loss does not use.
+    fn network() -> Weights {
+        let mut rng = crate::rng::stream(3, "network", &[]);
+        let mut tensors = Vec::new();
+        for (name, dims) in [("conv", vec![4, 1, 3, 3]), ("out", vec![3, 16]), ("unused", vec![2, 2])] {
+            let (weight, bias) = crate::nn::init::layer(&mut rng, &dims, dims[0]).unwrap();
+            tensors.extend([(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]);
+        }
+        Weights::from_tensors(tensors).trainable().unwrap()
+    }
+
+    fn loss(weights: &Weights, k: u64) -> Tensor {
+        let mut rng = crate::rng::stream(4, "images", &[k]);
+        let x = crate::nn::init::normal(&mut rng, &[5, 1, 6, 6], 1.0).unwrap();
+        let labels = Tensor::new(&[0u32, 1, 2, 1, 0], &Device::Cpu).unwrap();
+        let ws = &mut Workspace::new();
+        let get = |name: &str| weights.get(name).unwrap();
+        let y = conv2d(&x, get("conv.weight"), Some(get("conv.bias")), &ConvSpec::default(), ws).unwrap();
+        let y = max_pool2d(&relu(&y).unwrap(), &crate::ops::PoolSpec::tiling(2)).unwrap();
+        let y = y.flatten_from(1).unwrap();
+        let logits = linear(&y, get("out.weight"), Some(get("out.bias")), ws).unwrap();
+        cross_entropy(&logits, &labels, None, Reduction::Mean).unwrap()
+    }
+
+    #[test]
+    fn every_weight_that_the_loss_uses_has_a_finite_gradient() {
+        let weights = network();
+        let gradients = gradients(&loss(&weights, 0), &weights).unwrap();
+        assert_eq!(
+            gradients.keys().collect::<Vec<_>>(),
+            ["conv.bias", "conv.weight", "out.bias", "out.weight"]
+        );
+        for (name, gradient) in &gradients {
+            let size = gradient.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(size.is_finite() && size > 0.0, "{name}: {size}");
+            assert!(!gradient.track_op(), "{name} keeps the graph alive");
+        }
+    }
+
+    fn train(mut weights: Weights, optimiser: &mut Optimiser, updates: std::ops::Range<u64>) -> Weights {
+        let schedule = Schedule::OneCycle { total: 12, rise: 0.3 };
+        for k in updates {
+            optimiser.set_rate(schedule.rate(1e-2, k));
+            let found = gradients(&loss(&weights, k), &weights).unwrap();
+            weights = optimiser.update(&weights, &clip_global_norm(&found, 1.0).unwrap().0).unwrap();
+        }
+        weights
+    }
+
+    fn bits(weights: &Weights) -> Vec<u32> {
+        let entries = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        weights.iter().flat_map(|(_, weight)| entries(weight.tensor())).map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn resuming_equals_going_on() {
+        for config in [
+            OptimiserConfig::adam(1e-2),
+            OptimiserConfig::Sgd { learning_rate: 1e-2, momentum: 0.9, nesterov: true, weight_decay: 1e-3 },
+        ] {
+            let mut through = Optimiser::new(config);
+            let straight = train(network(), &mut through, 0..10);
+
+            let mut first = Optimiser::new(config);
+            let half = train(network(), &mut first, 0..6);
+            let state = first.state();
+            let text = toml::to_string(&state.scalars).unwrap();
+            let scalars: OptimiserScalars = toml::from_str(&text).unwrap();
+            assert_eq!(scalars, state.scalars);
+            let mut second = Optimiser::restored(&OptimiserState { scalars, ..state }).unwrap();
+            assert_eq!(bits(&train(half, &mut second, 6..10)), bits(&straight));
+            assert_ne!(bits(&straight), bits(&network()));
+        }
+    }
+
+    #[test]
+    fn a_state_with_a_missing_moment_is_refused() {
+        let mut adam = Optimiser::new(OptimiserConfig::adam(0.1));
+        adam.update(&weights(&[("w", &[1.0])]), &gradient("w", &[1.0])).unwrap();
+        let mut state = adam.state();
+        state.tensors.remove("w.second_moment");
+        let message = Optimiser::restored(&state).unwrap_err().to_string();
+        assert!(message.contains("w.second_moment"), "{message}");
+    }
+}
