@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn xavier_scales_by_both_fans() {
         let rng = &mut stream(2, "init", &[]);
-        let bound = (6.0 / (200.0 + 100.0) as f64).sqrt();
+        let bound = (6.0f64 / 300.0).sqrt();
         let (_, largest) = spread(&xavier_uniform(rng, &[100, 200]).unwrap());
         assert!(largest <= bound && largest > 0.99 * bound);
         let (deviation, _) = spread(&xavier_normal(rng, &[100, 200]).unwrap());

@@ -119,7 +119,8 @@ mod tests {
         let x = Tensor::new(&[200f32, -200.0], &Device::Cpu).unwrap();
         for activation in ALL {
             for path in PATHS {
-                let gradient = gradients(&[x.clone()], &|x: &[Tensor]| activate_by(path, &x[0], activation));
+                let gradient =
+                    gradients(std::slice::from_ref(&x), &|x: &[Tensor]| activate_by(path, &x[0], activation));
                 assert!(values(&gradient[0]).iter().all(|g| g.is_finite()), "{activation:?}");
             }
         }

@@ -39,7 +39,7 @@ mod tests {
     fn corners_have_the_subgradients_of_pytorch() {
         let x = Tensor::new(&[0f64, -1.0, 2.0], &Device::Cpu).unwrap();
         let signs = |f: &dyn Fn(&Tensor) -> Result<Tensor>| {
-            let gradient = gradients(&[x.clone()], &|x: &[Tensor]| f(&x[0]));
+            let gradient = gradients(std::slice::from_ref(&x), &|x: &[Tensor]| f(&x[0]));
             let projection = values(&normal(99, &[3]));
             values(&gradient[0]).iter().zip(projection).map(|(g, p)| g / p).collect::<Vec<_>>()
         };

@@ -172,7 +172,7 @@ mod tests {
         let x = Tensor::new(&[[[[1f64, 5., 0., 0.], [5., 5., 0., 0.]]]], &Device::Cpu).unwrap();
         for path in PATHS {
             let f = |x: &[Tensor]| max_pool2d_by(path, &x[0], &PoolSpec::tiling(2));
-            let gradient = values(&gradients(&[x.clone()], &f)[0]);
+            let gradient = values(&gradients(std::slice::from_ref(&x), &f)[0]);
             let given: Vec<bool> = gradient.iter().map(|&g| g != 0.0).collect();
             assert_eq!(given, [false, true, true, false, false, false, false, false]);
         }

@@ -14,7 +14,7 @@ fn exp(x: f32) -> f32 {
     let n = shifted - ROUND;
     let r = x - n * LN_2_HIGH - n * LN_2_LOW;
     let mut p = 1.394_110_9e-3;
-    for c in [8.375_126_4e-3, 4.166_635_3e-2, 0.166_664_16, 0.5, 1.0, 1.0] {
+    for c in [8.375_126e-3, 4.166_635e-2, 0.166_664_16, 0.5, 1.0, 1.0] {
         p = p * r + c;
     }
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
