@@ -78,7 +78,7 @@ impl Error {
         Self::File {
             path: path.as_ref().to_owned(),
             expected: expected.into(),
-            found: found.into(),
+            found: one_line(&found.into()),
             hint: hint.into(),
         }
     }
@@ -96,6 +96,11 @@ impl Error {
     ) -> Self {
         Self::Unknown { kind, name: name.into(), known: known.into_iter().map(Into::into).collect() }
     }
+}
+
+/// Messages of other crates may have line breaks; ours are one sentence.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// "; did you mean …?" for the known name within two thirds of an edit per letter, else nothing.
@@ -134,6 +139,12 @@ mod tests {
         assert_eq!(err.to_string(), r#"no key "strenght"; known: noise, strength; did you mean "strength"?"#);
         let far = Error::unknown("key", "zzz", ["noise"]);
         assert!(!far.to_string().contains("did you mean"));
+    }
+
+    #[test]
+    fn a_file_error_is_one_line() {
+        let err = Error::file("a.png", "a picture", "an error:\n  43 bytes\n", "convert it");
+        assert_eq!(err.to_string(), "a.png: expected a picture, found an error: 43 bytes; convert it");
     }
 
     #[test]

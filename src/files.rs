@@ -106,6 +106,30 @@ pub fn read_text(path: impl AsRef<Path>, limit: u64) -> Result<String> {
     Ok(text)
 }
 
+/// Largest configuration file, in bytes.
+const MAX_DOCUMENT: u64 = 4 << 20;
+
+/// A configuration file as JSON: TOML by its extension, else JSON.
+///
+/// # Errors
+/// [`Error::File`] with the line of the mistake, [`Error::Io`].
+pub fn read_document(path: impl AsRef<Path>) -> Result<serde_json::Value> {
+    let path = path.as_ref();
+    let text = read_text(path, MAX_DOCUMENT)?;
+    let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let parsed = if is_toml {
+        toml::from_str(&text).map_err(|err| {
+            let before = err.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            format!("{} at line {line}", err.message())
+        })
+    } else {
+        serde_json::from_str(&text).map_err(|err| err.to_string())
+    };
+    let expected = if is_toml { "TOML" } else { "JSON" };
+    parsed.map_err(|found| Error::file(path, expected, format!("a mistake ({found})"), "repair it"))
+}
+
 /// Opens an existing file (not a folder) for reading.
 pub fn open(path: impl AsRef<Path>) -> Result<File> {
     let path = path.as_ref();

@@ -1,12 +1,13 @@
 //! Resolved configurations: every value with where it comes from, and what the user overrides.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Where a configuration value comes from, in rising order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -220,22 +221,15 @@ impl Overrides {
 
 /// A TOML or JSON file as a map.
 fn read_map(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let parsed: std::result::Result<Map<String, Value>, String> = if is_json {
-        serde_json::from_str(&text).map_err(|err| err.to_string())
-    } else {
-        toml::from_str(&text).map_err(|err| err.to_string())
-    };
-    parsed.map_err(|found| {
-        let expected = if is_json { "a JSON object" } else { "a TOML table" };
-        Error::file(
-            PathBuf::from(path),
-            expected,
-            found.trim_end(),
+    match files::read_document(path)? {
+        Value::Object(map) => Ok(map),
+        other => Err(Error::file(
+            path,
+            "keys and values",
+            other.to_string().chars().take(60).collect::<String>(),
             "write one key per setting, as `info` lists them",
-        )
-    })
+        )),
+    }
 }
 
 /// `text` as a TOML value; what is none is a string.

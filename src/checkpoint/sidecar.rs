@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
 
 /// Names under which the reference repositories keep configurations.
 const NAMES: [&str; 4] = ["model_params.json", "tasks.json", "train_params.json", "configs.json"];
-
-/// Largest configuration file, in bytes.
-const MAX_BYTES: u64 = 4 << 20;
 
 /// A configuration file that was found beside a checkpoint.
 #[derive(Clone, Debug)]
@@ -25,7 +22,7 @@ pub struct Sidecar {
 /// checkpoint's own name with `.json` or `.toml`.
 ///
 /// # Errors
-/// [`Error::File`] if one of them cannot be read: going on without it would guess.
+/// [`Error::File`](crate::Error::File) if one of them cannot be read: going on without it would guess.
 pub(super) fn find(path: &Path) -> Result<Vec<Sidecar>> {
     let own = [files::beside(path, ".json"), files::beside(path, ".toml")];
     let mut candidates: Vec<PathBuf> = NAMES.iter().map(|name| path.with_file_name(name)).collect();
@@ -37,32 +34,8 @@ pub(super) fn find(path: &Path) -> Result<Vec<Sidecar>> {
         if !path.is_file() || sidecars.iter().any(|sidecar| sidecar.path == path) {
             continue;
         }
-        let json = read_document(&path)?;
+        let json = files::read_document(&path)?;
         sidecars.push(Sidecar { name, path, json });
     }
     Ok(sidecars)
-}
-
-/// A JSON or (by its extension) TOML file as JSON.
-pub(super) fn read_document(path: &Path) -> Result<serde_json::Value> {
-    let text = files::read_text(path, MAX_BYTES)?;
-    let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-    let parsed = if is_toml {
-        toml::from_str(&text).map_err(|err| first_line(&err.to_string()))
-    } else {
-        serde_json::from_str(&text).map_err(|err| err.to_string())
-    };
-    parsed.map_err(|found| {
-        Error::file(
-            path,
-            if is_toml { "TOML" } else { "JSON" },
-            format!("a mistake ({found})"),
-            "repair it, or move it elsewhere to open the weights without it",
-        )
-    })
-}
-
-/// A message on one line.
-fn first_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -1,5 +1,9 @@
 //! Reading and writing checkpoints: real files, odd files, hostile files, damaged files.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/damage.rs"]
+mod damage;
 mod hostile;
 mod layouts;
 mod mutations;

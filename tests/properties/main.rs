@@ -1,5 +1,10 @@
 //! Invariants that hold whatever the numbers are.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/damage.rs"]
+mod damage;
+mod damaged_data;
 mod interventions;
 mod object_attention;
 mod toy;
