@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
 use crate::model::{Family, Model, Target};
+use crate::parity::{GoldenKind, Registry};
 use crate::settings::Overrides;
 
 pub mod object_attention;
@@ -15,6 +16,8 @@ struct Entry {
     family: Family,
     recognise: fn(&Checkpoint) -> bool,
     open: fn(&Checkpoint, &Overrides, &Target) -> Result<Model>,
+    /// Kinds of reference outputs that it recomputes.
+    goldens: &'static [GoldenKind],
 }
 
 const FAMILIES: &[Entry] = &[
@@ -29,6 +32,12 @@ const FAMILIES: &[Entry] = &[
         open: object_attention::open,
     },
 ];
+const FAMILIES: &[Entry] = &[Entry {
+    family: Family::ObjectAttention,
+    recognise: object_attention::recognise,
+    open: object_attention::open,
+    goldens: &[],
+}];
 
 /// Which family the names and shapes of a checkpoint belong to.
 ///
@@ -70,4 +79,9 @@ pub fn open(path: &Path, overrides: &Overrides, target: &Target) -> Result<Model
 /// As [`open`].
 pub fn open_checkpoint(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
     (entry(checkpoint)?.open)(checkpoint, overrides, target)
+}
+
+/// Every kind of reference outputs that a family recomputes.
+pub fn goldens() -> Registry {
+    Registry::new(FAMILIES.iter().flat_map(|entry| entry.goldens).copied())
 }

@@ -1,1 +1,14 @@
 pub mod train;
+//! Recipes: what is run, as a value that the window, the command line and a TOML file share.
+
+mod accuracy;
+mod execute;
+mod output;
+mod run_recipe;
+mod toml_file;
+
+pub use accuracy::{Accuracy, Scored, Share};
+pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
+pub use output::{results, write};
+pub use run_recipe::{RunRecipe, default_stimulus, quoted};
+pub use toml_file::{read_toml, to_toml};

@@ -1,0 +1,272 @@
+//! A run: which model, shown what, for how long, recorded where.
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::device::DeviceChoice;
+use crate::dynamics::Intervention;
+use crate::error::{Error, Result};
+use crate::model::{Family, Model};
+use crate::settings::Overrides;
+use crate::task::StimulusSpec;
+
+/// Everything a run follows from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecipe {
+    /// Checkpoint file.
+    pub model: PathBuf,
+    /// TOML or JSON with configuration values that the checkpoint does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<PathBuf>,
+    /// Number of trials.
+    #[serde(default = "one_trial")]
+    pub n: usize,
+    /// Timesteps without the read-out pass; absent is the published number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// Areas to record, or `all`; empty records the read-out only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub record: Vec<String>,
+    /// Record every n-th timestep.
+    #[serde(default = "every_timestep")]
+    pub every: NonZeroUsize,
+    /// Seed of stimuli and noise.
+    #[serde(default)]
+    pub seed: u64,
+    /// `auto`, `cpu`, `cuda:0`, `metal:0`.
+    #[serde(default, with = "device_text")]
+    pub device: DeviceChoice,
+    /// Folder with the data that the stimulus is made of; absent is the built-in set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Folder for the results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
+    /// Configuration values by key, over those of `config`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub set: Map<String, Value>,
+    /// What is shown, as a table or in the short text form; absent is what the model was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stimulus")]
+    pub stimulus: Option<StimulusSpec>,
+    /// Applied in order.
+    #[serde(default, rename = "intervention", skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Intervention>,
+}
+
+fn one_trial() -> usize {
+    1
+}
+
+fn every_timestep() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+fn stimulus<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StimulusSpec>, D::Error> {
+    use serde::de::Error as _;
+    let spec = match Value::deserialize(deserializer)? {
+        Value::String(text) => text.parse::<StimulusSpec>(),
+        Value::Object(table) => StimulusSpec::from_table(&table),
+        other => Err(Error::config("stimulus", "a table or a text", other)),
+    };
+    spec.map(Some).map_err(D::Error::custom)
+}
+
+mod device_text {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::device::DeviceChoice;
+
+    pub fn serialize<S: Serializer>(device: &DeviceChoice, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(device)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceChoice, D::Error> {
+        use serde::de::Error as _;
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl RunRecipe {
+    /// One trial of what the model was trained on, its read-out recorded.
+    pub fn new(model: impl Into<PathBuf>) -> Self {
+        Self {
+            model: model.into(),
+            config: None,
+            n: 1,
+            steps: None,
+            record: Vec::new(),
+            every: NonZeroUsize::MIN,
+            seed: 0,
+            device: DeviceChoice::default(),
+            data: None,
+            out: None,
+            set: Map::new(),
+            stimulus: None,
+            interventions: Vec::new(),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Config`] naming the key that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        if self.n == 0 {
+            return Err(Error::config("n", "at least 1 trial", self.n));
+        }
+        if self.steps == Some(0) {
+            return Err(Error::config("steps", "at least 1 timestep", 0));
+        }
+        match &self.stimulus {
+            Some(stimulus) => stimulus.validate(),
+            None => Ok(()),
+        }
+    }
+
+    /// Configuration values that the recipe gives.
+    pub fn overrides(&self) -> Result<Overrides> {
+        let mut overrides = Overrides::read(self.config.as_deref(), &[])?;
+        for (key, value) in &self.set {
+            overrides.push(key, value.clone());
+        }
+        Ok(overrides)
+    }
+
+    /// The command that runs this recipe. With interventions or a stimulus that has no text form,
+    /// it refers to the recipe as the file `recipe`.
+    pub fn command_line(&self, recipe: &Path) -> String {
+        let spec = self.stimulus.as_ref();
+        let is_said_by_text =
+            spec.is_none_or(|spec| spec.to_string().parse::<StimulusSpec>().is_ok_and(|same| same == *spec));
+        if !self.interventions.is_empty() || !is_said_by_text {
+            return format!("gainfield run --recipe {}", quoted(&recipe.to_string_lossy()));
+        }
+        let mut line = format!("gainfield run {}", quoted(&self.model.to_string_lossy()));
+        let mut flag = |name: &str, value: &dyn std::fmt::Display| {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " --{name} {}", quoted(&value.to_string()));
+        };
+        if let Some(config) = &self.config {
+            flag("config", &config.display());
+        }
+        for (key, value) in &self.set {
+            flag("set", &format!("{key}={value}"));
+        }
+        if let Some(spec) = spec {
+            flag("stimulus", spec);
+        }
+        if let Some(data) = &self.data {
+            flag("data", &data.display());
+        }
+        flag("n", &self.n);
+        if let Some(steps) = self.steps {
+            flag("steps", &steps);
+        }
+        if !self.record.is_empty() {
+            flag("record", &self.record.join(","));
+        }
+        if self.every != NonZeroUsize::MIN {
+            flag("every", &self.every);
+        }
+        flag("seed", &self.seed);
+        if self.device != DeviceChoice::default() {
+            flag("device", &self.device);
+        }
+        if let Some(out) = &self.out {
+            flag("out", &out.display());
+        }
+        line
+    }
+}
+
+/// `text` as one word of a POSIX shell.
+pub fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What a model was trained on, as far as this program can make it.
+///
+/// # Errors
+/// [`Error::Unsupported`] asking for a stimulus where that cannot be told.
+pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
+    let shape = model.dynamics.input_shape();
+    let text = match (model.info.family, shape) {
+        (Family::ObjectAttention, [1, 28, width]) if width >= 28 && width % 14 == 0 => {
+            format!("digits:n={}", (width - 28) / 14 + 1)
+        }
+        (Family::RecurrentGating, [3, 96, 96])
+            if model.dynamics.tasks().iter().any(|task| task == "Recognition") =>
+        {
+            "recognition".to_owned()
+        }
+        _ => {
+            let [channels, height, width] = shape;
+            return Err(Error::Unsupported(format!(
+                "this model takes {channels} x {height} x {width} images that are not built in; \
+                 name a stimulus, for example --stimulus image:FILE or --stimulus grating"
+            )));
+        }
+    };
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::{Action, Units};
+
+    fn recipe() -> RunRecipe {
+        let mut recipe = RunRecipe::new("a net.pt");
+        recipe.stimulus = Some("digits:n=3".parse().unwrap());
+        recipe.steps = Some(10);
+        recipe.record = vec!["conv1".to_owned(), "gate2".to_owned()];
+        recipe.set.insert("strength".to_owned(), 0.3.into());
+        recipe.device = DeviceChoice::Cpu;
+        recipe
+    }
+
+    #[test]
+    fn a_recipe_survives_toml() {
+        let mut recipe = recipe();
+        recipe.interventions =
+            vec![Intervention::new("conv1", Units::channel(2), Action::Scale { factor: 0.5 }, 1, Some(4))];
+        let text = crate::recipe::to_toml(&recipe).unwrap();
+        assert_eq!(toml::from_str::<RunRecipe>(&text).unwrap(), recipe, "{text}");
+    }
+
+    #[test]
+    fn a_stimulus_may_be_written_as_text() {
+        let text: RunRecipe = toml::from_str("model = \"m\"\nstimulus = \"digits:n=3\"").unwrap();
+        let table: RunRecipe = toml::from_str("model = \"m\"\n[stimulus]\nkind = \"digits\"\nn = 3").unwrap();
+        assert_eq!(text, table);
+        let message = toml::from_str::<RunRecipe>("model = \"m\"\nstimulus = \"digit\"").unwrap_err();
+        assert!(message.to_string().contains("did you mean \"digits\""));
+    }
+
+    #[test]
+    fn the_command_line_says_what_the_recipe_says() {
+        let line = recipe().command_line(Path::new("r.toml"));
+        assert_eq!(
+            line,
+            "gainfield run 'a net.pt' --set strength=0.3 --stimulus digits:n=3 --n 1 --steps 10 \
+             --record conv1,gate2 --seed 0 --device cpu"
+        );
+        let mut recipe = recipe();
+        recipe.interventions = vec![Intervention::new("conv1", Units::all(), Action::Silence, 0, None)];
+        assert_eq!(recipe.command_line(Path::new("r.toml")), "gainfield run --recipe r.toml");
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("a/b.pt"), "a/b.pt");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}
