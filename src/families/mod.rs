@@ -25,19 +25,15 @@ const FAMILIES: &[Entry] = &[
         family: Family::RecurrentGating,
         recognise: recurrent_gating::recognise,
         open: recurrent_gating::open,
+        goldens: recurrent_gating::GOLDEN_KINDS,
     },
     Entry {
         family: Family::ObjectAttention,
         recognise: object_attention::recognise,
         open: object_attention::open,
+        goldens: &[],
     },
 ];
-const FAMILIES: &[Entry] = &[Entry {
-    family: Family::ObjectAttention,
-    recognise: object_attention::recognise,
-    open: object_attention::open,
-    goldens: &[],
-}];
 
 /// Which family the names and shapes of a checkpoint belong to.
 ///

@@ -1,4 +1,3 @@
-pub mod train;
 //! Recipes: what is run, as a value that the window, the command line and a TOML file share.
 
 mod accuracy;
@@ -6,6 +5,7 @@ mod execute;
 mod output;
 mod run_recipe;
 mod toml_file;
+pub mod train;
 
 pub use accuracy::{Accuracy, Scored, Share};
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
