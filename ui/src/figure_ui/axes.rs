@@ -1,0 +1,89 @@
+//! Grid, ticks and titles of a plot on screen.
+
+use egui::{Align2, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
+use gainfield::figure::{Direction, Mark, Plot, TickText};
+
+use super::{Drawn, TICK};
+use crate::theme::{Text, tokens};
+
+pub(super) fn show(ui: &Ui, plot: &Plot, drawn: &Drawn, rect: Rect) {
+    let t = tokens(ui);
+    let frame = drawn.frame;
+    let painter = ui.painter();
+    let font = TICK.font();
+    let tick_color = if t.dark { t.text3 } else { t.text2 };
+    let scatter = plot.marks.iter().any(|mark| matches!(mark, Mark::Points(_)))
+        && !plot.marks.iter().any(|mark| matches!(mark, Mark::Line(_)));
+    let image = plot.marks.iter().any(|mark| matches!(mark, Mark::Image(_)));
+
+    let most_y = (frame.height() / 44.0).clamp(2.0, 6.0) as usize;
+    let categorical_y = plot.y.is_categorical();
+    for tick in plot.y.tick_list(drawn.y, most_y, TickText::Aligned) {
+        let y = drawn.y_at(tick.value);
+        if y < frame.top() - 1.0 || y > frame.bottom() + 1.0 {
+            continue;
+        }
+        if !categorical_y && !image {
+            let zero = tick.value.abs() < 1e-12;
+            let color = if zero { t.line_strong } else { t.line };
+            painter.hline(frame.x_range(), y.round() + 0.5, Stroke::new(1.0, color));
+        }
+        let at = pos2(frame.left() - 7.0, y);
+        if categorical_y {
+            let note = plot.y.category_list().get(tick.value as usize).and_then(|c| c.note.clone());
+            let at = pos2(rect.left() + 12.0, y);
+            category(ui, at, &tick.label, note.as_deref());
+        } else {
+            painter.text(at, Align2::RIGHT_CENTER, &tick.label, font.clone(), tick_color);
+        }
+    }
+    let most_x = (frame.width() / 70.0).clamp(2.0, 6.0) as usize;
+    for tick in plot.x.tick_list(drawn.x, most_x, TickText::Trimmed) {
+        let x = drawn.x_at(tick.value);
+        if x < frame.left() - 1.0 || x > frame.right() + 1.0 {
+            continue;
+        }
+        if scatter || categorical_y {
+            painter.vline(x.round() + 0.5, frame.y_range(), Stroke::new(1.0, t.line));
+        }
+        let at = pos2(x, frame.bottom() + 6.0);
+        painter.text(at, Align2::CENTER_TOP, &tick.label, font.clone(), tick_color);
+    }
+    titles(ui, plot, frame, rect);
+}
+
+fn category(ui: &Ui, at: Pos2, label: &str, note: Option<&str>) {
+    let t = tokens(ui);
+    let lift = if note.is_some() { 14.0 } else { 0.0 };
+    let name = at - vec2(0.0, lift);
+    ui.painter().text(name, Align2::LEFT_CENTER, label, Text::SmallStrong.font(), t.text);
+    let lines = note.into_iter().flat_map(|note| note.split('\n'));
+    for (i, line) in lines.enumerate() {
+        let below = at + vec2(0.0, 1.0 + 14.0 * i as f32);
+        ui.painter().text(below, Align2::LEFT_CENTER, line, Text::Caption.font(), t.text2);
+    }
+}
+
+fn titles(ui: &Ui, plot: &Plot, frame: Rect, rect: Rect) {
+    let t = tokens(ui);
+    let x_title = plot.axis(Direction::X).text();
+    if !x_title.is_empty() {
+        let at = pos2(frame.center().x, frame.bottom() + 24.0);
+        ui.painter().text(at, Align2::CENTER_TOP, x_title, Text::Caption.font(), t.text2);
+    }
+    let y_title = plot.axis(Direction::Y).text();
+    if !y_title.is_empty() && !plot.y.is_categorical() {
+        vertical(ui, pos2(rect.left() + 6.0, frame.center().y), &y_title, Text::Caption.font());
+    }
+}
+
+/// Text that reads upwards, its middle at `center`.
+fn vertical(ui: &Ui, center: Pos2, text: &str, font: FontId) {
+    let t = tokens(ui);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, t.text2);
+    let size = galley.size();
+    let at = pos2(center.x, center.y + size.x / 2.0);
+    let mut shape = egui::epaint::TextShape::new(at, galley, t.text2);
+    shape.angle = -std::f32::consts::FRAC_PI_2;
+    ui.painter().add(shape);
+}
