@@ -1,33 +1,57 @@
 //! The workbench: one document, its history, the views, and the only place where commands apply.
 
 mod execute;
+mod export;
+mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use egui::{Context, Rect, Ui};
 use egui_tiles::Tree;
+use gainfield::figure::Figure;
 
 use crate::clock::Clock;
-use crate::command::{self, Command, Layout};
+use crate::command::{self, Command, ExportFormat, Layout};
 use crate::dock::{self, Dock, ViewKind};
 use crate::document::{Document, History};
+use crate::files::{self, Answer, Dialog};
 use crate::frame::{Axis, Frame, splitter};
-use crate::jobs::Jobs;
+use crate::item::{ItemId, RunKey};
+use crate::jobs::{JobId, Jobs};
 use crate::messages::Messages;
 use crate::paint_cost::{PaintCost, resident_memory};
+use crate::panels::inspector::Inspector;
 use crate::panels::library::Library;
 use crate::panels::overlays::{self, Open};
 use crate::panels::{status, top_bar};
 use crate::settings::{self, Settings};
-use crate::store::Store;
+use crate::store::{RunData, Store};
 use crate::theme::{self, metrics};
+use crate::timeline::Timeline;
 use crate::view::{Out, View};
 use crate::views::Views;
 use crate::widgets;
+use crate::worker::{Cancel, Workers};
 
 /// Key under which the arrangement of views is stored.
 const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
+
+/// A run that was asked for.
+struct InFlight {
+    job: JobId,
+    item: ItemId,
+    cancel: Cancel,
+    started: Instant,
+}
+
+/// A figure that waits for its name.
+struct PendingExport {
+    figure: Figure,
+    format: ExportFormat,
+    view: ViewKind,
+}
 
 /// The window's state.
 pub struct Workbench {
@@ -42,7 +66,15 @@ pub struct Workbench {
     maximised: Option<ViewKind>,
     views: Views,
     library: Library,
+    inspector: Inspector,
+    timeline: Timeline,
     open: Open,
+    workers: Workers,
+    in_flight: BTreeMap<RunKey, InFlight>,
+    cancels: BTreeMap<JobId, Cancel>,
+    dialog: Dialog,
+    asked_open: Option<Answer>,
+    asked_export: Option<(Answer, PendingExport)>,
     /// The view that Export means: the one the pointer was over last.
     active_view: ViewKind,
     hover: Option<String>,
@@ -61,6 +93,8 @@ impl Workbench {
         let stored = creation.storage.and_then(|storage| eframe::get_value(storage, settings::KEY));
         let settings: Settings = Settings::sane(stored.unwrap_or_default());
         let layouts = restored_layouts(creation.storage, &mut messages);
+        let ctx = creation.egui_ctx.clone();
+        let workers = Workers::start(move || ctx.request_repaint());
         let workbench = Self {
             document: Arc::new(Document::default()),
             history: History::default(),
@@ -73,7 +107,15 @@ impl Workbench {
             maximised: None,
             views: Views::default(),
             library: Library::default(),
+            inspector: Inspector::default(),
+            timeline: Timeline::default(),
             open: Open::default(),
+            workers,
+            in_flight: BTreeMap::new(),
+            cancels: BTreeMap::new(),
+            dialog: files::system_dialog(),
+            asked_open: None,
+            asked_export: None,
             active_view: ViewKind::StimulusAttention,
             hover: None,
             commands: Vec::new(),
@@ -106,6 +148,20 @@ impl Workbench {
         &self.history
     }
 
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Puts another file dialog in the place of the system's.
+    pub fn set_dialog(&mut self, dialog: Dialog) {
+        self.dialog = dialog;
+    }
+
+    /// Whether any work is under way.
+    pub fn is_busy(&self) -> bool {
+        !self.jobs.is_empty() || !self.in_flight.is_empty() || !self.commands.is_empty()
+    }
+
     /// Asks for `command`; it is applied before the next frame.
     pub fn send(&mut self, command: Command) {
         self.commands.push(command);
@@ -118,10 +174,45 @@ impl Workbench {
         ctx.all_styles_mut(|style| style.animation_time = time);
     }
 
+    /// The numbers of the shown recording.
+    fn shown_run(&self) -> Option<&RunData> {
+        let item = self.document.recording?;
+        self.store.run_or_latest(item, self.document.run_key(item)?)
+    }
+
     /// Timesteps that can be shown now.
     fn timesteps(&self) -> usize {
-        let key = self.document.recording.and_then(|id| self.document.run_key(id));
-        key.and_then(|key| self.store.run(key)).map_or(0, |run| run.recording.steps.len())
+        self.shown_run().and_then(|run| run.recording.steps.last()).map_or(0, |step| step.t + 1)
+    }
+
+    fn view<'a>(&'a self, hover: Option<&'a str>) -> View<'a> {
+        View {
+            document: &self.document,
+            history: &self.history,
+            store: &self.store,
+            clock: &self.clock,
+            jobs: &self.jobs,
+            messages: &self.messages,
+            settings: &self.settings,
+            hover,
+            paint_ms: self.paint_cost.median().map(|cost| cost.as_secs_f64() * 1e3),
+            memory: self.memory,
+        }
+    }
+
+    /// Takes the answers of file dialogs.
+    fn answered(&mut self) {
+        if let Some(paths) = self.asked_open.as_ref().and_then(|answer| answer.try_recv().ok()) {
+            self.asked_open = None;
+            self.send(Command::Open(paths));
+        }
+        let path = self.asked_export.as_ref().and_then(|(answer, _)| answer.try_recv().ok());
+        if let Some(paths) = path
+            && let Some((_, pending)) = self.asked_export.take()
+            && let Some(path) = paths.into_iter().next()
+        {
+            self.finish_export(pending, path);
+        }
     }
 
     fn tick(&mut self, ctx: &Context) {
@@ -163,10 +254,7 @@ impl Workbench {
         };
         let mut out = Out { commands: &mut commands, hover: &mut hover, ctx: ui.ctx().clone() };
         part(ui, "top bar", frame.top_bar, |ui| top_bar::show(ui, &view, &mut out, self.active_view));
-        part(ui, "left", frame.left, |ui| {
-            ui.painter().rect_filled(ui.max_rect(), 0, theme::tokens(ui).panel);
-            self.library.show(ui, &view, &mut out);
-        });
+        left_column(ui, &frame, &view, &mut self.library, &mut self.inspector, &mut out);
         let edited = part(ui, "views", frame.views, |ui| {
             if let Some(kind) = self.maximised {
                 self.views.show(kind, ui, &view, &mut out);
@@ -182,6 +270,7 @@ impl Workbench {
             self.layouts[self.settings.layout as usize].ui(&mut dock, ui);
             dock.edited
         });
+        part(ui, "timeline", frame.timeline, |ui| self.timeline.show(ui, &view, &mut out));
         part(ui, "status", frame.status, |ui| status::show(ui, &view, &mut out));
         overlays::show(ui, &view, &self.open, &mut out);
         frame.paint_lines(ui);
@@ -215,6 +304,36 @@ impl Workbench {
     }
 }
 
+/// Library above, inspector below, divided at content height; each scrolls.
+fn left_column(
+    ui: &mut Ui,
+    frame: &Frame,
+    view: &View<'_>,
+    library: &mut Library,
+    inspector: &mut Inspector,
+    out: &mut Out<'_>,
+) {
+    let t = theme::tokens(ui);
+    ui.painter().rect_filled(frame.left, 0, t.panel);
+    let id = egui::Id::unique("gainfield.library_height");
+    let wanted: f32 = ui.data(|data| data.get_temp(id)).unwrap_or(260.0);
+    let has_inspector = view.document.selected.is_some();
+    let limit = if has_inspector { frame.left.height() * 0.55 } else { frame.left.height() };
+    let height = wanted.min(limit).round();
+    let split = frame.left.top() + height;
+    let upper = frame.left.with_max_y(split);
+    let used = part(ui, "library", upper, |ui| library.show(ui, view, out));
+    ui.data_mut(|data| data.insert_temp(id, used));
+    if (used - wanted).abs() > 0.5 {
+        ui.ctx().request_repaint();
+    }
+    if has_inspector {
+        ui.painter().hline(frame.left.x_range(), split + 0.5, egui::Stroke::new(1.0, t.line));
+        let lower = frame.left.with_min_y(split + 1.0);
+        part(ui, "inspector", lower, |ui| inspector.show(ui, view, out));
+    }
+}
+
 fn part<R>(ui: &mut Ui, salt: &str, rect: Rect, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt(salt));
     child.set_clip_rect(rect.intersect(ui.clip_rect()));
@@ -239,6 +358,8 @@ impl eframe::App for Workbench {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.paint_cost.begin();
         widgets::watch_keyboard(ctx);
+        self.receive();
+        self.answered();
         self.tick(ctx);
         let mut commands = std::mem::take(&mut self.commands);
         commands.extend(command::pressed(ctx, self.active_view));
@@ -249,6 +370,10 @@ impl eframe::App for Workbench {
         }
         for command in commands {
             self.execute(ctx, command);
+        }
+        self.request_runs();
+        if self.asked_open.is_some() || self.asked_export.is_some() {
+            ctx.request_repaint_after_secs(0.1);
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dock::ViewKind;
 use crate::document::UnitRef;
-use crate::item::ItemId;
+use crate::item::{ItemId, StimulusInfo};
 use crate::jobs::JobId;
 
 /// The layouts that ship.
@@ -114,9 +114,14 @@ pub enum Command {
     },
     RemoveIntervention(usize),
     SelectIntervention(Option<usize>),
+    /// Changes a control of the shown run, from its first timestep on.
     SetControl {
         name: String,
         value: f64,
+    },
+    SetStimulus {
+        item: ItemId,
+        to: Box<StimulusInfo>,
     },
 
     /// Probes the selected units.
@@ -224,6 +229,7 @@ impl Command {
             Self::EditIntervention { .. } => edit(plain("Change intervention", "")),
             Self::RemoveIntervention(_) => edit(plain("Remove intervention", "")),
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
+            Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),

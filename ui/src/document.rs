@@ -162,7 +162,7 @@ impl Document {
         let info = self.recording_info(recording)?;
         let model = self.model_info(info.model)?;
         let stimulus = self.stimulus_info(info.stimulus)?;
-        Some(info.spec.key(model.identity, stimulus.identity))
+        Some(info.spec.key(model.identity, stimulus.identity()))
     }
 
     /// Replaces the specification of a recording.
@@ -242,8 +242,8 @@ impl History {
     }
 
     /// All documents that can come back, for keeping what they refer to.
-    pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
-        self.past.iter().chain(&self.future).chain(&self.open).map(|(_, document)| document)
+    pub fn documents(&self) -> impl DoubleEndedIterator<Item = &Arc<Document>> {
+        self.future.iter().chain(&self.past).chain(&self.open).map(|(_, document)| document)
     }
 
     pub fn len(&self) -> usize {

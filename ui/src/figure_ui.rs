@@ -112,9 +112,7 @@ impl Scene<'_> {
         match ink {
             Ink::Text => self.t.text,
             Ink::Muted => self.t.text2,
-            Ink::Role(_) | Ink::Category(_) | Ink::Ordered { .. } => {
-                color(ink.label_colour(self.ground()))
-            }
+            Ink::Role(_) | Ink::Category(_) | Ink::Ordered { .. } => color(ink.label_colour(self.ground())),
         }
     }
 
@@ -186,14 +184,8 @@ impl<'a> PlotUi<'a> {
         }
         let id = response.id.with("zoom");
         let [x, y] = self.plot.ranges();
-        let mut drawn = Drawn {
-            frame,
-            x,
-            y,
-            response,
-            x_axis: self.plot.x.clone(),
-            y_axis: self.plot.y.clone(),
-        };
+        let mut drawn =
+            Drawn { frame, x, y, response, x_axis: self.plot.x.clone(), y_axis: self.plot.y.clone() };
         if self.zoomable {
             drawn.x = zoomed(ui, id, &drawn);
         }
@@ -201,12 +193,8 @@ impl<'a> PlotUi<'a> {
             return drawn;
         }
         axes::show(ui, self.plot, &drawn, rect);
-        let scene = Scene {
-            painter: ui.painter_at(frame.expand(4.0)),
-            t,
-            drawn: &drawn,
-            hollow: self.hollow,
-        };
+        let scene =
+            Scene { painter: ui.painter_at(frame.expand(4.0)), t, drawn: &drawn, hollow: self.hollow };
         marks::show(ui, self.plot, &scene, self.names);
         if let Some(at) = self.playhead.filter(|at| (drawn.x[0]..=drawn.x[1]).contains(at)) {
             let x = drawn.x_at(at);

@@ -1,10 +1,13 @@
 //! What the library holds: models, stimuli, recordings, probe results, training runs, figures.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gainfield::dynamics::{Area, Control, Intervention, TimeUnit};
+use gainfield::model::Model;
+use gainfield::task::StimulusSpec;
 use serde::Serialize;
 
 use crate::icons::{self, Icon};
@@ -80,7 +83,6 @@ impl Content {
     pub fn icon(&self) -> Icon {
         match self {
             Self::Model(_) => icons::MODEL,
-            Self::Stimulus(stimulus) if stimulus.frames > 1 => icons::STIMULUS_SET,
             Self::Stimulus(_) => icons::STIMULUS,
             Self::Recording(recording) if recording.parent.is_some() => icons::BRANCH,
             Self::Recording(_) => icons::RECORDING,
@@ -91,58 +93,14 @@ impl Content {
     }
 }
 
-/// One entry of a configuration and where its value comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ConfigEntry {
-    pub key: String,
-    pub value: String,
-    /// `file`, `inferred`, `default` or `given`.
-    pub source: String,
-}
-
-/// How the tensors of a file met the model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TensorReport {
-    pub matched: usize,
-    pub missing: Vec<String>,
-    pub unexpected: Vec<String>,
-    pub mismatched: Vec<String>,
-}
-
-impl TensorReport {
-    pub fn is_clean(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
-    }
-
-    /// "54 matched", then what is not.
-    pub fn summary(&self) -> String {
-        let mut parts = vec![format!("{} matched", self.matched)];
-        for (list, word) in [
-            (&self.missing, "missing"),
-            (&self.unexpected, "unexpected"),
-            (&self.mismatched, "of another shape"),
-        ] {
-            if !list.is_empty() {
-                parts.push(format!("{} {word}", list.len()));
-            }
-        }
-        parts.join(", ")
-    }
-}
-
 /// What is known of an opened model, without its tensors.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ModelInfo {
     /// Digest of weights and configuration.
     pub identity: u64,
-    /// `None` for a network that was built, not opened.
-    pub path: Option<PathBuf>,
-    pub sha256: String,
-    pub family: String,
-    pub variant: String,
-    pub config: Vec<ConfigEntry>,
-    pub tensors: TensorReport,
-    pub parameters: u64,
+    /// Family, variant, configuration with sources, origin and the report of its tensors.
+    pub about: Arc<gainfield::model::ModelInfo>,
+    pub parameters: usize,
     pub areas: Vec<Area>,
     pub controls: Vec<Control>,
     pub time_unit: TimeUnit,
@@ -151,18 +109,55 @@ pub struct ModelInfo {
     pub tasks: Vec<String>,
 }
 
-/// What is shown to a network.
+impl ModelInfo {
+    pub fn of(model: &Model) -> Self {
+        let dynamics = &model.dynamics;
+        let config = serde_json::to_string(&model.info.config).unwrap_or_default();
+        let file = model.info.origin.sha256.clone();
+        let weights = file.unwrap_or_else(|| dynamics.generation().to_string());
+        Self {
+            identity: digest(&(weights, config)),
+            about: Arc::clone(&model.info),
+            parameters: model.n_parameters(),
+            areas: dynamics.areas().to_vec(),
+            controls: dynamics.controls().to_vec(),
+            time_unit: dynamics.time_unit(),
+            input_shape: dynamics.input_shape(),
+            classes: dynamics.classes().to_vec(),
+            tasks: dynamics.tasks().to_vec(),
+        }
+    }
+
+    pub fn area(&self, name: &str) -> Option<&Area> {
+        self.areas.iter().find(|area| area.name == name)
+    }
+}
+
+/// What is shown to a network: a description and the number of one trial of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StimulusInfo {
-    /// Digest of everything that determines the pixels.
-    pub identity: u64,
-    /// The line of the recipe that makes it again.
-    pub spec: String,
-    pub frames: usize,
-    /// `[channels, height, width]`.
-    pub shape: [usize; 3],
-    /// Names of what is in it, in the order of the labels.
-    pub labels: Vec<String>,
+    pub spec: StimulusSpec,
+    /// Which trial of the stimulus.
+    pub trial: usize,
+    pub seed: u64,
+}
+
+impl StimulusInfo {
+    pub fn new(spec: StimulusSpec) -> Self {
+        Self { spec, trial: 0, seed: 0 }
+    }
+
+    /// Digest of everything that determines the pixels, for a model that takes `canvas`.
+    pub fn identity(&self) -> u64 {
+        digest(&serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+fn digest(value: &impl std::hash::Hash) -> u64 {
+    use std::hash::{DefaultHasher, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A run: everything that determines it. Its numbers are kept elsewhere, by [`RunKey`].
@@ -176,7 +171,7 @@ pub struct RecordingInfo {
 }
 
 /// What is run, besides model and stimulus.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunSpec {
     /// Controls that differ from their defaults.
     pub controls: BTreeMap<String, f64>,
@@ -186,7 +181,21 @@ pub struct RunSpec {
     pub seed: u64,
     /// Areas to record; empty is all.
     pub record: Vec<String>,
-    pub every: usize,
+    /// Every how manieth timestep is kept.
+    pub every: NonZeroUsize,
+}
+
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            controls: BTreeMap::new(),
+            interventions: Vec::new(),
+            timesteps: None,
+            seed: 0,
+            record: Vec::new(),
+            every: NonZeroUsize::MIN,
+        }
+    }
 }
 
 /// Names the numbers of a run: equal specifications of the same model and stimulus share them.
@@ -196,17 +205,14 @@ pub struct RunKey(pub u64);
 impl RunSpec {
     /// The key of this run of `model` on `stimulus`. Disabled interventions do not count.
     pub fn key(&self, model: u64, stimulus: u64) -> RunKey {
-        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut counted = self.clone();
         counted.interventions.retain(|intervention| intervention.enabled);
         for intervention in &mut counted.interventions {
             intervention.name.clear();
         }
-        let mut hasher = DefaultHasher::new();
-        (model, stimulus).hash(&mut hasher);
         // A specification holds numbers and names only, which always have a JSON form.
-        serde_json::to_string(&counted).unwrap_or_default().hash(&mut hasher);
-        RunKey(hasher.finish())
+        let text = serde_json::to_string(&counted).unwrap_or_default();
+        RunKey(digest(&(model, stimulus, text)))
     }
 
     /// First timestep at which a run of `self` can differ from one of `other`; `None` if it never does.

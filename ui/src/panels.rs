@@ -1,5 +1,6 @@
 //! The fixed parts of the window around the views.
 
+pub mod inspector;
 pub mod library;
 pub mod overlays;
 pub mod status;

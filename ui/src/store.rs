@@ -6,18 +6,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use gainfield::model::Model;
 use gainfield::recording::Recording;
+use gainfield::stimulus::DataIdentity;
 
 use crate::derived::{Derived, Shown};
-use crate::item::RunKey;
+use crate::item::{ItemId, RunKey, RunSpec};
 
 /// A run as far as it has come, with what the views draw of it.
 #[derive(Clone, Debug)]
 pub struct RunData {
+    /// Identities of model and stimulus, and what was run.
+    pub origin: Arc<RunOrigin>,
     pub recording: Arc<Recording>,
     pub shown: Arc<Shown>,
     pub derived: Arc<Derived>,
     pub state: RunState,
+}
+
+/// What a run was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunOrigin {
+    pub model: u64,
+    pub stimulus: u64,
+    pub spec: RunSpec,
 }
 
 /// How a run stands.
@@ -27,22 +39,67 @@ pub enum RunState {
     Done,
 }
 
+/// What is known of a stimulus once it has been composed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StimulusFacts {
+    /// Timesteps that it fills; 1 for a picture that is merely held.
+    pub frames: usize,
+    /// One line: `4 7`, `boat.png`.
+    pub caption: String,
+    /// What it was made of.
+    pub data: DataIdentity,
+}
+
 /// All numbers of the session.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Store {
+    /// By identity.
+    models: BTreeMap<u64, Model>,
+    /// By identity.
+    stimuli: BTreeMap<u64, StimulusFacts>,
     runs: BTreeMap<RunKey, RunData>,
+    /// The run of each recording that has numbers, for as long as a newer one has none yet.
+    latest: BTreeMap<ItemId, RunKey>,
     /// Why a run that was asked for did not come about.
     failures: BTreeMap<RunKey, String>,
 }
 
 impl Store {
+    /// The model itself, for workers. Its tensors are never read while painting.
+    pub fn model(&self, identity: u64) -> Option<&Model> {
+        self.models.get(&identity)
+    }
+
+    pub fn set_model(&mut self, identity: u64, model: Model) {
+        self.models.insert(identity, model);
+    }
+
+    pub fn stimulus(&self, identity: u64) -> Option<&StimulusFacts> {
+        self.stimuli.get(&identity)
+    }
+
+    pub fn set_stimulus(&mut self, identity: u64, facts: StimulusFacts) {
+        self.stimuli.insert(identity, facts);
+    }
+
+    pub fn runs(&self) -> impl Iterator<Item = (RunKey, &RunData)> {
+        self.runs.iter().map(|(&key, data)| (key, data))
+    }
+
     pub fn run(&self, key: RunKey) -> Option<&RunData> {
         self.runs.get(&key)
     }
 
-    pub fn set_run(&mut self, key: RunKey, data: RunData) {
+    /// Keeps the numbers of `item`, which are those of the run `key`.
+    pub fn set_run(&mut self, item: ItemId, key: RunKey, data: RunData) {
         self.failures.remove(&key);
         self.runs.insert(key, data);
+        self.latest.insert(item, key);
+    }
+
+    /// The numbers of the run `key`, or, until it has any, those that `item` had last.
+    pub fn run_or_latest(&self, item: ItemId, key: RunKey) -> Option<&RunData> {
+        self.run(key).or_else(|| self.run(*self.latest.get(&item)?))
     }
 
     pub fn failure(&self, key: RunKey) -> Option<&str> {
@@ -62,7 +119,8 @@ impl Store {
 
     /// Drops what no document names any more.
     pub fn keep_only(&mut self, keys: &BTreeSet<RunKey>) {
-        self.runs.retain(|key, _| keys.contains(key));
+        let latest: BTreeSet<RunKey> = self.latest.values().copied().collect();
+        self.runs.retain(|key, _| keys.contains(key) || latest.contains(key));
         self.failures.retain(|key, _| keys.contains(key));
     }
 

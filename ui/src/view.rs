@@ -35,7 +35,8 @@ impl<'a> View<'a> {
 
     /// The numbers of the shown recording, as far as it has run.
     pub fn run(&self) -> Option<&'a RunData> {
-        self.store.run(self.document.run_key(self.document.recording?)?)
+        let item = self.document.recording?;
+        self.store.run_or_latest(item, self.document.run_key(item)?)
     }
 
     /// The numbers of the recording that the shown one left, and when it left.

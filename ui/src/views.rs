@@ -1,35 +1,98 @@
 //! The views: one file each, with the state that only the screen knows.
 
+mod area_maps;
+mod gain;
 mod log;
+mod map_grid;
+mod readout;
+mod stimulus_attention;
+mod unit_traces;
 
-use egui::Ui;
+use egui::{Rect, Ui, pos2, vec2};
+use gainfield::figure::Figure;
 
+use crate::command::Command;
 use crate::dock::ViewKind;
+use crate::icons;
+use crate::theme::metrics;
 use crate::view::{Out, View};
-use crate::widgets::{EmptyState, empty_state};
+use crate::widgets::{EmptyAction, EmptyState, empty_state};
 
 pub use log::show as log;
 
 /// State of every view that outlives a frame.
 #[derive(Default)]
-pub struct Views {}
+pub struct Views {
+    stimulus: stimulus_attention::StimulusAttention,
+    maps: area_maps::AreaMaps,
+    traces: unit_traces::UnitTraces,
+    readout: readout::Readout,
+}
 
 impl Views {
     /// Draws the view of this kind.
-    pub fn show(&mut self, kind: ViewKind, ui: &mut Ui, view: &View<'_>, _out: &mut Out<'_>) {
+    pub fn show(&mut self, kind: ViewKind, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         match kind {
+            ViewKind::StimulusAttention => self.stimulus.show(ui, view, out),
+            ViewKind::AreaMaps => self.maps.show(ui, view, out),
+            ViewKind::UnitTraces => self.traces.show(ui, view, out),
+            ViewKind::Readout => self.readout.show(ui, view, out),
             ViewKind::Log => log(ui, view),
-            _ => {
-                empty_state(
-                    ui,
-                    &EmptyState {
-                        title: "No recording yet",
-                        sentence: "Open a checkpoint and run it on a stimulus.",
-                        primary: None,
-                        quiet: None,
-                    },
-                );
-            }
         }
+    }
+
+    /// What the view of this kind shows, as a figure for paper.
+    ///
+    /// # Errors
+    /// A sentence saying why there is none.
+    pub fn figure(&self, kind: ViewKind, view: &View<'_>) -> Result<Figure, String> {
+        let figure = match kind {
+            ViewKind::StimulusAttention => self.stimulus.figure(view),
+            ViewKind::AreaMaps => self.maps.figure(view),
+            ViewKind::UnitTraces => self.traces.figure(view),
+            ViewKind::Readout => self.readout.figure(view),
+            ViewKind::Log => return Err("The log is no figure".to_owned()),
+        };
+        figure.map_err(|err| err.to_string())
+    }
+}
+
+/// The error of a view without anything to draw.
+pub(crate) fn nothing_to_draw(what: &str) -> gainfield::Error {
+    gainfield::Error::Unsupported(format!("there is no {what} to draw yet; run the model first"))
+}
+
+/// A strip for the controls of a view, above what it shows.
+pub(crate) fn toolbar(ui: &mut Ui, left: impl FnOnce(&mut Ui), right: impl FnOnce(&mut Ui)) {
+    let area = ui.available_rect_before_wrap();
+    let bar = Rect::from_min_size(area.min, vec2(area.width(), metrics::TOOLBAR));
+    let inner = bar.shrink2(vec2(10.0, 0.0));
+    let builder = |salt: &str, layout| egui::UiBuilder::new().max_rect(inner).id_salt(salt).layout(layout);
+    ui.scope_builder(builder("tools right", egui::Layout::right_to_left(egui::Align::Center)), right);
+    ui.scope_builder(builder("tools left", egui::Layout::left_to_right(egui::Align::Center)), left);
+    ui.advance_cursor_after_rect(bar);
+}
+
+/// What remains of a view below its toolbar, inset.
+pub(crate) fn body(ui: &Ui) -> Rect {
+    let area = ui.available_rect_before_wrap();
+    Rect::from_min_max(pos2(area.left() + 10.0, area.top()), pos2(area.right() - 10.0, area.bottom() - 8.0))
+}
+
+/// The empty state of every view of a recording.
+pub(crate) fn no_recording(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let ready = view.document.model.is_some() && view.document.stimulus.is_some();
+    let state = EmptyState {
+        title: "No recording yet",
+        sentence: if ready {
+            "Run the model on the stimulus to see its activity unfold."
+        } else {
+            "Open a checkpoint; its network runs at once."
+        },
+        primary: Some(if ready { ("Run", icons::PLAY) } else { ("Open…", icons::ADD) }),
+        quiet: None,
+    };
+    if empty_state(ui, &state) == Some(EmptyAction::Primary) {
+        out.push(if ready { Command::Run } else { Command::OpenFiles });
     }
 }

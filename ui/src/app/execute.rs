@@ -1,14 +1,21 @@
 //! Applies commands: the one place where anything changes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
+use gainfield::dynamics::{Area, Intervention, Pass};
+use gainfield::settings::Overrides;
 
 use super::Workbench;
-use crate::command::Command;
+use crate::command::{Command, Layout};
 use crate::dock;
 use crate::document::{Document, UnitRef};
-use crate::item::{Content, ItemId};
+use crate::files::Ask;
+use crate::interventions::{describe, silence_pinned};
+use crate::item::{Content, ItemId, RecordingInfo, RunSpec};
+use crate::widgets::Severity;
+use crate::worker::{Cancel, OpenRequest};
 
 impl Workbench {
     /// Applies one command.
@@ -22,27 +29,62 @@ impl Workbench {
             }
             return;
         }
+        match command {
+            Command::OpenFiles => self.asked_open = Some((self.dialog)(Ask::Open)),
+            Command::Open(paths) => self.open_paths(paths, Overrides::default(), None),
+            Command::Reopen { item, set } => self.reopen(item, &set),
+            Command::Undo => self.undo(),
+            Command::Redo => self.redo(),
+            Command::Select(id) => self.select(id),
+            Command::SelectIntervention(index) => self.select_intervention(index),
+            Command::Probe => self.settings.layout = Layout::Probe,
+            Command::Export(view, format) => self.export(view, format),
+            Command::CopyAsCommand(_) => self.copy_as_command(ctx),
+            Command::CopyText(text) => {
+                ctx.copy_text(text);
+                self.messages.say("Copied");
+            }
+            Command::CancelJob(id) => self.cancel(id),
+            Command::DismissToast(id) => self.messages.dismiss(id),
+            other => {
+                if !self.transport(&other) {
+                    self.window(ctx, other);
+                }
+            }
+        }
+    }
+
+    /// Commands of the playhead; whether this was one.
+    fn transport(&mut self, command: &Command) -> bool {
         let len = self.timesteps();
         match command {
-            Command::Undo => {
-                if let Some((label, document)) = self.history.undo(&self.document) {
-                    self.document = document;
-                    self.messages.say(format!("Undone: {label}"));
-                }
-            }
-            Command::Redo => {
-                if let Some((label, document)) = self.history.redo(&self.document) {
-                    self.document = document;
-                    self.messages.say(format!("Done again: {label}"));
-                }
-            }
             Command::TogglePlay => self.clock.toggle(len),
-            Command::StepBy(steps) => self.clock.step_by(steps, len),
-            Command::Seek(t) => self.clock.seek(t, len),
+            Command::StepBy(steps) => self.clock.step_by(*steps, len),
+            Command::Seek(t) => self.clock.seek(*t, len),
             Command::ToStart => self.clock.seek(0, len),
             Command::ToEnd => self.clock.seek(usize::MAX, len),
+            Command::NextEvent | Command::PreviousEvent => {
+                let now = self.clock.cursor();
+                let events = self.shown_run().map_or(&[][..], |run| &run.derived.events);
+                let to = if matches!(command, Command::NextEvent) {
+                    events.iter().copied().find(|&t| t > now)
+                } else {
+                    events.iter().copied().rev().find(|&t| t < now)
+                };
+                if let Some(to) = to {
+                    self.clock.seek(to, len);
+                }
+            }
             Command::ToggleLoop => self.clock.looped = !self.clock.looped,
-            Command::SetSpeed(speed) => self.clock.speed = speed,
+            Command::SetSpeed(speed) => self.clock.speed = *speed,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Commands of the window itself.
+    fn window(&mut self, ctx: &Context, command: Command) {
+        match command {
             Command::SetLayout(layout) => {
                 self.settings.layout = layout;
                 self.maximised = None;
@@ -69,17 +111,6 @@ impl Workbench {
             Command::ShowKeys(show) => self.open.keys = show,
             Command::ShowLog(show) => self.open.log = show,
             Command::ShowProvenance(item) => self.open.provenance = item,
-            Command::Select(id) => self.select(id),
-            Command::SelectIntervention(index) => {
-                self.with_document(|document| document.intervention = index)
-            }
-            Command::CopyText(text) => ctx.copy_text(text),
-            Command::CancelJob(id) => {
-                if let Some(job) = self.jobs.get_mut(id) {
-                    job.cancelling = true;
-                }
-            }
-            Command::DismissToast(id) => self.messages.dismiss(id),
             _ => {}
         }
     }
@@ -89,8 +120,62 @@ impl Workbench {
         ctx.set_zoom_factor(self.settings.zoom);
     }
 
+    fn undo(&mut self) {
+        if let Some((label, document)) = self.history.undo(&self.document) {
+            self.document = document;
+            self.messages.say(format!("Undone: {label}"));
+        }
+    }
+
+    fn redo(&mut self) {
+        if let Some((label, document)) = self.history.redo(&self.document) {
+            self.document = document;
+            self.messages.say(format!("Done again: {label}"));
+        }
+    }
+
+    fn cancel(&mut self, id: crate::jobs::JobId) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.cancelling = true;
+        }
+        if let Some(cancel) = self.cancels.get(&id) {
+            cancel.cancel();
+        }
+    }
+
+    pub(super) fn open_paths(&mut self, paths: Vec<PathBuf>, overrides: Overrides, replace: Option<ItemId>) {
+        if paths.is_empty() {
+            return;
+        }
+        let name = match paths.as_slice() {
+            [one] => one.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            several => format!("{} files", several.len()),
+        };
+        let job = self.jobs.start(format!("Open {name}"));
+        let cancel = Cancel::default();
+        self.cancels.insert(job, cancel.clone());
+        if !self.workers.open(OpenRequest { job, paths, overrides, replace, cancel }) {
+            self.jobs.finish(job);
+            self.messages
+                .error("Nothing was opened", "Too much is being opened already; try again in a moment.");
+        }
+    }
+
+    fn reopen(&mut self, item: ItemId, set: &[(String, String)]) {
+        let Some(path) = self.document.model_info(item).and_then(|info| info.about.origin.path.clone())
+        else {
+            self.messages.error("The model was not built again", "It does not come from a file.");
+            return;
+        };
+        let sets: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        match Overrides::read(None, &sets) {
+            Ok(overrides) => self.open_paths(vec![path], overrides, Some(item)),
+            Err(err) => self.messages.error("The model was not built again", err.to_string()),
+        }
+    }
+
     /// Changes the document without a step of undo: what is looked at, not what is there.
-    fn with_document(&mut self, change: impl FnOnce(&mut Document)) {
+    pub(super) fn with_document(&mut self, change: impl FnOnce(&mut Document)) {
         change(Arc::make_mut(&mut self.document));
     }
 
@@ -99,41 +184,194 @@ impl Workbench {
         let Some(item) = self.document.get(id).cloned() else { return };
         self.with_document(|document| {
             document.selected = Some(id);
-            if matches!(item.content, Content::Recording(_)) && document.recording != Some(id) {
+            document.intervention = None;
+            if matches!(item.content, Content::Recording(_)) {
                 document.recording = Some(id);
-                document.intervention = None;
+            }
+        });
+    }
+
+    fn select_intervention(&mut self, index: Option<usize>) {
+        self.with_document(|document| {
+            document.intervention = index;
+            if index.is_some() {
+                document.selected = document.recording;
             }
         });
     }
 
     /// Applies a command that changes the document and can be undone.
     fn edit(&mut self, command: Command) {
-        let document = Arc::make_mut(&mut self.document);
+        let cursor = self.clock.cursor();
         match command {
-            Command::UseModel(id) => document.model = Some(id),
-            Command::UseStimulus(id) => document.stimulus = Some(id),
-            Command::RenameSession(name) => document.name = name,
-            Command::Rename(id, name) => document.rename(id, &name),
-            Command::Duplicate(id) => {
+            Command::UseModel(id) => self.with_document(|document| document.model = Some(id)),
+            Command::UseStimulus(id) => self.with_document(|document| document.stimulus = Some(id)),
+            Command::RenameSession(name) => self.with_document(|document| document.name = name),
+            Command::Rename(id, name) => self.with_document(|document| document.rename(id, &name)),
+            Command::Duplicate(id) => self.with_document(|document| {
                 if let Some(copy) = document.duplicate(id) {
                     document.selected = Some(copy);
                 }
+            }),
+            Command::Delete(id) => self.with_document(|document| document.delete(id)),
+            Command::SelectArea(area) => self.with_document(|document| document.area = Some(area)),
+            Command::SelectUnit(unit) => self.with_document(|document| {
+                document.area = Some(unit.area.clone());
+                document.pinned = vec![unit];
+            }),
+            Command::TogglePin(unit) => self.with_document(|document| toggle_pin(document, unit)),
+            Command::Run => self.run(),
+            Command::Continue(more) => self.continue_run(more),
+            Command::Branch => {
+                self.branch(cursor, None);
             }
-            Command::Delete(id) => document.delete(id),
-            Command::SelectArea(area) => document.area = Some(area),
-            Command::SelectUnit(unit) => select_unit(document, unit),
-            Command::TogglePin(unit) => match document.pin_of(&unit.area, unit.unit) {
-                Some(at) => {
-                    document.pinned.remove(at);
+            Command::Silence => self.silence(cursor),
+            Command::AddIntervention(intervention) => self.add_interventions(cursor, vec![intervention]),
+            Command::EditIntervention { index, to } => self.change_spec(|spec| {
+                if let Some(known) = spec.interventions.get_mut(index) {
+                    *known = to;
                 }
-                None => document.pinned.push(unit),
-            },
+            }),
+            Command::RemoveIntervention(index) => {
+                self.change_spec(|spec| {
+                    if index < spec.interventions.len() {
+                        spec.interventions.remove(index);
+                    }
+                });
+                self.with_document(|document| document.intervention = None);
+            }
+            Command::SetControl { name, value } => self.set_control(name, value),
+            Command::SetStimulus { item, to } => {
+                self.with_document(|document| document.set_content(item, Content::Stimulus(Arc::new(*to))));
+            }
             _ => {}
         }
     }
+
+    /// Adds a recording of the model in use on the stimulus in use and shows it.
+    fn run(&mut self) {
+        let (Some(model), Some(stimulus)) = (self.document.model, self.document.stimulus) else { return };
+        let name = self.document.get(stimulus).map_or_else(String::new, |item| item.name.clone());
+        let info = RecordingInfo { model, stimulus, spec: RunSpec::default(), parent: None };
+        self.with_document(|document| {
+            let id = document.add(&name, Content::Recording(Arc::new(info)));
+            document.recording = Some(id);
+            document.selected = Some(id);
+            document.intervention = None;
+            settle_areas(document);
+        });
+        self.clock.playing = false;
+        self.clock.follow = true;
+    }
+
+    fn continue_run(&mut self, more: usize) {
+        let Some(run) = self.shown_run() else { return };
+        let sweeps = run.recording.steps.iter().filter(|step| step.pass != Pass::ReadOut).count();
+        self.change_spec(|spec| spec.timesteps = Some(sweeps + more));
+    }
+
+    /// A copy of the shown recording that differs after timestep `cursor`. Gives its id.
+    fn branch(&mut self, cursor: usize, name: Option<String>) -> Option<ItemId> {
+        let parent = self.document.recording?;
+        let info = RecordingInfo::clone(self.document.recording_info(parent)?);
+        let from = self.first_changed(cursor);
+        let base = self.document.get(parent)?.name.clone();
+        let name = name.unwrap_or_else(|| format!("{base} from {}", from + 1));
+        let info = RecordingInfo { parent: Some((parent, from)), ..info };
+        let mut added = None;
+        self.with_document(|document| {
+            let id = document.add(&name, Content::Recording(Arc::new(info)));
+            document.recording = Some(id);
+            document.selected = Some(id);
+            document.intervention = None;
+            added = Some(id);
+        });
+        added
+    }
+
+    /// The first timestep that a change at the playhead can reach: the one after it, if there is one.
+    fn first_changed(&self, cursor: usize) -> usize {
+        let n = self.shown_run().map_or(1, |run| run.recording.n_timesteps);
+        (cursor + 1).min(n.saturating_sub(1))
+    }
+
+    fn silence(&mut self, cursor: usize) {
+        let areas: Vec<Area> = self.shown_run().map_or_else(Vec::new, |run| run.recording.areas.clone());
+        let from = self.first_changed(cursor);
+        let made = silence_pinned(&self.document, &areas, from);
+        if made.is_empty() {
+            let text = "Click on a map to select a unit; Shift adds further ones.";
+            self.messages.raise(Severity::Info, "Nothing to silence", text, None);
+            return;
+        }
+        self.add_interventions(cursor, made);
+    }
+
+    /// Adds to the shown recording if that is a branch, else to a new branch of it.
+    pub(super) fn add_interventions(&mut self, cursor: usize, mut made: Vec<Intervention>) {
+        let Some(recording) = self.document.current_recording() else { return };
+        let from = self.first_changed(cursor);
+        for intervention in &mut made {
+            if intervention.from == cursor {
+                intervention.from = from;
+            }
+        }
+        if recording.parent.is_none() {
+            let name = made.first().map(|first| format!("{} from {}", describe(first), first.from + 1));
+            if self.branch(cursor, name).is_none() {
+                return;
+            }
+        }
+        self.change_spec(|spec| spec.interventions.extend(made));
+        self.with_document(|document| {
+            let n = document.current_recording().map_or(0, |info| info.spec.interventions.len());
+            document.intervention = n.checked_sub(1);
+            document.selected = document.recording;
+        });
+    }
+
+    fn change_spec(&mut self, change: impl FnOnce(&mut RunSpec)) {
+        let Some(id) = self.document.recording else { return };
+        self.with_document(|document| document.set_recording(id, |info| change(&mut info.spec)));
+    }
+
+    fn set_control(&mut self, name: String, value: f64) {
+        let default = self
+            .document
+            .current_recording()
+            .and_then(|info| self.document.model_info(info.model))
+            .and_then(|model| model.controls.iter().find(|control| control.name == name))
+            .map(|control| control.default);
+        self.change_spec(|spec| {
+            if default == Some(value) {
+                spec.controls.remove(&name);
+            } else {
+                spec.controls.insert(name, value);
+            }
+        });
+    }
 }
 
-fn select_unit(document: &mut Document, unit: UnitRef) {
-    document.area = Some(unit.area.clone());
-    document.pinned = vec![unit];
+fn toggle_pin(document: &mut Document, unit: UnitRef) {
+    match document.pin_of(&unit.area, unit.unit) {
+        Some(at) => {
+            document.pinned.remove(at);
+        }
+        None => document.pinned.push(unit),
+    }
+}
+
+/// Points area and pins at what the model of the shown recording has.
+pub(super) fn settle_areas(document: &mut Document) {
+    let Some(model) = document.current_recording().and_then(|info| document.model_info(info.model)).cloned()
+    else {
+        return;
+    };
+    document.pinned.retain(|pin| model.area(&pin.area).is_some_and(|area| pin.unit < area.n_units()));
+    if document.area.as_deref().is_none_or(|name| model.area(name).is_none()) {
+        let maps: Vec<&Area> =
+            model.areas.iter().filter(|area| !area.is_gain() && area.shape.len() == 3).collect();
+        let chosen = maps.get(1).or(maps.first()).copied().or(model.areas.first());
+        document.area = chosen.map(|area| area.name.clone());
+    }
 }

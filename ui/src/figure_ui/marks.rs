@@ -88,7 +88,7 @@ fn line(scene: &Scene<'_>, line: &Line) {
     };
     let columns = 0.5 * (scene.drawn.x[1] - scene.drawn.x[0]) / f64::from(scene.drawn.frame.width());
     let thin = if line.points.len() > 4 * scene.drawn.frame.width() as usize {
-        gainfield::figure::min_max_columns(&line.points, columns)
+        gainfield::figure::thin::min_max_columns(&line.points, columns)
     } else {
         line.points.clone()
     };
@@ -136,9 +136,10 @@ fn points(scene: &Scene<'_>, mark: &Points) {
             scene.painter.circle_filled(at, 2.0, scene.t.text3.gamma_multiply(0.35));
             continue;
         }
-        let coloured = mark.colouring.as_ref().and_then(|(values, scale)| {
-            scale.colour(*values.get(i)?, scene.ground()).map(color)
-        });
+        let coloured = mark
+            .colouring
+            .as_ref()
+            .and_then(|(values, scale)| scale.colour(*values.get(i)?, scene.ground()).map(color));
         let (fill, stroke) = match coloured {
             Some(fill) => (fill, Stroke::new(1.0, scene.t.text)),
             None if mark.filled => (base, Stroke::new(1.0, base)),
@@ -189,7 +190,8 @@ fn bars(scene: &Scene<'_>, plot: &Plot, bars: &Bars) {
         if !value.is_finite() {
             continue;
         }
-        let corners = if sideways { [[bars.base, from], [value, to]] } else { [[from, bars.base], [to, value]] };
+        let corners =
+            if sideways { [[bars.base, from], [value, to]] } else { [[from, bars.base], [to, value]] };
         let rect = Rect::from_two_pos(scene.drawn.at(corners[0]), scene.drawn.at(corners[1]));
         scene.painter.rect_filled(rect.shrink2(vec2(0.5, 0.0)), 0, ink.gamma_multiply(0.55));
         if let Some(&[low, high]) = bars.errors.get(i).filter(|e| e[0].is_finite()) {
@@ -252,8 +254,11 @@ fn strip(scene: &Scene<'_>, plot: &Plot, strip: &Strip) {
     let sideways = super::categories(plot) != Some(Direction::X);
     let (axis, range) = if sideways { (&plot.x, scene.drawn.x) } else { (&plot.y, scene.drawn.y) };
     let along = |v: f64| if sideways { scene.drawn.x_at(v) } else { scene.drawn.y_at(v) };
-    let middle =
-        if sideways { scene.drawn.y_at(strip.category as f64) } else { scene.drawn.x_at(strip.category as f64) };
+    let middle = if sideways {
+        scene.drawn.y_at(strip.category as f64)
+    } else {
+        scene.drawn.x_at(strip.category as f64)
+    };
     let at = |along: f32, offset: f32| {
         if sideways { pos2(along, middle + offset) } else { pos2(middle + offset, along) }
     };
@@ -269,7 +274,7 @@ fn strip(scene: &Scene<'_>, plot: &Plot, strip: &Strip) {
     let inside: Vec<usize> = (0..strip.values.len()).filter(|&i| strip.values[i].is_finite()).collect();
     let [low, high] = range;
     let positions: Vec<f32> = inside.iter().map(|&i| along(strip.values[i].clamp(low, high))).collect();
-    let offsets = gainfield::figure::swarm(&positions, 7.0, 22.0);
+    let offsets = gainfield::figure::strip::swarm(&positions, 7.0, 22.0);
     for ((&i, &position), &offset) in inside.iter().zip(&positions).zip(&offsets) {
         let p = at(position, offset);
         let value = strip.values[i];
@@ -363,8 +368,7 @@ pub(super) fn legend(ui: &Ui, plot: &Plot, scene: &Scene<'_>, row: Rect) {
         let ink = scene.ink(series.ink);
         painter.circle_filled(pos2(x + 4.0, row.center().y), 4.0, ink);
         let at = pos2(x + 13.0, row.center().y);
-        let drawn =
-            painter.text(at, Align2::LEFT_CENTER, &series.name, Text::Caption.font(), scene.t.text2);
+        let drawn = painter.text(at, Align2::LEFT_CENTER, &series.name, Text::Caption.font(), scene.t.text2);
         x = drawn.right() + 14.0;
     }
 }

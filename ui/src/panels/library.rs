@@ -18,10 +18,14 @@ pub struct Library {
 }
 
 impl Library {
-    pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    /// Draws the list; gives the height that all of it would need.
+    pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) -> f32 {
+        let top = ui.next_widget_position().y;
         self.header(ui, out);
+        let list = ui.next_widget_position().y - top;
         let filter = self.search.as_ref().map(|text| text.to_lowercase());
-        ScrollArea::vertical().id_salt("library").auto_shrink([false, true]).show(ui, |ui| {
+        let area = ScrollArea::vertical().id_salt("library").auto_shrink([false, true]);
+        let shown = area.show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             for group in Group::ALL {
                 let matches =
@@ -38,6 +42,7 @@ impl Library {
             }
             ui.add_space(4.0);
         });
+        list + shown.content_size.y
     }
 
     fn header(&mut self, ui: &mut Ui, out: &mut Out<'_>) {
@@ -181,7 +186,10 @@ fn role_color(ui: &Ui, content: &Content) -> Color32 {
 fn note(view: &View<'_>, item: &Item) -> String {
     match &item.content {
         Content::Model(model) => parameters(model.parameters),
-        Content::Stimulus(stimulus) => format!("{} fr", stimulus.frames),
+        Content::Stimulus(stimulus) => view
+            .store
+            .stimulus(stimulus.identity())
+            .map_or_else(String::new, |facts| format!("{} fr", facts.frames)),
         Content::Recording(_) => {
             let run = view.document.run_key(item.id).and_then(|key| view.store.run(key));
             run.map_or_else(|| "–".to_owned(), |run| run.recording.n_timesteps.to_string())
@@ -191,7 +199,7 @@ fn note(view: &View<'_>, item: &Item) -> String {
 }
 
 /// "0.91 M", "61 k", "512".
-pub fn parameters(n: u64) -> String {
+pub fn parameters(n: usize) -> String {
     match n {
         100_000.. => format!("{:.2} M", n as f64 / 1e6),
         1_000.. => format!("{:.0} k", n as f64 / 1e3),

@@ -112,12 +112,14 @@ fn model_picker(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     widgets::name(&response, Role::Button, &format!("Model: {shown}"));
     let response = match view.document.current_model() {
         Some(model) => response.on_hover_ui(|ui| {
-            ui.label(Text::SmallStrong.rich(format!("{} · {}", model.family, model.variant), t.text));
-            if let Some(path) = &model.path {
+            let about = &model.about;
+            let title = format!("{} · {}", about.family.label(), about.variant);
+            ui.label(Text::SmallStrong.rich(title, t.text));
+            if let Some(path) = &about.origin.path {
                 ui.label(Text::Mono.rich(path.display().to_string(), t.text2));
             }
-            if !model.sha256.is_empty() {
-                ui.label(Text::Mono.rich(format!("SHA-256 {}", model.sha256), t.text2));
+            if let Some(sha256) = &about.origin.sha256 {
+                ui.label(Text::Mono.rich(format!("SHA-256 {sha256}"), t.text2));
             }
         }),
         None => response,

@@ -1,6 +1,7 @@
 //! The two palettes: surfaces, text, states, roles and categorical colours (design/look.md 3).
 
 use egui::Color32;
+use gainfield::figure::{Ground, Role};
 
 /// The colours of one theme.
 #[derive(Debug, PartialEq)]
@@ -45,6 +46,10 @@ pub struct Tokens {
     pub shadow: Color32,
     /// Ground of a legend that lies on an image, either theme.
     pub image_chip: Color32,
+    /// The playhead across a map, either theme.
+    pub playhead_on_map: Color32,
+    /// Halo of rings on maps, either theme.
+    pub image_halo: Color32,
     /// Text on `image_chip`.
     pub on_image: Color32,
     pub roles: Roles,
@@ -61,6 +66,9 @@ pub struct Roles {
     pub attended: Color32,
     pub unattended: Color32,
     pub neutral: Color32,
+    /// Lines over images, which are dark in either theme.
+    pub attended_on_image: Color32,
+    pub stimulus_on_image: Color32,
 }
 
 impl Tokens {
@@ -73,6 +81,11 @@ impl Tokens {
 /// `color` at `opacity` in 0 to 1, over whatever is below.
 pub fn faded(color: Color32, opacity: f32) -> Color32 {
     color.gamma_multiply(opacity)
+}
+
+const fn role(role: Role, ground: Ground) -> Color32 {
+    let [r, g, b] = role.colour(ground);
+    Color32::from_rgb(r, g, b)
 }
 
 const fn hex(rgb: u32) -> Color32 {
@@ -107,14 +120,18 @@ pub const DARK: Tokens = Tokens {
     hatch: hex(0x5C646C),
     shadow: Color32::from_black_alpha(128),
     image_chip: Color32::from_black_alpha(140),
+    playhead_on_map: hex(0xFFFFFF),
+    image_halo: Color32::from_black_alpha(178),
     on_image: hex(0xECEEF0),
     roles: Roles {
-        stimulus: hex(0xE8DC4A),
-        recorded: hex(0x2DB57A),
-        intervention: hex(0xFF9AC6),
-        attended: hex(0xF5A524),
-        unattended: hex(0x62BDF5),
-        neutral: hex(0x7F8892),
+        stimulus: role(Role::Stimulus, Ground::Dark),
+        recorded: role(Role::Recorded, Ground::Dark),
+        intervention: role(Role::Intervention, Ground::Dark),
+        attended: role(Role::Attended, Ground::Dark),
+        unattended: role(Role::Unattended, Ground::Dark),
+        neutral: role(Role::Neutral, Ground::Dark),
+        attended_on_image: role(Role::Attended, Ground::Dark),
+        stimulus_on_image: role(Role::Stimulus, Ground::Dark),
     },
     categorical: [
         hex(0x56B4E9),
@@ -156,14 +173,18 @@ pub const LIGHT: Tokens = Tokens {
     hatch: hex(0xC4C9CE),
     shadow: Color32::from_rgba_premultiplied(4, 4, 5, 46),
     image_chip: Color32::from_black_alpha(140),
+    playhead_on_map: hex(0xFFFFFF),
+    image_halo: Color32::from_black_alpha(178),
     on_image: hex(0xECEEF0),
     roles: Roles {
-        stimulus: hex(0x6E6000),
-        recorded: hex(0x04705A),
-        intervention: hex(0x8C1F72),
-        attended: hex(0xB55A00),
-        unattended: hex(0x0B66B8),
-        neutral: hex(0x6F7881),
+        stimulus: role(Role::Stimulus, Ground::Light),
+        recorded: role(Role::Recorded, Ground::Light),
+        intervention: role(Role::Intervention, Ground::Light),
+        attended: role(Role::Attended, Ground::Light),
+        unattended: role(Role::Unattended, Ground::Light),
+        neutral: role(Role::Neutral, Ground::Light),
+        attended_on_image: role(Role::Attended, Ground::Dark),
+        stimulus_on_image: role(Role::Stimulus, Ground::Dark),
     },
     categorical: [
         hex(0x0565B4),
@@ -176,3 +197,20 @@ pub const LIGHT: Tokens = Tokens {
         hex(0x31363C),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use gainfield::figure::Ink;
+
+    use super::*;
+
+    #[test]
+    fn categories_are_those_of_the_figures() {
+        for (tokens, ground) in [(&DARK, Ground::Dark), (&LIGHT, Ground::Light)] {
+            for (i, category) in tokens.categorical.iter().enumerate() {
+                let [r, g, b] = Ink::Category(i).colour(ground);
+                assert_eq!(*category, Color32::from_rgb(r, g, b), "{i} {ground:?}");
+            }
+        }
+    }
+}

@@ -211,7 +211,7 @@ fn plural(unit: TimeUnit, n: usize) -> &'static str {
 }
 
 /// Index and unit together: "sweep 14", "324 ms, step 163".
-pub(super) fn time_words(run: &RunData, t: usize) -> String {
+pub fn time_words(run: &RunData, t: usize) -> String {
     let unit = run.recording.time_unit;
     match unit {
         TimeUnit::Ms { .. } => format!("{} ms, step {}", time_text(unit, t), t + 1),

@@ -1,0 +1,255 @@
+//! Between the document and the workers: what has to run is asked for, what comes back is kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gainfield::model::Family;
+use gainfield::task::StimulusSpec;
+
+use super::execute::settle_areas;
+use super::{InFlight, Workbench};
+use crate::command::Command;
+use crate::document::Document;
+use crate::item::{Content, ItemId, ModelInfo, RunKey, StimulusInfo};
+use crate::store::{RunData, RunOrigin, RunState};
+use crate::widgets::Severity;
+use crate::worker::{Cancel, Event, Opened, RunRequest};
+
+/// Recordings kept that no document names before the oldest go.
+const SPARE_RUNS: usize = 12;
+
+impl Workbench {
+    /// Takes what the workers have sent.
+    pub(super) fn receive(&mut self) {
+        let events: Vec<Event> = self.workers.events().collect();
+        for event in events {
+            match event {
+                Event::Progress { job, done, total } => {
+                    if let Some(job) = self.jobs.get_mut(job) {
+                        (job.done, job.total) = (done, total);
+                    }
+                }
+                Event::Ended { job } => {
+                    self.jobs.finish(job);
+                    self.cancels.remove(&job);
+                    self.in_flight.retain(|_, flight| flight.job != job);
+                }
+                Event::Opened { opened, replace, .. } => self.opened(opened, replace),
+                Event::OpenFailed { path, message, .. } => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    self.messages.error(format!("{name} was not opened"), message);
+                }
+                Event::Composed { stimulus, facts } => self.store.set_stimulus(stimulus, facts),
+                Event::Run { key, item, data } => self.ran(key, item, data),
+                Event::RunFailed { key, item, message } => {
+                    let name = self.document.get(item).map_or_else(String::new, |item| item.name.clone());
+                    self.store.fail(key, message.clone());
+                    self.messages.error(format!("The run of {name} stopped"), message);
+                }
+                Event::Exported { files, command } => self.exported(files, command),
+                Event::ExportFailed { path, message } => {
+                    self.messages.error(format!("{} was not written", path.display()), message);
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, opened: Opened, replace: Option<ItemId>) {
+        match opened {
+            Opened::Model { name, model } => {
+                let info = Arc::new(ModelInfo::of(&model));
+                self.store.set_model(info.identity, *model);
+                let defaults: Vec<String> = info.about.config.defaults().map(str::to_owned).collect();
+                let matched = info.about.report.matched;
+                let id = self.add_model(&name, &info, replace);
+                self.messages.say(format!("Opened {name}, {matched} tensors matched"));
+                if !defaults.is_empty() {
+                    self.messages.raise(
+                        Severity::Warning,
+                        format!("{} values of {name} are defaults", defaults.len()),
+                        format!("Neither the file nor the weights say {}.", defaults.join(", ")),
+                        Some(("Review".to_owned(), Command::Select(id))),
+                    );
+                }
+                self.send(Command::Run);
+            }
+            Opened::Stimulus { name, spec } => {
+                self.with_document(|document| {
+                    let info = StimulusInfo::new(spec);
+                    let id = document.add(&name, Content::Stimulus(Arc::new(info)));
+                    document.stimulus = Some(id);
+                    document.selected = Some(id);
+                });
+                self.messages.say(format!("Opened {name}"));
+                if self.document.model.is_some() {
+                    self.send(Command::Run);
+                }
+            }
+            Opened::Interventions(list) if self.document.current_recording().is_some() => {
+                self.messages.say(format!("{} interventions added", list.len()));
+                for intervention in list {
+                    self.send(Command::AddIntervention(intervention));
+                }
+            }
+            Opened::Interventions(_) => {
+                let text = "Interventions belong to a recording; open a checkpoint first.";
+                self.messages.error("The interventions were not added", text);
+            }
+        }
+    }
+
+    fn add_model(&mut self, name: &str, info: &Arc<ModelInfo>, replace: Option<ItemId>) -> ItemId {
+        let content = Content::Model(Arc::clone(info));
+        let document = Arc::make_mut(&mut self.document);
+        let id = match replace.filter(|id| document.get(*id).is_some()) {
+            Some(id) => {
+                document.set_content(id, content);
+                id
+            }
+            None => document.add(name, content),
+        };
+        document.model = Some(id);
+        document.selected = Some(id);
+        let fits = document
+            .stimulus
+            .and_then(|id| document.stimulus_info(id))
+            .is_some_and(|stimulus| suits(&stimulus.spec, info));
+        if !fits {
+            add_default_stimulus(document, info);
+        }
+        settle_areas(document);
+        id
+    }
+
+    fn ran(&mut self, key: RunKey, item: ItemId, data: RunData) {
+        let done = data.state == RunState::Done;
+        let n = data.recording.n_timesteps;
+        let unit = data.recording.time_unit.name();
+        self.store.set_run(item, key, data);
+        if !done {
+            return;
+        }
+        if let Some(flight) = self.in_flight.get(&key) {
+            let name = self.document.get(item).map_or_else(String::new, |item| item.name.clone());
+            let seconds = flight.started.elapsed().as_secs_f64();
+            self.messages.say(format!("{name}: {n} × {unit} recorded in {seconds:.2} s"));
+        }
+        if self.store.runs().count() > SPARE_RUNS {
+            self.forget_unnamed();
+        }
+    }
+
+    /// Drops recordings that neither the document nor recent steps of undo name.
+    fn forget_unnamed(&mut self) {
+        let mut keys = BTreeSet::new();
+        let recent = self.history.documents().rev().take(20).chain(std::iter::once(&self.document));
+        for document in recent {
+            let recordings = document.items().iter().filter(|i| matches!(i.content, Content::Recording(_)));
+            keys.extend(recordings.filter_map(|item| document.run_key(item.id)));
+        }
+        self.store.keep_only(&keys);
+    }
+
+    /// Asks for the runs that the shown recording needs and that nobody has made yet.
+    pub(super) fn request_runs(&mut self) {
+        let Some(shown) = self.document.recording else { return };
+        let parent = self.document.recording_info(shown).and_then(|info| info.parent).map(|(id, _)| id);
+        for item in parent.into_iter().chain([shown]) {
+            let Some(key) = self.document.run_key(item) else { continue };
+            if self.store.knows(key) || self.in_flight.contains_key(&key) {
+                continue;
+            }
+            self.request_run(item, key);
+        }
+    }
+
+    fn request_run(&mut self, item: ItemId, key: RunKey) {
+        let Some(info) = self.document.recording_info(item).cloned() else { return };
+        let model_info = self.document.model_info(info.model).cloned();
+        let stimulus = self.document.stimulus_info(info.stimulus).cloned();
+        let (Some(model_info), Some(stimulus)) = (model_info, stimulus) else { return };
+        let Some(model) = self.store.model(model_info.identity).cloned() else { return };
+        let origin = Arc::new(RunOrigin {
+            model: model_info.identity,
+            stimulus: stimulus.identity(),
+            spec: info.spec.clone(),
+        });
+        let base = self.store.runs().map(|(_, run)| run).filter_map(|run| {
+            let same = run.origin.model == origin.model && run.origin.stimulus == origin.stimulus;
+            let agrees = origin.spec.first_difference(&run.origin.spec).unwrap_or(usize::MAX);
+            (same && agrees > 0).then_some((agrees, &run.recording))
+        });
+        let base = base.max_by_key(|(agrees, recording)| (*agrees).min(recording.steps.len()));
+        let base = base.map(|(agrees, recording)| (Arc::clone(recording), agrees));
+        for flight in self.in_flight.values().filter(|flight| flight.item == item) {
+            flight.cancel.cancel();
+        }
+        let name = self.document.get(item).map_or_else(String::new, |item| item.name.clone());
+        let job = self.jobs.start(name);
+        let cancel = Cancel::default();
+        self.cancels.insert(job, cancel.clone());
+        let flight = InFlight { job, item, cancel: cancel.clone(), started: std::time::Instant::now() };
+        self.in_flight.insert(key, flight);
+        let request = RunRequest {
+            job,
+            item,
+            key,
+            model,
+            stimulus: StimulusInfo::clone(&stimulus),
+            origin,
+            base,
+            budget_bytes: self.settings.recording_budget,
+            cancel,
+        };
+        if !self.workers.run(request) {
+            self.jobs.finish(job);
+            self.in_flight.remove(&key);
+            self.store.fail(key, "the worker for runs has ended; restart the window".to_owned());
+        }
+    }
+}
+
+/// Whether a stimulus has the size that a model takes.
+fn suits(spec: &StimulusSpec, model: &ModelInfo) -> bool {
+    match gainfield::task::StimulusSource::open(spec, None) {
+        Ok(source) => source
+            .native_canvas()
+            .is_none_or(|canvas| [canvas.channels, canvas.height, canvas.width] == model.input_shape),
+        Err(_) => false,
+    }
+}
+
+/// What a model is first shown: its own task on the built-in digits, or a grating.
+fn add_default_stimulus(document: &mut Document, model: &ModelInfo) {
+    let Ok(spec) = default_stimulus(model) else { return };
+    let name = match spec.name() {
+        "digits" => "Two digits".to_owned(),
+        other => {
+            let mut name = other.replace('_', " ");
+            if let Some(first) = name.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            name
+        }
+    };
+    let id = document.add(&name, Content::Stimulus(Arc::new(StimulusInfo::new(spec))));
+    document.stimulus = Some(id);
+}
+
+fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
+    let wanted: Vec<String> = match model.about.family {
+        Family::ObjectAttention => {
+            let objects =
+                model.about.config.get("objects").and_then(|entry| entry.value.as_u64()).unwrap_or(2);
+            vec![format!("digits:n={objects}")]
+        }
+        Family::RecurrentGating => ["cue", "recognition"].map(str::to_owned).to_vec(),
+    };
+    for text in wanted {
+        let spec: StimulusSpec = text.parse()?;
+        if suits(&spec, model) {
+            return Ok(spec);
+        }
+    }
+    "grating".parse()
+}

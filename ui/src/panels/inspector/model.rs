@@ -1,0 +1,160 @@
+//! The selected model: what it is, where every value of its configuration comes from, its report.
+
+use std::collections::BTreeMap;
+
+use egui::Ui;
+use gainfield::settings::Source;
+
+use super::{buttons, fact, group, mono, note, title};
+use crate::command::Command;
+use crate::icons;
+use crate::item::{Item, ItemId, ModelInfo};
+use crate::theme::{Text, tokens};
+use crate::view::{Out, View};
+use crate::widgets::{self, Button};
+
+/// Values typed over the configuration but not yet applied.
+#[derive(Default)]
+pub(super) struct Form {
+    item: Option<ItemId>,
+    edits: BTreeMap<String, String>,
+}
+
+impl Form {
+    pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, item: &Item, info: &ModelInfo, out: &mut Out<'_>) {
+        let t = tokens(ui);
+        if self.item != Some(item.id) {
+            *self = Self { item: Some(item.id), edits: BTreeMap::new() };
+        }
+        title(ui, icons::MODEL, &item.name, t.text2, |_| {});
+        let about = &info.about;
+        fact(ui, "System", &format!("{}, {}", about.family.label(), about.variant), "");
+        let parameters = gainfield::figure::number::count(info.parameters);
+        fact(ui, "Parameters", &parameters, "Learnable numbers, without buffers");
+        let [c, h, w] = info.input_shape;
+        fact(ui, "Input", &format!("{c} × {h} × {w}"), "Channels, height, width");
+        fact(ui, "Classes", &info.classes.len().to_string(), &info.classes.join(", "));
+        if let Some(path) = &about.origin.path {
+            mono(ui, &path.display().to_string());
+        }
+        if let Some(sha256) = &about.origin.sha256 {
+            mono(ui, &format!("SHA-256 {sha256}"));
+        }
+        report(ui, info);
+        self.configuration(ui, item, info, out);
+        let in_use = view.document.model == Some(item.id);
+        buttons(ui, |ui| {
+            let why = in_use.then_some("This model is in use");
+            if ui.add(Button::new("Use").small().disabled(why)).clicked() {
+                out.push(Command::UseModel(item.id));
+            }
+            let why = (!in_use || view.document.stimulus.is_none()).then_some("Use the model first");
+            if ui.add(Button::new("Run").icon(icons::PLAY).small().disabled(why)).clicked() {
+                out.push(Command::Run);
+            }
+        });
+    }
+
+    fn configuration(&mut self, ui: &mut Ui, item: &Item, info: &ModelInfo, out: &mut Out<'_>) {
+        let t = tokens(ui);
+        group(ui, "Configuration");
+        let defaults: Vec<&str> = info.about.config.defaults().collect();
+        if !defaults.is_empty() {
+            let text = format!(
+                "{} taken from the defaults, since neither file nor weights say: {}. Type other values here.",
+                if defaults.len() == 1 { "One value is" } else { "These values are" },
+                defaults.join(", ")
+            );
+            note(ui, &text);
+            ui.add_space(4.0);
+        }
+        for (key, entry) in info.about.config.iter() {
+            let shown = match &entry.value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let source = match entry.source {
+                Source::Default => "default",
+                Source::Inferred => "inferred",
+                Source::File => "file",
+                Source::Given => "given",
+            };
+            let help = format!("{key}: from {source}");
+            widgets::label_row(ui, key, &help, |ui| {
+                let mut text = self.edits.get(key).cloned().unwrap_or_else(|| shown.clone());
+                let color = if entry.source == Source::Default { t.warn } else { t.text3 };
+                let width = (ui.available_width() - 58.0).max(40.0);
+                let field = widgets::text_field(ui, key, &mut text, width - 16.0);
+                if field.changed() {
+                    self.edits.insert(key.to_owned(), text);
+                }
+                ui.add_space(-4.0);
+                ui.label(Text::Caption.rich(source, color));
+            });
+        }
+        self.edits.retain(|key, text| {
+            info.about.config.get(key).is_some_and(|entry| match &entry.value {
+                serde_json::Value::String(old) => old != text,
+                other => other.to_string() != *text,
+            })
+        });
+        if !self.edits.is_empty() {
+            buttons(ui, |ui| {
+                let open = Button::primary("Open with these values").small();
+                if ui.add(open).clicked() {
+                    let set = self.edits.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                    out.push(Command::Reopen { item: item.id, set });
+                }
+                if ui.add(Button::quiet("Reset").small()).clicked() {
+                    self.edits.clear();
+                }
+            });
+        }
+    }
+}
+
+/// Matched, missing, unexpected, of another shape; the names on hover.
+fn report(ui: &mut Ui, info: &ModelInfo) {
+    let t = tokens(ui);
+    let report = &info.about.report;
+    let mismatched: Vec<String> = report
+        .mismatched
+        .iter()
+        .map(|m| format!("{} is {:?}, expected {:?}", m.name, m.found, m.expected))
+        .collect();
+    let clean = report.missing.is_empty() && report.unexpected.is_empty() && mismatched.is_empty();
+    let mut text = format!("{} matched", report.matched);
+    for (n, word) in [
+        (report.missing.len(), "missing"),
+        (report.unexpected.len(), "unexpected"),
+        (mismatched.len(), "of another shape"),
+    ] {
+        if n > 0 {
+            text += &format!(", {n} {word}");
+        }
+    }
+    ui.horizontal(|ui| {
+        ui.add_space(8.0);
+        let (icon, color) = if clean { (icons::OK, t.ok) } else { (icons::WARNING, t.warn) };
+        let chip = widgets::chip(ui, icon, &text, color);
+        chip.on_hover_ui(|ui| {
+            ui.label(Text::SmallStrong.rich("Tensors of the file", t.text));
+            ui.label(Text::Small.rich(text.as_str(), t.text2));
+            for (title, names) in [
+                ("Missing", &report.missing),
+                ("Unexpected", &report.unexpected),
+                ("Of another shape", &mismatched),
+            ] {
+                if !names.is_empty() {
+                    ui.label(Text::Small.rich(title, t.text));
+                    for name in names.iter().take(12) {
+                        ui.label(Text::Mono.rich(name.as_str(), t.text2));
+                    }
+                    if names.len() > 12 {
+                        ui.label(Text::Caption.rich(format!("and {} more", names.len() - 12), t.text3));
+                    }
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,214 @@
+//! The selected recording: its run, the controls in force, its interventions.
+
+use egui::{Align2, Role, Sense, Ui, pos2, vec2};
+use gainfield::dynamics::{Action, Control, Intervention, Units};
+
+use super::{buttons, fact, group, intervention, note, title};
+use crate::command::Command;
+use crate::icons;
+use crate::interventions::{describe, icon};
+use crate::item::{Item, ModelInfo, RecordingInfo};
+use crate::store::RunState;
+use crate::theme::{Text, tokens};
+use crate::view::{Out, View};
+use crate::widgets::{self, Button, Number, Ring, focus_ring};
+
+pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingInfo, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    let model = view.document.model_info(info.model);
+    if let Some(index) = view.document.intervention
+        && let Some(chosen) = info.spec.interventions.get(index)
+        && let Some(model) = model
+    {
+        intervention::show(ui, view, index, chosen, model, out);
+        return;
+    }
+    title(ui, item.content.icon(), &item.name, t.text2, |_| {});
+    let name = |id| view.document.get(id).map_or("deleted", |item| item.name.as_str());
+    fact(ui, "Model", name(info.model), "");
+    fact(ui, "Stimulus", name(info.stimulus), "");
+    if let Some((parent, at)) = info.parent {
+        fact(ui, "Branch of", &format!("{} at {}", name(parent), at + 1), "Both recordings are kept");
+    }
+    let key = view.document.run_key(item.id);
+    if let Some(why) = key.and_then(|key| view.store.failure(key)) {
+        ui.add_space(4.0);
+        widgets::error_block(ui, why);
+    }
+    if let Some(run) = key.and_then(|key| view.store.run(key)) {
+        let state = match run.state {
+            RunState::Running => format!("{} of {}", run.recording.steps.len(), run.recording.n_timesteps),
+            RunState::Done => format!("{} timesteps", run.recording.n_timesteps),
+        };
+        fact(ui, "Recorded", &state, "");
+    }
+    if let Some(model) = model {
+        group(ui, "Controls");
+        for control in &model.controls {
+            let value = info.spec.controls.get(&control.name).copied().unwrap_or(control.default);
+            if let Some(value) = control_row(ui, control, value) {
+                out.push(Command::SetControl { name: control.name.clone(), value });
+            }
+        }
+        from_here(ui, view, model, info, out);
+    }
+    list(ui, view, info, out);
+}
+
+/// A slider, or a list of choices, for one control.
+pub(super) fn control_row(ui: &mut Ui, control: &Control, value: f64) -> Option<f64> {
+    if !control.choices.is_empty() {
+        let chosen = (value - control.min).round().max(0.0) as usize;
+        return widgets::label_row(ui, &control.label, &control.definition, |ui| {
+            let width = ui.available_width() - 14.0;
+            let picked = widgets::combo(ui, &control.label, &control.choices, chosen, width)?;
+            Some(control.min + picked as f64)
+        });
+    }
+    let step = nice_step(control.max - control.min);
+    let number = Number::new(&control.label, value, control.min..=control.max, step)
+        .default_value(control.default)
+        .unit(&control.unit)
+        .help(&control.definition, &control.source);
+    widgets::slider_row(ui, &number)
+}
+
+/// About a hundredth of a range, as a power of ten.
+fn nice_step(range: f64) -> f64 {
+    10_f64.powf((range.max(1e-9) / 100.0).log10().floor())
+}
+
+/// Buttons that change something from the playhead on.
+fn from_here(ui: &mut Ui, view: &View<'_>, model: &ModelInfo, info: &RecordingInfo, out: &mut Out<'_>) {
+    let t = view.clock.cursor();
+    let pinned = view.document.pinned.is_empty();
+    buttons(ui, |ui| {
+        let why = pinned.then_some("Select a unit first: click on a map");
+        let silence = Button::new("Silence").icon(icons::SILENCE).key("L").small().disabled(why);
+        if ui.add(silence.tooltip("Silence the selected units' channels from the playhead on")).clicked() {
+            out.push(Command::Silence);
+        }
+        let add = Button::new("Add").icon(icons::ADD).trailing(icons::CARET_DOWN).small();
+        let response = ui.add(add.tooltip("Another intervention, from the playhead on"));
+        egui::Popup::menu(&response).show(|ui| add_menu(ui, view, model, info, t, out));
+    });
+}
+
+fn add_menu(
+    ui: &mut Ui,
+    view: &View<'_>,
+    model: &ModelInfo,
+    info: &RecordingInfo,
+    t: usize,
+    out: &mut Out<'_>,
+) {
+    let tokens = tokens(ui);
+    ui.set_min_width(220.0);
+    let area = view.document.area.clone().or_else(|| model.areas.first().map(|area| area.name.clone()));
+    let area = area.unwrap_or_default();
+    let mut entry = |ui: &mut Ui, text: String, intervention: Intervention| {
+        if ui.button(Text::Small.rich(text, tokens.text)).clicked() {
+            out.push(Command::AddIntervention(intervention));
+            ui.close();
+        }
+    };
+    for (kind, word) in crate::interventions::KINDS.iter().enumerate() {
+        let action = crate::interventions::action_of(kind);
+        let made = Intervention::new(&area, Units::all(), action, t, None);
+        entry(ui, format!("{word}, {area}"), made);
+    }
+    let gains: Vec<&str> = model.areas.iter().filter(|a| a.is_gain()).map(|a| a.name.as_str()).collect();
+    if let Some(pattern) = common_pattern(&gains) {
+        ui.separator();
+        let held = Intervention::new(pattern, Units::all(), Action::Clamp { value: 0.0 }, t, None);
+        let held = Intervention { name: "Hold gain maps at 0".to_owned(), ..held };
+        entry(ui, "Hold all gain maps at 0".to_owned(), held);
+    }
+    if !model.controls.is_empty() {
+        ui.separator();
+    }
+    for control in &model.controls {
+        let value = info.spec.controls.get(&control.name).copied().unwrap_or(control.default);
+        let action = Action::Set { control: control.name.clone(), value };
+        entry(ui, format!("Set {}", control.label), Intervention::new("", Units::all(), action, t, None));
+    }
+}
+
+/// A glob that matches exactly names with a common beginning: `m*`, `gate.*`.
+fn common_pattern(names: &[&str]) -> Option<String> {
+    let first = names.first()?;
+    let shared = names.iter().skip(1).fold(first.len(), |n, name| {
+        first.bytes().zip(name.bytes()).take(n).take_while(|(a, b)| a == b).count()
+    });
+    let end = (0..=shared).rev().find(|&end| first.is_char_boundary(end))?;
+    let prefix = first[..end].trim_end_matches(|c: char| c.is_ascii_digit());
+    (!prefix.is_empty()).then(|| if names.len() == 1 { (*first).to_owned() } else { format!("{prefix}*") })
+}
+
+/// The interventions of the run as rows with a switch.
+fn list(ui: &mut Ui, view: &View<'_>, info: &RecordingInfo, out: &mut Out<'_>) {
+    group(ui, "Interventions");
+    if info.spec.interventions.is_empty() {
+        note(ui, "None. L silences the selected units from the playhead on; Branch keeps this run as it is.");
+    }
+    for (index, intervention) in info.spec.interventions.iter().enumerate() {
+        let t = tokens(ui);
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
+        let response = ui.interact(
+            row.with_max_x(row.right() - 46.0),
+            ui.scope_id().with(("intervention row", index)),
+            Sense::click(),
+        );
+        if response.hovered() {
+            ui.painter().rect_filled(row, 0, t.hover);
+        }
+        let text = describe(intervention);
+        icon(intervention).paint(
+            ui.painter(),
+            pos2(row.left() + 23.0, row.center().y),
+            14.0,
+            t.roles.intervention,
+        );
+        let shown = widgets::truncated(ui, &text, Text::Small, row.width() - 86.0);
+        let color = if intervention.enabled { t.text } else { t.text3 };
+        let at = pos2(row.left() + 36.0, row.center().y);
+        ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), color);
+        focus_ring(ui, &response, row, 0, Ring::Inside);
+        let chosen = view.document.intervention == Some(index);
+        widgets::name_selected(&response, Role::ListItem, chosen, &format!("Edit {text}"));
+        if response.clicked() {
+            out.push(Command::SelectIntervention(Some(index)));
+        }
+        let at = egui::Rect::from_min_size(pos2(row.right() - 40.0, row.top() + 2.0), vec2(28.0, 24.0));
+        let builder = egui::UiBuilder::new().max_rect(at).id_salt(("switch", index));
+        let toggled = ui
+            .scope_builder(builder, |ui| {
+                widgets::toggle(ui, intervention.enabled, &format!("Switch {text}")).clicked()
+            })
+            .inner;
+        if toggled {
+            let to = Intervention { enabled: !intervention.enabled, ..intervention.clone() };
+            out.push(Command::EditIntervention { index, to });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gain_maps_share_a_pattern() {
+        assert_eq!(common_pattern(&["m0", "m1", "m2"]).as_deref(), Some("m*"));
+        assert_eq!(common_pattern(&["gate.conv1_in", "gate.conv2_in"]).as_deref(), Some("gate.conv*"));
+        assert_eq!(common_pattern(&["gate"]).as_deref(), Some("gate"));
+        assert_eq!(common_pattern(&["a", "b"]), None);
+    }
+
+    #[test]
+    fn steps_are_powers_of_ten() {
+        assert!((nice_step(1.0) - 0.01).abs() < 1e-12);
+        assert!((nice_step(5.0) - 0.01).abs() < 1e-12);
+        assert!((nice_step(400.0) - 1.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,160 @@
+//! Gain maps as multipliers: which area multiplies what, by how much, in force at a timestep.
+
+use std::sync::Arc;
+
+use gainfield::dynamics::{Action, AreaKind, GainRule};
+
+use crate::item::ModelInfo;
+use crate::store::RunData;
+use crate::view::View;
+
+/// The gain areas of a recording: position and rule.
+pub fn gain_areas(run: &RunData) -> impl Iterator<Item = (usize, &GainRule)> {
+    run.recording.areas.iter().enumerate().filter_map(|(i, area)| match &area.kind {
+        AreaKind::Gain(rule) => Some((i, rule)),
+        AreaKind::Activity | AreaKind::Hidden => None,
+    })
+}
+
+/// The value of a control at timestep `t` of a run: default, the run's own, then interventions.
+pub fn control_at(model: &ModelInfo, run: &RunData, name: &str, t: usize) -> f64 {
+    let default = model.controls.iter().find(|c| c.name == name).map_or(1.0, |control| control.default);
+    let mut value = run.origin.spec.controls.get(name).copied().unwrap_or(default);
+    for intervention in &run.recording.interventions {
+        let active =
+            intervention.enabled && t >= intervention.from && intervention.to.is_none_or(|to| t < to);
+        if let Action::Set { control, value: set } = &intervention.action
+            && active
+            && control == name
+        {
+            value = *set;
+        }
+    }
+    value
+}
+
+/// What a map entry of 1 adds to the multiplier: sign times control.
+pub fn slope(view: &View<'_>, run: &RunData, rule: &GainRule, t: usize) -> f32 {
+    let Some(recording) = view.document.current_recording() else { return rule.sign as f32 };
+    let Some(model) = view.document.model_info(recording.model) else { return rule.sign as f32 };
+    (rule.sign * control_at(model, run, &rule.control, t)) as f32
+}
+
+/// The multiplier of the input at recorded step `step`, one channel: mean over the map's channels.
+pub struct InputGain<'a> {
+    pub map: &'a Arc<[f32]>,
+    pub height: usize,
+    pub width: usize,
+    pub slope: f32,
+}
+
+impl<'a> InputGain<'a> {
+    /// `None` for a model without a gain on its input, or where it was not recorded.
+    pub fn of(view: &View<'_>, run: &'a RunData, step: usize) -> Option<Self> {
+        let (area, rule) = gain_areas(run).find(|(_, rule)| rule.target == "input")?;
+        let map = run.derived.channel_means.get(step)?.get(area)?;
+        let [_, height, width] = run.recording.areas[area].map_shape();
+        if map.is_empty() {
+            return None;
+        }
+        let t = run.recording.steps[step].t;
+        Some(Self { map, height, width, slope: slope(view, run, rule, t) })
+    }
+
+    /// The multiplier at a place given as fractions of the image.
+    pub fn at(&self, row: f32, col: f32) -> f32 {
+        let r = ((row * self.height as f32) as usize).min(self.height - 1);
+        let c = ((col * self.width as f32) as usize).min(self.width - 1);
+        1.0 + self.slope * self.map[r * self.width + c]
+    }
+
+    /// Lowest and highest multiplier of this map.
+    pub fn bounds(&self) -> [f32; 2] {
+        let ends = self.map.iter().map(|m| 1.0 + self.slope * m);
+        ends.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+    }
+}
+
+/// The level that a contour is drawn at: 1 where the map reaches both sides of it, else its middle.
+pub fn contour_level([low, high]: [f32; 2]) -> Option<f32> {
+    let spread = high - low;
+    if spread < 1e-3 {
+        return None;
+    }
+    let margin = 0.02 * spread;
+    Some(if low < 1.0 - margin && high > 1.0 + margin { 1.0 } else { f32::midpoint(low, high) })
+}
+
+/// Line segments where `value(row, col)` crosses `level`, in fractions of the image (marching squares).
+pub fn contour(
+    height: usize,
+    width: usize,
+    level: f32,
+    value: impl Fn(usize, usize) -> f32,
+) -> Vec<[[f32; 2]; 2]> {
+    let mut segments = Vec::new();
+    // One cell of outside around the map closes the lines at its border.
+    let outside = f32::NEG_INFINITY;
+    let at = |row: isize, col: isize| {
+        let inside = (0..height as isize).contains(&row) && (0..width as isize).contains(&col);
+        if inside { value(row as usize, col as usize) } else { outside }
+    };
+    let place = |row: f32, col: f32| [(col + 0.5) / width as f32, (row + 0.5) / height as f32];
+    for row in -1..height as isize {
+        for col in -1..width as isize {
+            let corners = [at(row, col), at(row, col + 1), at(row + 1, col + 1), at(row + 1, col)];
+            let above = corners.map(|v| v > level);
+            let code = above.iter().enumerate().fold(0, |code, (i, &a)| code | usize::from(a) << i);
+            if code == 0 || code == 15 {
+                continue;
+            }
+            let (r, c) = (row as f32, col as f32);
+            let fraction = |a: f32, b: f32| {
+                let (a, b) = (a.max(level - 1.0), b.max(level - 1.0));
+                if (b - a).abs() < 1e-12 { 0.5 } else { ((level - a) / (b - a)).clamp(0.0, 1.0) }
+            };
+            let edges = [
+                place(r, c + fraction(corners[0], corners[1])),
+                place(r + fraction(corners[1], corners[2]), c + 1.0),
+                place(r + 1.0, c + fraction(corners[3], corners[2])),
+                place(r + fraction(corners[0], corners[3]), c),
+            ];
+            let pairs: &[[usize; 2]] = match code {
+                1 | 14 => &[[3, 0]],
+                2 | 13 => &[[0, 1]],
+                3 | 12 => &[[3, 1]],
+                4 | 11 => &[[1, 2]],
+                6 | 9 => &[[0, 2]],
+                7 | 8 => &[[3, 2]],
+                5 => &[[3, 0], [1, 2]],
+                _ => &[[0, 1], [3, 2]],
+            };
+            segments.extend(pairs.iter().map(|&[a, b]| [edges[a], edges[b]]));
+        }
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contour_goes_around_what_lies_above() {
+        let inside = |row: usize, col: usize| if (row, col) == (2, 3) { 2.0 } else { 0.0 };
+        let segments = contour(5, 8, 1.0, inside);
+        assert_eq!(segments.len(), 4);
+        for [x, y] in segments.iter().flatten() {
+            let (col, row) = (x * 8.0 - 0.5, y * 5.0 - 0.5);
+            assert!((col - 3.0).abs() <= 0.51 && (row - 2.0).abs() <= 0.51, "{col} {row}");
+        }
+        assert!(contour(4, 4, 1.0, |_, _| 0.5).is_empty());
+    }
+
+    #[test]
+    fn the_level_is_one_only_where_the_map_reaches_both_sides() {
+        assert_eq!(contour_level([0.5, 1.5]), Some(1.0));
+        assert_eq!(contour_level([0.8, 1.0]), Some(0.9));
+        assert_eq!(contour_level([1.0, 1.0]), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Writes figures with their numbers and provenance.
+
+use std::path::PathBuf;
+
+use crossbeam_channel::Receiver;
+use gainfield::dynamics::InterventionFile;
+use gainfield::figure::style::DEFAULT_DPI;
+use gainfield::figure::{csv, png, svg};
+use gainfield::{Error, Result, files};
+
+use super::{Event, ExportRequest, Outbox, guarded};
+use crate::command::ExportFormat;
+
+pub(super) fn serve(requests: &Receiver<ExportRequest>, outbox: &Outbox) {
+    for request in requests {
+        match guarded(|| write(&request)) {
+            Ok(files) => outbox.send(Event::Exported { files, command: request.provenance.command }),
+            Err(message) => outbox.send(Event::ExportFailed { path: request.stem, message }),
+        }
+        outbox.send(Event::Ended { job: request.job });
+    }
+}
+
+fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
+    let wants = |format| request.format == ExportFormat::All || request.format == format;
+    let mut written = Vec::new();
+    let mut write = |ending: &str, bytes: Vec<u8>| -> Result<()> {
+        let path = with_ending(&request.stem, ending);
+        files::write_atomic(&path, bytes)?;
+        written.push(path);
+        Ok(())
+    };
+    if wants(ExportFormat::Svg) {
+        write("svg", svg(&request.figure).into_bytes())?;
+    }
+    if wants(ExportFormat::Png) {
+        write("png", png(&request.figure, DEFAULT_DPI)?)?;
+    }
+    if wants(ExportFormat::Csv) {
+        write("csv", csv(&request.figure)?)?;
+    }
+    if !request.interventions.is_empty() {
+        let file = InterventionFile { intervention: request.interventions.clone() };
+        let text = toml::to_string_pretty(&file)
+            .map_err(|err| Error::Unsupported(format!("the interventions cannot be written: {err}")))?;
+        write("interventions.toml", text.into_bytes())?;
+    }
+    let mut provenance = request.provenance.clone();
+    if !request.figure.caption.is_empty() {
+        provenance.notes.push(request.figure.caption.clone());
+    }
+    written.push(provenance.write_beside(with_ending(&request.stem, "svg"))?);
+    Ok(written)
+}
+
+/// `stem.ending`, also where the stem has dots of its own.
+fn with_ending(stem: &std::path::Path, ending: &str) -> PathBuf {
+    let mut name = stem.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    stem.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::JobId;
+    use gainfield::figure::{Axis, Figure, Line, Panel, Plot, Role, Series, Width};
+    use gainfield::provenance::Provenance;
+
+    #[test]
+    fn all_four_files_lie_beside_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = Line::new(Series::new("a", Role::Attended), vec![[0.0, 1.0], [1.0, 2.0]]).unwrap();
+        let plot = Plot::new(Axis::new("x"), Axis::new("y")).with(line);
+        let request = ExportRequest {
+            job: JobId(1),
+            figure: Figure::single(Width::OneColumn, Panel::new("p", plot)).unwrap().caption("n = 2"),
+            format: ExportFormat::All,
+            stem: folder.path().join("unit.traces"),
+            provenance: Provenance::new("gainfield run"),
+            interventions: Vec::new(),
+        };
+        let names: Vec<String> = write(&request)
+            .unwrap()
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(names[..3], ["unit.traces.svg", "unit.traces.png", "unit.traces.csv"]);
+        assert!(names[3].ends_with(".provenance.json"));
+        let only = ExportRequest { format: ExportFormat::Csv, ..request };
+        assert_eq!(write(&only).unwrap().len(), 2);
+    }
+}

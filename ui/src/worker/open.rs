@@ -1,0 +1,173 @@
+//! Opening files: each by what it is, never by running anything in it.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Receiver;
+use gainfield::dynamics::{Intervention, InterventionFile};
+use gainfield::families;
+use gainfield::model::{Model, Target};
+use gainfield::settings::Overrides;
+use gainfield::stimulus::Split;
+use gainfield::stimulus::idx;
+use gainfield::stimulus::image_file::pictures_in;
+use gainfield::task::{PictureStimulus, StimulusKind, StimulusSpec};
+use gainfield::{Error, Result};
+
+use super::{Event, OpenRequest, Outbox, guarded};
+
+/// What a file turned out to hold.
+pub enum Opened {
+    Model { name: String, model: Box<Model> },
+    Stimulus { name: String, spec: StimulusSpec },
+    Interventions(Vec<Intervention>),
+}
+
+/// Recipes and the like are never larger.
+const TEXT_LIMIT: u64 = 4 << 20;
+const CHECKPOINTS: [&str; 5] = ["pth", "pt", "tar", "ckpt", "safetensors"];
+const PICTURES: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
+
+pub(super) fn serve(requests: &Receiver<OpenRequest>, outbox: &Outbox) {
+    for request in requests {
+        let job = request.job;
+        let total = request.paths.len();
+        for (done, path) in request.paths.into_iter().enumerate() {
+            if request.cancel.is_cancelled() {
+                break;
+            }
+            outbox.send(Event::Progress { job, done, total });
+            let replace = request.replace;
+            match guarded(|| open(&path, &request.overrides)) {
+                Ok(opened) => outbox.send(Event::Opened { job, opened, replace }),
+                Err(message) => outbox.send(Event::OpenFailed { job, path, message }),
+            }
+        }
+        outbox.send(Event::Ended { job });
+    }
+}
+
+fn open(path: &Path, overrides: &Overrides) -> Result<Opened> {
+    let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
+    if metadata.is_dir() {
+        return folder(path);
+    }
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name_of(path);
+    if CHECKPOINTS.contains(&ending.as_str()) {
+        return checkpoint(path, overrides);
+    }
+    if PICTURES.contains(&ending.as_str()) {
+        gainfield::stimulus::image_file::read_picture(path)?;
+        let picture = PictureStimulus { path: path.to_owned(), ..PictureStimulus::default() };
+        return Ok(Opened::Stimulus { name, spec: StimulusKind::Image(picture).into() });
+    }
+    if ending == "toml" {
+        return recipe(path);
+    }
+    if name.contains("idx") || ending == "gz" {
+        return digits(path.parent().unwrap_or(Path::new(".")));
+    }
+    // An unusual ending may still be a checkpoint; the reader says what it found if it is none.
+    checkpoint(path, overrides)
+}
+
+fn checkpoint(path: &Path, overrides: &Overrides) -> Result<Opened> {
+    let model = families::open(path, overrides, &Target::default())?;
+    Ok(Opened::Model { name: model_name(path), model: Box::new(model) })
+}
+
+/// Folder and file, as people tell checkpoints apart: `oba / paper_mnist`.
+fn model_name(path: &Path) -> String {
+    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().and_then(Path::file_name).map(|s| s.to_string_lossy().into_owned());
+    match folder {
+        Some(folder) if !folder.is_empty() => format!("{folder} / {stem}"),
+        _ => stem,
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn folder(path: &Path) -> Result<Opened> {
+    if [Split::Train, Split::Test].into_iter().any(|split| idx::find_digit_files(path, split).is_some()) {
+        return digits(path);
+    }
+    let pictures: Vec<PathBuf> = pictures_in(path)?;
+    if pictures.is_empty() {
+        return Err(Error::file(
+            path,
+            "a folder with pictures or digit files (IDX)",
+            "neither",
+            "open a checkpoint, a picture, or a folder of pictures",
+        ));
+    }
+    let picture = PictureStimulus { path: path.to_owned(), ..PictureStimulus::default() };
+    Ok(Opened::Stimulus { name: name_of(path), spec: StimulusKind::Folder(picture).into() })
+}
+
+fn digits(folder: &Path) -> Result<Opened> {
+    let split = if idx::find_digit_files(folder, Split::Test).is_some() { Split::Test } else { Split::Train };
+    idx::load_digits(folder, split)?;
+    let spec = StimulusSpec { data: Some(folder.to_owned()), split, ..StimulusSpec::default_of("digits")? };
+    Ok(Opened::Stimulus { name: format!("Digits of {}", name_of(folder)), spec })
+}
+
+fn recipe(path: &Path) -> Result<Opened> {
+    let text = gainfield::files::read_text(path, TEXT_LIMIT)?;
+    let wrong = |err: &dyn std::fmt::Display| {
+        let found = err.to_string().lines().next().unwrap_or_default().to_owned();
+        Error::file(path, "a stimulus or a list of interventions", found, "see docs for the forms of recipes")
+    };
+    let table: toml::Table = toml::from_str(&text).map_err(|err| wrong(&err))?;
+    if table.contains_key("intervention") {
+        let file: InterventionFile = toml::from_str(&text).map_err(|err| wrong(&err))?;
+        return Ok(Opened::Interventions(file.intervention));
+    }
+    let spec: StimulusSpec = toml::from_str(&text).map_err(|err| wrong(&err))?;
+    Ok(Opened::Stimulus { name: name_of(path), spec })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(path: &Path) -> String {
+        match open(path, &Overrides::default()) {
+            Err(err) => err.to_string(),
+            Ok(_) => panic!("it opened"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_says_so_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("none.pth");
+        assert!(message(&missing).starts_with("cannot open"));
+        let garbage = folder.path().join("garbage.pth");
+        std::fs::write(&garbage, b"not a checkpoint").unwrap();
+        let text = message(&garbage);
+        assert!(text.contains("garbage.pth") && !text.contains('\n'), "{text}");
+        assert!(message(folder.path()).contains("neither"));
+        let toml = folder.path().join("x.toml");
+        std::fs::write(&toml, "kind = 3").unwrap();
+        assert!(message(&toml).contains("x.toml"));
+    }
+
+    #[test]
+    fn interventions_and_stimuli_open_from_toml() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.toml");
+        std::fs::write(
+            &path,
+            "[[intervention]]\narea = \"conv1\"\nunits = \"7\"\naction = { kind = \"silence\" }\n",
+        )
+        .unwrap();
+        assert!(
+            matches!(open(&path, &Overrides::default()), Ok(Opened::Interventions(list)) if list.len() == 1)
+        );
+        std::fs::write(&path, "kind = \"digits\"\nn = 3\n").unwrap();
+        assert!(matches!(open(&path, &Overrides::default()), Ok(Opened::Stimulus { .. })));
+    }
+}
