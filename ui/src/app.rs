@@ -2,6 +2,7 @@
 
 mod execute;
 mod export;
+mod train;
 mod work;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::settings::{self, Settings};
 use crate::store::{RunData, Store};
 use crate::theme::{self, metrics};
 use crate::timeline::Timeline;
+use crate::training::{Notice, Training};
 use crate::view::{Out, View};
 use crate::views::Views;
 use crate::widgets;
@@ -58,6 +60,7 @@ pub struct Workbench {
     document: Arc<Document>,
     history: History,
     store: Store,
+    training: Training,
     clock: Clock,
     jobs: Jobs,
     messages: Messages,
@@ -99,6 +102,7 @@ impl Workbench {
             document: Arc::new(Document::default()),
             history: History::default(),
             store: Store::default(),
+            training: Training::default(),
             clock: Clock::default(),
             jobs: Jobs::default(),
             messages,
@@ -190,6 +194,7 @@ impl Workbench {
             document: &self.document,
             history: &self.history,
             store: &self.store,
+            training: &self.training,
             clock: &self.clock,
             jobs: &self.jobs,
             messages: &self.messages,
@@ -226,6 +231,12 @@ impl Workbench {
         if !ctx.input(|input| input.pointer.any_down()) {
             self.history.settle();
         }
+        for notice in self.training.poll() {
+            match notice {
+                Notice::Say(words) => self.messages.say(words),
+                Notice::Failed { name, why } => self.messages.error(format!("{name} stopped"), why),
+            }
+        }
         self.messages.tick();
         if self.memory_read.elapsed().as_secs() >= 1 {
             self.memory = resident_memory();
@@ -244,6 +255,7 @@ impl Workbench {
             document: &self.document,
             history: &self.history,
             store: &self.store,
+            training: &self.training,
             clock: &self.clock,
             jobs: &self.jobs,
             messages: &self.messages,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
 use gainfield::dynamics::Intervention;
+use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
 
 use crate::dock::ViewKind;
@@ -124,6 +125,19 @@ pub enum Command {
         to: Box<StimulusInfo>,
     },
 
+    /// Changes a setting of the next training run; its default takes it back.
+    SetRecipe {
+        key: String,
+        value: serde_json::Value,
+    },
+    /// Starts a training run with the settings of the form.
+    StartTraining,
+    Training(ItemId, JobCommand),
+    /// Other stimuli in the samples of a run.
+    OtherSamples(ItemId),
+    /// Opens the newest snapshot of a run as a model.
+    OpenSnapshot(ItemId),
+
     /// Probes the selected units.
     Probe,
 
@@ -231,6 +245,14 @@ impl Command {
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
+            Self::SetRecipe { .. } => edit(plain("Change setting", "Of the next training run")),
+            Self::StartTraining => plain("Start run", "Train with these settings while you work"),
+            Self::Training(_, JobCommand::Pause) => plain("Pause", "Wait after this update"),
+            Self::Training(_, JobCommand::Resume) => plain("Resume", "Go on where it waits"),
+            Self::Training(_, JobCommand::Save) => plain("Save", "Write a checkpoint now"),
+            Self::Training(_, JobCommand::Stop) => plain("Stop, keep best", "Stop after this update"),
+            Self::OtherSamples(_) => plain("Other stimuli", "Compose other samples"),
+            Self::OpenSnapshot(_) => plain("Open snapshot in Step", "The network as it is now"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),
             Self::CopyAsCommand(_) => plain("Copy as command", "The line that makes this without a window"),

@@ -23,6 +23,11 @@ pub enum ViewKind {
     AreaMaps,
     UnitTraces,
     Readout,
+    ClassLoss,
+    MaskLoss,
+    Accuracy,
+    Samples,
+    Job,
     Log,
 }
 
@@ -33,13 +38,18 @@ impl ViewKind {
             Self::AreaMaps => "Area maps",
             Self::UnitTraces => "Unit traces",
             Self::Readout => "Readout",
+            Self::ClassLoss => "Class loss",
+            Self::MaskLoss => "Mask loss",
+            Self::Accuracy => "Accuracy by pass",
+            Self::Samples => "Samples",
+            Self::Job => "Job",
             Self::Log => "Log",
         }
     }
 
     /// Whether there is a figure of it to take home.
     pub fn is_exported(self) -> bool {
-        self != Self::Log
+        !matches!(self, Self::Log | Self::Job)
     }
 }
 
@@ -58,7 +68,18 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
             let right = split(&mut tiles, LinearDir::Vertical, &[(traces, 300.0), (readout, 240.0)]);
             split(&mut tiles, LinearDir::Horizontal, &[(stimulus, 408.0), (maps, 486.0), (right, 294.0)])
         }
-        Layout::Probe | Layout::Train => tabs(&mut tiles, &[ViewKind::Log]),
+        Layout::Train => {
+            let class = tabs(&mut tiles, &[ViewKind::ClassLoss]);
+            let mask = tabs(&mut tiles, &[ViewKind::MaskLoss]);
+            let accuracy = tabs(&mut tiles, &[ViewKind::Accuracy]);
+            let curves = [(class, 388.0), (mask, 388.0), (accuracy, 388.0)];
+            let top = split(&mut tiles, LinearDir::Horizontal, &curves);
+            let samples = tabs(&mut tiles, &[ViewKind::Samples]);
+            let job = tabs(&mut tiles, &[ViewKind::Job, ViewKind::Log]);
+            let bottom = split(&mut tiles, LinearDir::Horizontal, &[(samples, 784.0), (job, 380.0)]);
+            split(&mut tiles, LinearDir::Vertical, &[(top, 320.0), (bottom, 468.0)])
+        }
+        Layout::Probe => tabs(&mut tiles, &[ViewKind::Log]),
     };
     Tree::new(Id::unique(("views", layout.name())), root, tiles)
 }

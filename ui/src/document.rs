@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::item::{Content, Group, Item, ItemId, ModelInfo, RecordingInfo, RunKey, StimulusInfo};
+use crate::item::{
+    Content, Group, Item, ItemId, ModelInfo, RecordingInfo, RunKey, StimulusInfo, TrainingInfo,
+};
 
 /// One unit of an area, by its flat index in one trial.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,10 @@ pub struct Document {
     pub stimulus: Option<ItemId>,
     /// The recording in all views.
     pub recording: Option<ItemId>,
+    /// The training run in the Train views.
+    pub training: Option<ItemId>,
+    /// Settings of the next training run that differ from their defaults.
+    pub recipe: std::collections::BTreeMap<String, serde_json::Value>,
     /// The area in the views of areas.
     pub area: Option<String>,
     /// Pinned units; the position gives the colour.
@@ -43,6 +49,8 @@ impl Default for Document {
             model: None,
             stimulus: None,
             recording: None,
+            training: None,
+            recipe: std::collections::BTreeMap::new(),
             area: None,
             pinned: Vec::new(),
             intervention: None,
@@ -123,6 +131,13 @@ impl Document {
         }
         if group == Group::Recordings {
             self.intervention = None;
+        }
+    }
+
+    pub fn training_info(&self, id: ItemId) -> Option<&Arc<TrainingInfo>> {
+        match &self.get(id)?.content {
+            Content::Training(info) => Some(info),
+            _ => None,
         }
     }
 

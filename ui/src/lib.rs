@@ -21,6 +21,7 @@ pub mod store;
 pub mod texture;
 pub mod theme;
 pub mod timeline;
+pub mod training;
 pub mod view;
 pub mod views;
 pub mod widgets;

@@ -9,6 +9,7 @@ use crate::jobs::Jobs;
 use crate::messages::Messages;
 use crate::settings::Settings;
 use crate::store::{RunData, Store};
+use crate::training::Training;
 
 /// All that a panel may read: borrowed, immutable, already on the CPU.
 #[derive(Clone, Copy)]
@@ -16,6 +17,7 @@ pub struct View<'a> {
     pub document: &'a Document,
     pub history: &'a History,
     pub store: &'a Store,
+    pub training: &'a Training,
     pub clock: &'a Clock,
     pub jobs: &'a Jobs,
     pub messages: &'a Messages,

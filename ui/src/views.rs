@@ -2,10 +2,13 @@
 
 mod area_maps;
 mod gain;
+mod job;
 mod log;
 mod map_grid;
 mod readout;
+mod samples;
 mod stimulus_attention;
+mod training;
 mod unit_traces;
 
 use egui::{Rect, Ui, pos2, vec2};
@@ -19,6 +22,7 @@ use crate::view::{Out, View};
 use crate::widgets::{EmptyAction, EmptyState, empty_state};
 
 pub use log::show as log;
+use training::Curve;
 
 /// State of every view that outlives a frame.
 #[derive(Default)]
@@ -27,6 +31,7 @@ pub struct Views {
     maps: area_maps::AreaMaps,
     traces: unit_traces::UnitTraces,
     readout: readout::Readout,
+    training: training::TrainingCurves,
 }
 
 impl Views {
@@ -37,6 +42,11 @@ impl Views {
             ViewKind::AreaMaps => self.maps.show(ui, view, out),
             ViewKind::UnitTraces => self.traces.show(ui, view, out),
             ViewKind::Readout => self.readout.show(ui, view, out),
+            ViewKind::ClassLoss => self.training.show(Curve::ClassLoss, ui, view, out),
+            ViewKind::MaskLoss => self.training.show(Curve::MaskLoss, ui, view, out),
+            ViewKind::Accuracy => self.training.show(Curve::Accuracy, ui, view, out),
+            ViewKind::Samples => samples::show(ui, view, out),
+            ViewKind::Job => job::show(ui, view, out),
             ViewKind::Log => log(ui, view),
         }
     }
@@ -51,7 +61,11 @@ impl Views {
             ViewKind::AreaMaps => self.maps.figure(view),
             ViewKind::UnitTraces => self.traces.figure(view),
             ViewKind::Readout => self.readout.figure(view),
-            ViewKind::Log => return Err("The log is no figure".to_owned()),
+            ViewKind::ClassLoss => self.training.figure(Curve::ClassLoss, view),
+            ViewKind::MaskLoss => self.training.figure(Curve::MaskLoss, view),
+            ViewKind::Accuracy => self.training.figure(Curve::Accuracy, view),
+            ViewKind::Samples => samples::figure(view),
+            ViewKind::Log | ViewKind::Job => return Err("Words are no figure".to_owned()),
         };
         figure.map_err(|err| err.to_string())
     }

@@ -10,6 +10,8 @@ use gainfield::settings::Overrides;
 use super::Workbench;
 use crate::command::{Command, Layout};
 use crate::dock;
+use gainfield::recipe::train::TrainRecipe;
+
 use crate::document::{Document, UnitRef};
 use crate::files::Ask;
 use crate::interventions::{describe, silence_pinned};
@@ -111,7 +113,7 @@ impl Workbench {
             Command::ShowKeys(show) => self.open.keys = show,
             Command::ShowLog(show) => self.open.log = show,
             Command::ShowProvenance(item) => self.open.provenance = item,
-            _ => {}
+            other => self.train(ctx, other),
         }
     }
 
@@ -188,6 +190,9 @@ impl Workbench {
             if matches!(item.content, Content::Recording(_)) {
                 document.recording = Some(id);
             }
+            if matches!(item.content, Content::Training(_)) {
+                document.training = Some(id);
+            }
         });
     }
 
@@ -214,6 +219,9 @@ impl Workbench {
                 }
             }),
             Command::Delete(id) => self.with_document(|document| document.delete(id)),
+            Command::SetRecipe { key, value } => {
+                self.with_document(|document| set_recipe(document, key, value))
+            }
             Command::SelectArea(area) => self.with_document(|document| document.area = Some(area)),
             Command::SelectUnit(unit) => self.with_document(|document| {
                 document.area = Some(unit.area.clone());
@@ -373,5 +381,15 @@ pub(super) fn settle_areas(document: &mut Document) {
             model.areas.iter().filter(|area| !area.is_gain() && area.shape.len() == 3).collect();
         let chosen = maps.get(1).or(maps.first()).copied().or(model.areas.first());
         document.area = chosen.map(|area| area.name.clone());
+    }
+}
+
+/// Notes a setting of the next training run; its default is not noted.
+fn set_recipe(document: &mut Document, key: String, value: serde_json::Value) {
+    let default = TrainRecipe::fields().into_iter().find(|field| field.key == key).map(|field| field.default);
+    if default.as_ref() == Some(&value) {
+        document.recipe.remove(&key);
+    } else {
+        document.recipe.insert(key, value);
     }
 }

@@ -98,7 +98,7 @@ impl Workbench {
         }
     }
 
-    fn add_model(&mut self, name: &str, info: &Arc<ModelInfo>, replace: Option<ItemId>) -> ItemId {
+    pub(super) fn add_model(&mut self, name: &str, info: &Arc<ModelInfo>, replace: Option<ItemId>) -> ItemId {
         let content = Content::Model(Arc::clone(info));
         let document = Arc::make_mut(&mut self.document);
         let id = match replace.filter(|id| document.get(*id).is_some()) {

@@ -4,9 +4,11 @@ mod intervention;
 mod model;
 mod recording;
 mod stimulus;
+mod training;
 
 use egui::{Rect, ScrollArea, Sense, Ui, pos2, vec2};
 
+use crate::command::Layout;
 use crate::icons::Icon;
 use crate::item::Content;
 use crate::theme::{Text, metrics, tokens};
@@ -18,11 +20,23 @@ use crate::widgets;
 pub struct Inspector {
     stimulus: stimulus::Form,
     model: model::Form,
+    training: training::Form,
 }
 
 impl Inspector {
     pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
-        let Some(item) = view.document.selected.and_then(|id| view.document.get(id)) else { return };
+        let selected = view.document.selected.and_then(|id| view.document.get(id));
+        let is_run = selected.is_some_and(|item| matches!(item.content, Content::Training(_)));
+        if is_run || view.layout() == Layout::Train {
+            let run = selected.map(|item| item.id).filter(|_| is_run).or(view.document.training);
+            ScrollArea::vertical().id_salt("training form").auto_shrink([false, true]).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                self.training.show(ui, view, run, out);
+                ui.add_space(12.0);
+            });
+            return;
+        }
+        let Some(item) = selected else { return };
         ScrollArea::vertical().id_salt("inspector").auto_shrink([false, true]).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.add_space(2.0);

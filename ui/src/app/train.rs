@@ -1,0 +1,85 @@
+//! Commands of training: starting runs beside the window, and opening what they have come to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::Context;
+use gainfield::recipe::train::TrainRecipe;
+use gainfield::settings::Overrides;
+
+use super::Workbench;
+use crate::command::{Command, Layout};
+use crate::item::{Content, Group, ItemId, ModelInfo, TrainingInfo};
+
+/// Below the working folder, as on the command line.
+const RUNS: &str = "runs";
+
+impl Workbench {
+    /// Applies a command of training; the others are left alone.
+    pub(super) fn train(&mut self, ctx: &Context, command: Command) {
+        match command {
+            Command::StartTraining => self.start_training(ctx),
+            Command::Training(id, command) => self.training.command(id, command),
+            Command::OtherSamples(id) => self.training.other_samples(id),
+            Command::OpenSnapshot(id) => self.open_snapshot(id),
+            _ => {}
+        }
+    }
+
+    fn start_training(&mut self, ctx: &Context) {
+        let map = serde_json::Map::from_iter([
+            ("family".to_owned(), "object_attention".into()),
+            ("variant".to_owned(), "digits".into()),
+        ]);
+        let mut overrides = Overrides::default();
+        for (key, value) in &self.document.recipe {
+            overrides.push(key.clone(), value.clone());
+        }
+        let recipe = match TrainRecipe::from_map(map, &overrides) {
+            Ok((recipe, _)) => recipe,
+            Err(err) => {
+                self.messages.error("The run was not started", err.to_string());
+                return;
+            }
+        };
+        let (name, out) = self.free_run();
+        let info = TrainingInfo { recipe: recipe.command(&out), out: out.clone() };
+        let document = Arc::make_mut(&mut self.document);
+        let id = document.add(&name, Content::Training(Arc::new(info)));
+        document.training = Some(id);
+        document.selected = Some(id);
+        match self.training.start(id, &name, recipe, &out, ctx) {
+            Ok(()) => self.messages.say(format!("{name} writes to {}", out.display())),
+            Err(why) => self.messages.error("The run was not started", why),
+        }
+    }
+
+    /// The next free name, `digits-01` and so on, and its folder.
+    fn free_run(&self) -> (String, PathBuf) {
+        let known: Vec<&str> =
+            self.document.group(Group::TrainingRuns).map(|item| item.name.as_str()).collect();
+        let mut number = 1;
+        loop {
+            let name = format!("digits-{number:02}");
+            let out = PathBuf::from(RUNS).join(&name);
+            if !known.contains(&name.as_str()) && !out.exists() {
+                return (name, out);
+            }
+            number += 1;
+        }
+    }
+
+    fn open_snapshot(&mut self, id: ItemId) {
+        match self.training.snapshot_model(id) {
+            Ok((name, model)) => {
+                let info = Arc::new(ModelInfo::of(&model));
+                self.store.set_model(info.identity, model);
+                self.add_model(&name, &info, None);
+                self.settings.layout = Layout::Step;
+                self.messages.say(format!("Opened {name}"));
+                self.send(Command::Run);
+            }
+            Err(why) => self.messages.error("The snapshot was not opened", why),
+        }
+    }
+}

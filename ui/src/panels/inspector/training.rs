@@ -1,0 +1,154 @@
+//! The form of a training run: every setting of the reference with its default, meaning and source.
+
+use egui::{Align2, Sense, Ui, pos2, vec2};
+use gainfield::recipe::train::TrainRecipe;
+use gainfield::settings::Field;
+use serde_json::Value;
+
+use super::{buttons, copy_command, note, title};
+use crate::command::Command;
+use crate::icons;
+use crate::item::ItemId;
+use crate::theme::{Text, metrics, tokens};
+use crate::view::{Out, View};
+use crate::widgets::{self, Button, Number, number_field};
+
+/// State of the form that only the screen knows.
+#[derive(Default)]
+pub(super) struct Form {
+    /// Text being typed into a field of words.
+    text: Option<(String, String)>,
+    fields: Vec<Field>,
+    /// The setting the pointer was over last; its meaning is written below.
+    about: usize,
+}
+
+impl Form {
+    /// The settings of `run`, or of the next run if there is none or it has ended.
+    pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, run: Option<ItemId>, out: &mut Out<'_>) {
+        let t = tokens(ui);
+        if self.fields.is_empty() {
+            self.fields = TrainRecipe::fields();
+        }
+        let live = run.and_then(|id| view.training.get(id)).filter(|run| run.state.is_live());
+        let values = live.map(|run| {
+            let TrainRecipe::Digits(recipe) = &run.recipe;
+            serde_json::to_value(recipe).unwrap_or_default()
+        });
+        let name = live.map_or("Next run: object attention, digits", |run| run.name.as_str());
+        title(ui, icons::SLIDERS, name, t.text2, |ui| {
+            if live.is_some() {
+                ui.label(Text::Caption.rich("locked while running", t.text3));
+            }
+        });
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+        let at = pos2(row.right() - 12.0, row.center().y);
+        ui.painter().text(at, Align2::RIGHT_CENTER, "default", Text::Caption.font(), t.text3);
+        for index in 0..self.fields.len() {
+            let field = self.fields[index].clone();
+            let value = match &values {
+                Some(values) => values[field.key].clone(),
+                None => view.document.recipe.get(field.key).unwrap_or(&field.default).clone(),
+            };
+            if self.row(ui, &field, &value, live.is_some(), out) {
+                self.about = index;
+            }
+        }
+        buttons(ui, |ui| {
+            if live.is_none() && ui.add(Button::primary("Start run").icon(icons::PLAY)).clicked() {
+                out.push(Command::StartTraining);
+            }
+        });
+        if let Some(info) = run.and_then(|id| view.document.training_info(id)) {
+            copy_command(ui, &info.recipe, out);
+        }
+        ui.add_space(6.0);
+        if let Some(field) = self.fields.get(self.about) {
+            let range = field.range.map_or_else(String::new, |[min, max]| format!(" Range {min} to {max}."));
+            note(ui, &format!("{}. {}{range} Source: {}.", field.label, field.definition, field.source));
+        }
+    }
+
+    /// One setting; gives whether the pointer is over it.
+    fn row(&mut self, ui: &mut Ui, field: &Field, value: &Value, locked: bool, out: &mut Out<'_>) -> bool {
+        let t = tokens(ui);
+        let (row, response) =
+            ui.allocate_exact_size(vec2(ui.available_width(), metrics::INSPECTOR_ROW), Sense::hover());
+        let y = row.center().y;
+        let changed = *value != field.default;
+        if changed {
+            ui.painter().circle_filled(pos2(row.left() + 8.0, y), 2.5, t.accent);
+        }
+        let color = if changed { t.text } else { t.text2 };
+        ui.painter().text(
+            pos2(row.left() + 16.0, y),
+            Align2::LEFT_CENTER,
+            field.label,
+            Text::Small.font(),
+            color,
+        );
+        let default = plain(&field.default);
+        let at = pos2(row.right() - 12.0, y);
+        let shown = widgets::truncated(ui, &default, Text::Caption, 54.0);
+        ui.painter().text(at, Align2::RIGHT_CENTER, shown, Text::Caption.font(), t.text3);
+        let field_rect = egui::Rect::from_min_size(
+            pos2(row.left() + 118.0, y - metrics::FIELD / 2.0),
+            vec2((row.right() - 72.0 - row.left() - 118.0).max(40.0), metrics::FIELD),
+        );
+        let mut set = None;
+        ui.scope_builder(egui::UiBuilder::new().max_rect(field_rect).id_salt(field.key), |ui| {
+            match (value, field.range) {
+                (Value::Number(number), Some([min, max])) => {
+                    let whole = field.default.is_u64();
+                    let current = number.as_f64().unwrap_or_default();
+                    let step = if whole {
+                        1.0
+                    } else if field.is_logarithmic {
+                        1e-4
+                    } else {
+                        0.01
+                    };
+                    let mut widget = Number::new(field.label, current, min..=max, step)
+                        .default_value(field.default.as_f64().unwrap_or_default())
+                        .unit(field.unit)
+                        .help(field.definition, field.source)
+                        .locked(locked);
+                    if field.is_logarithmic {
+                        widget = widget.log();
+                    }
+                    set = number_field(ui, &widget, field_rect.width()).map(|new| {
+                        if whole { Value::from(new.round().max(0.0) as u64) } else { Value::from(new) }
+                    });
+                }
+                (Value::Bool(on), _) => {
+                    if widgets::toggle(ui, *on, field.label).clicked() && !locked {
+                        set = Some(Value::Bool(!on));
+                    }
+                }
+                (value, _) => {
+                    let mut text = match &self.text {
+                        Some((key, text)) if key == field.key => text.clone(),
+                        _ => plain(value),
+                    };
+                    let response = widgets::text_field(ui, field.label, &mut text, field_rect.width());
+                    if response.lost_focus() {
+                        set =
+                            (!locked && text != plain(value)).then(|| Value::String(text.trim().to_owned()));
+                        self.text = None;
+                    } else if response.changed() {
+                        self.text = Some((field.key.to_owned(), text));
+                    }
+                }
+            }
+        });
+        if let Some(value) = set {
+            out.push(Command::SetRecipe { key: field.key.to_owned(), value });
+        }
+        response.contains_pointer()
+    }
+}
+
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,213 @@
+//! The job card of a training run: how far, how fast, how well, and its controls.
+
+use std::time::Duration;
+
+use egui::{Align, Align2, Layout, Rect, Sense, Ui, pos2, vec2};
+use gainfield::figure::number::{count, fixed, significant};
+use gainfield::recipe::train::TrainRecipe;
+use gainfield::train::JobCommand;
+
+use super::training::{no_run, shown};
+use crate::command::Command;
+use crate::icons;
+use crate::item::ItemId;
+use crate::theme::{Text, tokens};
+use crate::training::{RunState, TrainingRun};
+use crate::view::{Out, View};
+use crate::widgets::{self, Button};
+
+pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let Some((id, run, _)) = shown(view) else {
+        no_run(ui, out);
+        return;
+    };
+    egui::ScrollArea::vertical().id_salt("job").auto_shrink([false, false]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let inner = ui.available_rect_before_wrap().shrink2(vec2(14.0, 10.0));
+        ui.scope_builder(egui::UiBuilder::new().max_rect(inner), |ui| {
+            head(ui, run);
+            controls(ui, id, run, out);
+            facts(ui, run, view);
+            others(ui, id, view);
+        });
+    });
+}
+
+fn head(ui: &mut Ui, run: &TrainingRun) {
+    let t = tokens(ui);
+    let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+    let y = row.center().y;
+    let name =
+        ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, &run.name, Text::Strong.font(), t.text);
+    let color = match run.state {
+        RunState::Running | RunState::Finished => t.ok,
+        RunState::Failed(_) => t.err,
+        RunState::Starting | RunState::Paused | RunState::Stopping | RunState::Stopped => t.text2,
+    };
+    let at = pos2(name.right() + 12.0, y);
+    ui.painter().text(at, Align2::LEFT_CENTER, run.state.word(), Text::Small.font(), color);
+    let elapsed = duration(run.elapsed());
+    ui.painter().text(pos2(row.right(), y), Align2::RIGHT_CENTER, elapsed, Text::Small.font(), t.text2);
+    ui.add_space(8.0);
+    let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
+    let y = row.center().y;
+    let big = count(run.update() as usize);
+    let big = ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, big, Text::Stat.font(), t.text);
+    let of = format!("of {} updates", count(run.n_updates() as usize));
+    ui.painter().text(pos2(big.right() + 8.0, y + 1.0), Align2::LEFT_CENTER, of, Text::Body.font(), t.text2);
+    if let Some(left) = run.remaining().filter(|_| run.state.is_live()) {
+        let words = format!("ETA {}", duration(left));
+        ui.painter().text(
+            pos2(row.right(), y + 1.0),
+            Align2::RIGHT_CENTER,
+            words,
+            Text::Body.font(),
+            t.text2,
+        );
+    }
+    ui.add_space(4.0);
+    let done = run.update() as f32 / run.n_updates().max(1) as f32;
+    widgets::bar(ui, "Updates done", Some(done), ui.available_width(), 6.0);
+    ui.add_space(12.0);
+    if let RunState::Failed(why) = &run.state {
+        widgets::error_block(ui, why);
+        ui.add_space(8.0);
+    }
+}
+
+fn controls(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
+    ui.horizontal(|ui| {
+        if run.state.is_live() {
+            let (label, icon, command) = if run.state == RunState::Paused {
+                ("Resume", icons::PLAY, JobCommand::Resume)
+            } else {
+                ("Pause", icons::PAUSE, JobCommand::Pause)
+            };
+            let why = (run.state == RunState::Stopping).then_some("The run is stopping");
+            if ui.add(Button::new(label).icon(icon).disabled(why)).clicked() {
+                out.push(Command::Training(id, command));
+            }
+            let stop = Button::new("Stop, keep best").icon(icons::STOP).disabled(why);
+            let help = "Stops after this update; the last and the best checkpoint stay in the run's folder";
+            if ui.add(stop.tooltip(help)).clicked() {
+                out.push(Command::Training(id, JobCommand::Stop));
+            }
+        } else if ui.add(Button::new("Start another run").icon(icons::PLAY)).clicked() {
+            out.push(Command::StartTraining);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let why = (!run.state.is_live()).then_some("The run has ended; its checkpoints are written");
+            let save = Button::new("Save").icon(icons::SAVE).small().disabled(why);
+            if ui.add(save.tooltip("Write a checkpoint now")).clicked() {
+                out.push(Command::Training(id, JobCommand::Save));
+            }
+        });
+    });
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        let why = run.snapshot.is_none().then_some("The first snapshot is not there yet");
+        let update = run.snapshot.as_ref().map_or(0, |snapshot| snapshot.update);
+        let label = format!("Open snapshot {update} in Step");
+        let button = Button::new(&label).icon(icons::PLAY).small().disabled(why);
+        if ui.add(button.tooltip("The network as it is now, opened as any checkpoint is")).clicked() {
+            out.push(Command::OpenSnapshot(id));
+        }
+    });
+    ui.add_space(10.0);
+}
+
+fn facts(ui: &mut Ui, run: &TrainingRun, view: &View<'_>) {
+    let last = run.history.updates.last();
+    let dash = || "–".to_owned();
+    let throughput = run.throughput().map_or_else(dash, |rate| fixed(rate, 1));
+    fact(ui, "Throughput", &throughput, "stimuli/s", "Stimuli learnt from per second, pauses left out");
+    let rate = last.map_or_else(dash, |report| significant(report.learning_rate, 2));
+    fact(ui, "Learning rate", &rate, "", "Step size of Adam");
+    let norm = last.map_or_else(dash, |report| significant(report.gradient_norm, 3));
+    fact(ui, "Gradient norm", &norm, "", "Largest global norm of the update's phases");
+    let best = run.best();
+    let value = best.map_or_else(dash, |(score, _)| fixed(score, 3));
+    let at = best.map_or_else(String::new, |(_, update)| format!("at {update}"));
+    fact(
+        ui,
+        "Best validation",
+        &value,
+        &at,
+        "Mean over phases of the accuracy of the last pass; picks the best weights",
+    );
+    let memory = view.memory.map_or_else(dash, |bytes| (bytes >> 20).to_string());
+    fact(ui, "Memory", &memory, "MB", "Resident memory of the whole program");
+    let saved =
+        run.saved.map_or_else(dash, |(update, at)| format!("{update}, {} s ago", at.elapsed().as_secs()));
+    fact(ui, "Last checkpoint", &saved, "", &run.out.display().to_string());
+    if let Some(test) = run.history.evaluations.iter().rev().find(|evaluation| evaluation.split == "test") {
+        let words = format!("n = {}", count(test.n_stimuli));
+        fact(
+            ui,
+            "Test accuracy",
+            &fixed(test.score, 3),
+            &words,
+            "Stimuli that neither trained nor picked the weights",
+        );
+    }
+    ui.add_space(14.0);
+}
+
+fn fact(ui: &mut Ui, label: &str, value: &str, unit: &str, help: &str) {
+    let t = tokens(ui);
+    let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 25.0), Sense::hover());
+    let y = row.center().y;
+    ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, label, Text::Small.font(), t.text2);
+    let unit =
+        ui.painter().text(pos2(row.right(), y), Align2::RIGHT_CENTER, unit, Text::Small.font(), t.text3);
+    let right = if unit.width() > 0.0 { unit.left() - 5.0 } else { row.right() };
+    ui.painter().text(pos2(right, y), Align2::RIGHT_CENTER, value, Text::Small.font(), t.text);
+    ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
+    response.on_hover_text(help);
+}
+
+/// The runs of the session with what they differ in, in words.
+fn others(ui: &mut Ui, id: ItemId, view: &View<'_>) {
+    let t = tokens(ui);
+    let Some(own) = view.training.get(id) else { return };
+    let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
+    let at = row.left_center();
+    ui.painter().text(at, Align2::LEFT_CENTER, "Against the selected run", Text::SmallStrong.font(), t.text);
+    let columns = |row: Rect| [row.left(), row.left() + 96.0, row.right() - 58.0, row.right()];
+    let line = |ui: &mut Ui, words: [&str; 4], color: egui::Color32| {
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+        let xs = columns(row);
+        let aligns = [Align2::LEFT_CENTER, Align2::LEFT_CENTER, Align2::RIGHT_CENTER, Align2::RIGHT_CENTER];
+        for ((x, words), align) in xs.into_iter().zip(words).zip(aligns) {
+            ui.painter().text(pos2(x, row.center().y), align, words, Text::Small.font(), color);
+        }
+        ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
+    };
+    line(ui, ["run", "differs in", "updates", "val. acc."], t.text3);
+    for (other, run) in view.training.iter() {
+        let differs =
+            if other == id { "(this run)".to_owned() } else { difference(&own.recipe, &run.recipe) };
+        let best = run.best().map_or_else(|| "–".to_owned(), |(score, _)| fixed(score, 3));
+        line(ui, [&run.name, &differs, &count(run.update() as usize), &best], t.text2);
+    }
+}
+
+/// `penalty 250, lr 3e-4`: the settings of `other` that are not those of `own`.
+fn difference(own: &TrainRecipe, other: &TrainRecipe) -> String {
+    let (TrainRecipe::Digits(own), TrainRecipe::Digits(other)) = (own, other);
+    let values = |recipe| serde_json::to_value(recipe).unwrap_or_default();
+    let (own, other) = (values(own), values(other));
+    let differing = TrainRecipe::fields().into_iter().filter(|field| own[field.key] != other[field.key]);
+    let words: Vec<String> = differing.map(|field| format!("{} {}", field.key, other[field.key])).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+/// `4 min 21 s`.
+fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
