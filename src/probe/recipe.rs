@@ -163,6 +163,28 @@ impl Default for ProbeRecipe {
 }
 
 impl ProbeRecipe {
+    /// The command that makes this probe of the model at `path`: only what differs from the defaults.
+    pub fn command(&self, path: &str) -> String {
+        let (values, defaults) = (serde_json::json!(self), serde_json::json!(Self::default()));
+        let mut line =
+            format!("gainfield probe {path:?} --probe {} --area {}", self.feature.name(), self.area);
+        if !self.units.is_all() {
+            line += &format!(" --units {:?}", self.units.to_string());
+        }
+        for condition in &self.conditions {
+            line += &format!(" --condition {condition}");
+        }
+        let named = ["feature", "area", "units", "conditions"];
+        let Some(values) = values.as_object() else { return line };
+        for (key, value) in
+            values.iter().filter(|(key, value)| !named.contains(&key.as_str()) && **value != defaults[*key])
+        {
+            line +=
+                &format!(" --set {key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+        line + " --out probe"
+    }
+
     /// # Errors
     /// [`Error::Config`] naming the field that is out of range.
     pub fn validate(&self) -> Result<()> {

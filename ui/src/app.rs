@@ -2,6 +2,7 @@
 
 mod execute;
 mod export;
+mod probe;
 mod train;
 mod work;
 
@@ -27,6 +28,7 @@ use crate::panels::inspector::Inspector;
 use crate::panels::library::Library;
 use crate::panels::overlays::{self, Open};
 use crate::panels::{status, top_bar};
+use crate::probing::Probing;
 use crate::settings::{self, Settings};
 use crate::store::{RunData, Store};
 use crate::theme::{self, metrics};
@@ -60,6 +62,7 @@ pub struct Workbench {
     document: Arc<Document>,
     history: History,
     store: Store,
+    probing: Probing,
     training: Training,
     clock: Clock,
     jobs: Jobs,
@@ -97,11 +100,16 @@ impl Workbench {
         let settings: Settings = Settings::sane(stored.unwrap_or_default());
         let layouts = restored_layouts(creation.storage, &mut messages);
         let ctx = creation.egui_ctx.clone();
+        let probing = Probing::start({
+            let ctx = ctx.clone();
+            move || ctx.request_repaint()
+        });
         let workers = Workers::start(move || ctx.request_repaint());
         let workbench = Self {
             document: Arc::new(Document::default()),
             history: History::default(),
             store: Store::default(),
+            probing,
             training: Training::default(),
             clock: Clock::default(),
             jobs: Jobs::default(),
@@ -194,6 +202,7 @@ impl Workbench {
             document: &self.document,
             history: &self.history,
             store: &self.store,
+            probing: &self.probing,
             training: &self.training,
             clock: &self.clock,
             jobs: &self.jobs,
@@ -231,6 +240,10 @@ impl Workbench {
         if !ctx.input(|input| input.pointer.any_down()) {
             self.history.settle();
         }
+        self.request_probe();
+        for why in self.probing.poll() {
+            self.messages.error("The probe stopped", why);
+        }
         for notice in self.training.poll() {
             match notice {
                 Notice::Say(words) => self.messages.say(words),
@@ -255,6 +268,7 @@ impl Workbench {
             document: &self.document,
             history: &self.history,
             store: &self.store,
+            probing: &self.probing,
             training: &self.training,
             clock: &self.clock,
             jobs: &self.jobs,

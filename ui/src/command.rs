@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
 use gainfield::dynamics::Intervention;
+use gainfield::probe::ProbeRecipe;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +139,12 @@ pub enum Command {
     /// Opens the newest snapshot of a run as a model.
     OpenSnapshot(ItemId),
 
+    /// Probes again with other settings.
+    SetProbe {
+        item: ItemId,
+        recipe: Box<ProbeRecipe>,
+    },
+    CancelProbe(ItemId),
     /// Probes the selected units.
     Probe,
 
@@ -253,6 +260,8 @@ impl Command {
             Self::Training(_, JobCommand::Stop) => plain("Stop, keep best", "Stop after this update"),
             Self::OtherSamples(_) => plain("Other stimuli", "Compose other samples"),
             Self::OpenSnapshot(_) => plain("Open snapshot in Step", "The network as it is now"),
+            Self::SetProbe { .. } => edit(plain("Change probe", "Probe again with this setting")),
+            Self::CancelProbe(_) => plain("Cancel probe", "Stop probing; the last result stays"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),
             Self::CopyAsCommand(_) => plain("Copy as command", "The line that makes this without a window"),

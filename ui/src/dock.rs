@@ -23,6 +23,10 @@ pub enum ViewKind {
     AreaMaps,
     UnitTraces,
     Readout,
+    Tuning,
+    Units,
+    Scaling,
+    Population,
     ClassLoss,
     MaskLoss,
     Accuracy,
@@ -38,6 +42,10 @@ impl ViewKind {
             Self::AreaMaps => "Area maps",
             Self::UnitTraces => "Unit traces",
             Self::Readout => "Readout",
+            Self::Tuning => "Tuning",
+            Self::Units => "Units",
+            Self::Scaling => "Attention scaling",
+            Self::Population => "Population",
             Self::ClassLoss => "Class loss",
             Self::MaskLoss => "Mask loss",
             Self::Accuracy => "Accuracy by pass",
@@ -79,7 +87,15 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
             let bottom = split(&mut tiles, LinearDir::Horizontal, &[(samples, 784.0), (job, 380.0)]);
             split(&mut tiles, LinearDir::Vertical, &[(top, 320.0), (bottom, 468.0)])
         }
-        Layout::Probe => tabs(&mut tiles, &[ViewKind::Log]),
+        Layout::Probe => {
+            let tuning = tabs(&mut tiles, &[ViewKind::Tuning]);
+            let units = tabs(&mut tiles, &[ViewKind::Units, ViewKind::Log]);
+            let left = split(&mut tiles, LinearDir::Vertical, &[(tuning, 438.0), (units, 300.0)]);
+            let scaling = tabs(&mut tiles, &[ViewKind::Scaling]);
+            let population = tabs(&mut tiles, &[ViewKind::Population]);
+            let right = split(&mut tiles, LinearDir::Vertical, &[(scaling, 400.0), (population, 338.0)]);
+            split(&mut tiles, LinearDir::Horizontal, &[(left, 706.0), (right, 482.0)])
+        }
     };
     Tree::new(Id::unique(("views", layout.name())), root, tiles)
 }

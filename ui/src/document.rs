@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::item::{
-    Content, Group, Item, ItemId, ModelInfo, RecordingInfo, RunKey, StimulusInfo, TrainingInfo,
+    Content, Group, Item, ItemId, ModelInfo, ProbeInfo, RecordingInfo, RunKey, StimulusInfo, TrainingInfo,
 };
 
 /// One unit of an area, by its flat index in one trial.
@@ -27,6 +27,8 @@ pub struct Document {
     pub stimulus: Option<ItemId>,
     /// The recording in all views.
     pub recording: Option<ItemId>,
+    /// The probe in the Probe views.
+    pub probe: Option<ItemId>,
     /// The training run in the Train views.
     pub training: Option<ItemId>,
     /// Settings of the next training run that differ from their defaults.
@@ -49,6 +51,7 @@ impl Default for Document {
             model: None,
             stimulus: None,
             recording: None,
+            probe: None,
             training: None,
             recipe: std::collections::BTreeMap::new(),
             area: None,
@@ -131,6 +134,13 @@ impl Document {
         }
         if group == Group::Recordings {
             self.intervention = None;
+        }
+    }
+
+    pub fn probe_info(&self, id: ItemId) -> Option<&Arc<ProbeInfo>> {
+        match &self.get(id)?.content {
+            Content::Probe(info) => Some(info),
+            _ => None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gainfield::dynamics::{Area, Control, Intervention, TimeUnit};
 use gainfield::model::Model;
+use gainfield::probe::ProbeRecipe;
 use gainfield::task::StimulusSpec;
 use serde::Serialize;
 
@@ -241,8 +242,9 @@ fn same_effect(a: &Intervention, b: &Intervention) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProbeInfo {
     pub model: ItemId,
-    pub probe: String,
-    pub area: String,
+    pub recipe: ProbeRecipe,
+    /// The line that makes it without a window.
+    pub command: String,
 }
 
 /// A training run, in progress or done.

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod messages;
 pub mod paint_cost;
 pub mod panels;
+pub mod probing;
 pub mod settings;
 pub mod store;
 pub mod texture;

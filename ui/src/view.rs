@@ -7,6 +7,7 @@ use crate::command::{Command, Layout};
 use crate::document::{Document, History};
 use crate::jobs::Jobs;
 use crate::messages::Messages;
+use crate::probing::Probing;
 use crate::settings::Settings;
 use crate::store::{RunData, Store};
 use crate::training::Training;
@@ -17,6 +18,7 @@ pub struct View<'a> {
     pub document: &'a Document,
     pub history: &'a History,
     pub store: &'a Store,
+    pub probing: &'a Probing,
     pub training: &'a Training,
     pub clock: &'a Clock,
     pub jobs: &'a Jobs,

@@ -5,6 +5,7 @@ mod gain;
 mod job;
 mod log;
 mod map_grid;
+mod probing;
 mod readout;
 mod samples;
 mod stimulus_attention;
@@ -22,6 +23,8 @@ use crate::view::{Out, View};
 use crate::widgets::{EmptyAction, EmptyState, empty_state};
 
 pub use log::show as log;
+use probing::Which;
+pub use probing::progress as probe_progress;
 use training::Curve;
 
 /// State of every view that outlives a frame.
@@ -32,6 +35,7 @@ pub struct Views {
     traces: unit_traces::UnitTraces,
     readout: readout::Readout,
     training: training::TrainingCurves,
+    probe: probing::ProbeViews,
 }
 
 impl Views {
@@ -42,6 +46,10 @@ impl Views {
             ViewKind::AreaMaps => self.maps.show(ui, view, out),
             ViewKind::UnitTraces => self.traces.show(ui, view, out),
             ViewKind::Readout => self.readout.show(ui, view, out),
+            ViewKind::Tuning => self.probe.tuning(ui, view, out),
+            ViewKind::Units => self.probe.units(ui, view, out),
+            ViewKind::Scaling => self.probe.scaling(ui, view, out),
+            ViewKind::Population => self.probe.population(ui, view, out),
             ViewKind::ClassLoss => self.training.show(Curve::ClassLoss, ui, view, out),
             ViewKind::MaskLoss => self.training.show(Curve::MaskLoss, ui, view, out),
             ViewKind::Accuracy => self.training.show(Curve::Accuracy, ui, view, out),
@@ -61,6 +69,10 @@ impl Views {
             ViewKind::AreaMaps => self.maps.figure(view),
             ViewKind::UnitTraces => self.traces.figure(view),
             ViewKind::Readout => self.readout.figure(view),
+            ViewKind::Tuning => self.probe.figure(Which::Tuning, view),
+            ViewKind::Units => self.probe.figure(Which::Units, view),
+            ViewKind::Scaling => self.probe.figure(Which::Scaling, view),
+            ViewKind::Population => self.probe.figure(Which::Population, view),
             ViewKind::ClassLoss => self.training.figure(Curve::ClassLoss, view),
             ViewKind::MaskLoss => self.training.figure(Curve::MaskLoss, view),
             ViewKind::Accuracy => self.training.figure(Curve::Accuracy, view),

@@ -8,7 +8,7 @@ use gainfield::dynamics::{Area, Intervention, Pass};
 use gainfield::settings::Overrides;
 
 use super::Workbench;
-use crate::command::{Command, Layout};
+use crate::command::Command;
 use crate::dock;
 use gainfield::recipe::train::TrainRecipe;
 
@@ -39,7 +39,8 @@ impl Workbench {
             Command::Redo => self.redo(),
             Command::Select(id) => self.select(id),
             Command::SelectIntervention(index) => self.select_intervention(index),
-            Command::Probe => self.settings.layout = Layout::Probe,
+            Command::Probe => self.probe(),
+            Command::CancelProbe(id) => self.probing.cancel(id),
             Command::Export(view, format) => self.export(view, format),
             Command::CopyAsCommand(_) => self.copy_as_command(ctx),
             Command::CopyText(text) => {
@@ -190,6 +191,9 @@ impl Workbench {
             if matches!(item.content, Content::Recording(_)) {
                 document.recording = Some(id);
             }
+            if matches!(item.content, Content::Probe(_)) {
+                document.probe = Some(id);
+            }
             if matches!(item.content, Content::Training(_)) {
                 document.training = Some(id);
             }
@@ -219,6 +223,7 @@ impl Workbench {
                 }
             }),
             Command::Delete(id) => self.with_document(|document| document.delete(id)),
+            Command::SetProbe { item, recipe } => self.set_probe(item, *recipe),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
             }

@@ -2,6 +2,7 @@
 
 mod intervention;
 mod model;
+mod probe;
 mod recording;
 mod stimulus;
 mod training;
@@ -44,7 +45,8 @@ impl Inspector {
                 Content::Model(info) => self.model.show(ui, view, item, info, out),
                 Content::Stimulus(info) => self.stimulus.show(ui, view, item, info, out),
                 Content::Recording(info) => recording::show(ui, view, item, info, out),
-                Content::Probe(_) | Content::Training(_) => {
+                Content::Probe(info) => probe::show(ui, view, item, info, out),
+                Content::Training(_) => {
                     title(ui, item.content.icon(), &item.name, tokens(ui).text2, |_| {});
                 }
                 Content::Figure(figure) => {
