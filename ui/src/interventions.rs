@@ -126,7 +126,8 @@ mod tests {
     fn pinned_units_of_one_area_make_one_intervention() {
         let area = Area::activity("conv1", &[4, 3, 3]);
         let pin = |unit| UnitRef { area: "conv1".to_owned(), unit };
-        let document = Document { pinned: vec![pin(0), pin(13), pin(10)], ..Document::default() };
+        let mut document = Document::default();
+        document.pinned = vec![pin(0), pin(13), pin(10)];
         let made = silence_pinned(&document, std::slice::from_ref(&area), 5);
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].units.to_string(), "0,1,1");
