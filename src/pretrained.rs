@@ -1,15 +1,14 @@
 //! The network that ships inside the programs, trained on the built-in digits.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use safetensors::SafeTensors;
 
+use crate::checkpoint::{Checkpoint, Container};
 use crate::error::{Error, Result};
-use crate::families::object_attention::{self, Config};
 use crate::files;
-use crate::model::{Model, ModelInfo, Origin};
 use crate::weights::Weights;
 
 /// Its name wherever a path to a checkpoint is taken.
@@ -17,47 +16,65 @@ pub const NAME: &str = "pretrained:object_attention_digits";
 
 const WEIGHTS: &[u8] = include_bytes!("../pretrained/object_attention_digits/weights.safetensors");
 
-/// Opens the bundled network.
+/// Is this the name of the bundled network rather than a file?
+pub fn is_name(path: &Path) -> bool {
+    path.as_os_str() == NAME
+}
+
+/// The bundled weights as a checkpoint.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if the bundled file is damaged, which a test rules out.
-pub fn open() -> Result<Model> {
-    let damaged = |what: String| Error::Unsupported(format!("the bundled network is damaged: {what}"));
-    let (_, header) = SafeTensors::read_metadata(WEIGHTS).map_err(|err| damaged(err.to_string()))?;
-    let config =
-        header.metadata().as_ref().and_then(|metadata| metadata.get("config")).map_or("", String::as_str);
-    let config: Config = serde_json::from_str(config).map_err(|err| damaged(err.to_string()))?;
+pub fn checkpoint() -> Result<Checkpoint> {
+    let damaged = |what: &dyn std::fmt::Display| {
+        Error::Unsupported(format!("the bundled network is damaged: {what}; build the program again"))
+    };
+    let (_, header) = SafeTensors::read_metadata(WEIGHTS).map_err(|err| damaged(&err))?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let tensors: BTreeMap<_, _> =
         candle_core::safetensors::load_buffer(WEIGHTS, &Device::Cpu)?.into_iter().collect();
-    let model = object_attention::model_of(&config, Weights::from_tensors(tensors), NAME)?;
-    let info = ModelInfo {
-        origin: Origin { sha256: Some(files::sha256_bytes(WEIGHTS)), ..model.info.origin.clone() },
-        ..(*model.info).clone()
-    };
-    Ok(Model { info: Arc::new(info), ..model })
+    Ok(Checkpoint {
+        path: PathBuf::from(NAME),
+        sha256: files::sha256_bytes(WEIGHTS),
+        container: Container::Safetensors,
+        order: tensors.keys().cloned().collect(),
+        weights: Weights::from_tensors(tensors),
+        metadata,
+        sidecars: Vec::new(),
+        key: None,
+        prefix_stripped: None,
+        left_out: Vec::new(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::families;
+    use crate::model::Target;
+    use crate::recipe::train::TrainRecipe;
+    use crate::settings::{Overrides, Source};
 
     #[test]
     fn the_bundled_network_opens_whole() {
-        let model = open().unwrap();
+        let open = |sets: &[String]| {
+            let overrides = Overrides::read(None, sets).unwrap();
+            families::open(Path::new(NAME), &overrides, &Target::default()).unwrap()
+        };
+        let model = open(&[]);
         assert!(model.info.report.is_complete());
         assert_eq!(model.n_parameters(), 82_661);
         assert_eq!(model.info.variant, "digits");
-        assert_eq!(model.info.origin.sha256.as_deref().map(str::len), Some(64));
+        assert_eq!(model.info.config.get("strength").unwrap().source, Source::File);
+        let given = open(&["strength=0.4".to_owned()]);
+        assert_eq!(given.info.config.get("strength").unwrap().value, 0.4);
     }
 
     #[test]
     fn its_recipe_is_the_one_it_was_trained_with() {
-        let path =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pretrained/object_attention_digits");
-        let overrides = crate::settings::Overrides::default();
-        let (recipe, _) =
-            crate::recipe::train::TrainRecipe::read(&path.join("recipe.toml"), &overrides).unwrap();
-        let crate::recipe::train::TrainRecipe::Digits(recipe) = recipe;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pretrained/object_attention_digits");
+        let (recipe, _) = TrainRecipe::read(&path.join("recipe.toml"), &Overrides::default()).unwrap();
+        let TrainRecipe::Digits(recipe) = recipe;
         let text = std::fs::read_to_string(path.join("weights.provenance.json")).unwrap();
         let provenance: crate::provenance::Provenance = serde_json::from_str(&text).unwrap();
         assert_eq!(provenance.config, serde_json::json!(recipe));

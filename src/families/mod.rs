@@ -6,6 +6,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
 use crate::model::{Family, Model, Target};
 use crate::parity::{GoldenKind, Registry};
+use crate::pretrained;
 use crate::settings::Overrides;
 
 pub mod object_attention;
@@ -61,12 +62,14 @@ fn entry(checkpoint: &Checkpoint) -> Result<&'static Entry> {
     })
 }
 
-/// Opens a checkpoint file as a model.
+/// Opens a checkpoint file, or the bundled network by its name, as a model.
 ///
 /// # Errors
 /// Of reading, of recognising, or of weights and configuration that contradict each other.
 pub fn open(path: &Path, overrides: &Overrides, target: &Target) -> Result<Model> {
-    open_checkpoint(&checkpoint::read(path)?, overrides, target)
+    let checkpoint =
+        if pretrained::is_name(path) { pretrained::checkpoint()? } else { checkpoint::read(path)? };
+    open_checkpoint(&checkpoint, overrides, target)
 }
 
 /// As [`open`], of a checkpoint that was read already.

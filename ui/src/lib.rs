@@ -3,6 +3,7 @@
 pub mod app;
 pub mod clock;
 pub mod command;
+pub mod demonstration;
 pub mod derived;
 pub mod dock;
 pub mod document;

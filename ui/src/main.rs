@@ -28,22 +28,39 @@ fn main() -> ExitCode {
         dithering: false,
         ..eframe::NativeOptions::default()
     };
-    let paths = options.paths;
+    let bundled = || vec![PathBuf::from(gainfield::pretrained::NAME)];
+    let paths = if options.paths.is_empty() { bundled() } else { options.paths };
     let opened = eframe::run_native(
         "gainfield",
         native,
         Box::new(move |creation| {
             let mut workbench = Workbench::new(creation);
-            if !paths.is_empty() {
-                workbench.send(Command::Open(paths));
-            }
+            workbench.send(Command::Open(paths));
             Ok(Box::new(workbench))
         }),
     );
     match opened {
         Ok(()) => ExitCode::SUCCESS,
+        Err(err) => demonstrate(&err.to_string()),
+    }
+}
+
+/// What happens where no display can be opened: the demonstration of the window, into files.
+fn demonstrate(why: &str) -> ExitCode {
+    let folder = PathBuf::from("gainfield-demonstration");
+    eprintln!(
+        "No window could be opened ({why}), so the demonstration runs without one and writes to {}.",
+        folder.display()
+    );
+    match gainfield_ui::demonstration::run(&folder) {
+        Ok(files) => {
+            for file in files {
+                println!("{}", file.display());
+            }
+            ExitCode::SUCCESS
+        }
         Err(err) => {
-            eprintln!("gainfield-ui: cannot open a window: {err}");
+            eprintln!("gainfield-ui: {err}");
             ExitCode::FAILURE
         }
     }

@@ -6,6 +6,7 @@ use crossbeam_channel::Receiver;
 use gainfield::dynamics::{Intervention, InterventionFile};
 use gainfield::families;
 use gainfield::model::{Model, Target};
+use gainfield::pretrained;
 use gainfield::settings::Overrides;
 use gainfield::stimulus::Split;
 use gainfield::stimulus::idx;
@@ -47,6 +48,10 @@ pub(super) fn serve(requests: &Receiver<OpenRequest>, outbox: &Outbox) {
 }
 
 fn open(path: &Path, overrides: &Overrides) -> Result<Opened> {
+    if pretrained::is_name(path) {
+        let model = families::open(path, overrides, &Target::default())?;
+        return Ok(Opened::Model { name: "Digits, bundled".to_owned(), model: Box::new(model) });
+    }
     let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
     if metadata.is_dir() {
         return folder(path);
