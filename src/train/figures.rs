@@ -10,7 +10,7 @@ use super::{Evaluation, RunHistory};
 
 /// Share of the past in the exponential moving average of a loss.
 pub const SMOOTHING: f64 = 0.9;
-/// Longest side of a plot in points of a line; more are drawn as min-max columns.
+/// Columns that a line is thinned to: more than any plot is wide.
 const COLUMNS: f64 = 600.0;
 
 /// One run in a figure of several.
@@ -46,9 +46,9 @@ pub fn loss(runs: &[NamedRun<'_>], term: &str) -> Result<Option<Figure>> {
         let smooth = smoothed(&raw);
         last = last.or_else(|| smooth.last().map(|point| point[1]));
         let series = Series::new(run.name, Ink::Category(index));
-        let faint = Line::new(series.clone().quiet(), min_max_columns(&raw, COLUMNS))?;
+        let faint = Line::new(series.clone().quiet(), min_max_columns(&raw, column_width(&raw)))?;
         plot = plot.with(faint.emphasis(Emphasis::Faint));
-        plot = plot.with(Line::new(series, min_max_columns(&smooth, COLUMNS))?);
+        plot = plot.with(Line::new(series, min_max_columns(&smooth, column_width(&smooth)))?);
         debug_assert!(latest.is_finite(), "a run stops before it reports a loss that is not");
     }
     let Some(last) = last else { return Ok(None) };
@@ -113,6 +113,14 @@ fn term_over_updates(history: &RunHistory, term: &str) -> Vec<[f64; 2]> {
     history.updates.iter().filter_map(of_update).collect()
 }
 
+/// Updates per column of a thinned line.
+fn column_width(points: &[[f64; 2]]) -> f64 {
+    match points {
+        [[first, _], .., [last, _]] => (last - first) / COLUMNS,
+        _ => 0.0,
+    }
+}
+
 /// Exponential moving average, corrected for its start.
 fn smoothed(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let (mut sum, mut weight) = (0.0, 0.0);
@@ -160,6 +168,12 @@ mod tests {
         let points = term_over_updates(&history(), "class_loss");
         assert_eq!(points[0], [1.0, 2.0]);
         assert!(smoothed(&points).iter().all(|point| (point[1] - 2.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_short_run_is_drawn_with_every_update() {
+        let points: Vec<[f64; 2]> = (0..50).map(|i| [f64::from(i), f64::from(i % 7)]).collect();
+        assert_eq!(min_max_columns(&points, column_width(&points)), points);
     }
 
     #[test]

@@ -416,6 +416,12 @@ impl eframe::App for Workbench {
         eframe::set_value(storage, LAYOUTS_KEY, &self.layouts.to_vec());
     }
 
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        if let Some(cost) = self.paint_cost.median() {
+            tracing::info!("median CPU time of a frame: {:.1} ms", cost.as_secs_f64() * 1e3);
+        }
+    }
+
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
         let tokens = if visuals.dark_mode { &theme::DARK } else { &theme::LIGHT };
         tokens.base.to_normalized_gamma_f32()

@@ -50,4 +50,18 @@ pub fn system_dialog() -> Dialog {
     })
 }
 
+/// Answers without asking: figures go into `folder` under the names offered.
+pub fn folder_dialog(folder: PathBuf) -> Dialog {
+    Box::new(move |ask| {
+        let (sender, receiver) = bounded(1);
+        let answer = match ask {
+            Ask::Open => Vec::new(),
+            Ask::Save { name } => vec![folder.join(name)],
+        };
+        // The receiver is returned below, so it is there.
+        let _ = sender.send(answer);
+        receiver
+    })
+}
+
 const OPENED: [&str; 10] = ["pth", "pt", "tar", "ckpt", "safetensors", "png", "jpg", "jpeg", "gz", "toml"];

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gainfield_ui::app::Workbench;
 use gainfield_ui::command::Command;
+use gainfield_ui::files::folder_dialog;
 
 /// A workbench for recurrent and attentional models of vision.
 #[derive(Parser)]
@@ -13,6 +14,9 @@ use gainfield_ui::command::Command;
 struct Options {
     /// Checkpoints, images, folders, IDX files or recipes to open.
     paths: Vec<PathBuf>,
+    /// Write exported figures into this folder without asking for a name.
+    #[arg(long, value_name = "FOLDER")]
+    export_to: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -29,12 +33,15 @@ fn main() -> ExitCode {
         ..eframe::NativeOptions::default()
     };
     let bundled = || vec![PathBuf::from(gainfield::pretrained::NAME)];
-    let paths = if options.paths.is_empty() { bundled() } else { options.paths };
+    let paths = if options.paths.is_empty() { bundled() } else { options.paths.clone() };
     let opened = eframe::run_native(
         "gainfield",
         native,
         Box::new(move |creation| {
             let mut workbench = Workbench::new(creation);
+            if let Some(folder) = options.export_to {
+                workbench.set_dialog(folder_dialog(folder));
+            }
             workbench.send(Command::Open(paths));
             Ok(Box::new(workbench))
         }),

@@ -57,19 +57,19 @@ impl DigitsRecipe {
                 .means("Stimuli per update; every batch gives one Adam step per phase."),
             Field::number("noise", "Noise", "", 0.0, 1.0, 0.3, train)
                 .means("Upper end of the uniform noise added to exactly black pixels."),
-            Field::flag("resample", "Equal digits allowed", true, "data/mnist_loader.py")
+            Field::flag("resample", "Equal digits", true, "data/mnist_loader.py")
                 .means("Whether two digits of a stimulus may have the same class."),
             Field::number("updates", "Updates", "", 1.0, 1e9, TEN_EPOCHS as f64, train)
                 .means("Batches to learn from; the default is ten epochs of the reference."),
-            Field::number("validate_every", "Validate every", "updates", 1.0, 1e9, 657.0, train)
+            Field::number("validate_every", "Validate every", "upd.", 1.0, 1e9, 657.0, train)
                 .means("Updates between two validations; the default is one epoch of the reference."),
             Field::number("validation_stimuli", "Validation stimuli", "", 1.0, 1e6, 1024.0, "ours")
                 .means("Held-out stimuli that pick the best checkpoint; never trained on."),
             Field::number("test_stimuli", "Test stimuli", "", 1.0, 1e6, 2048.0, "ours")
                 .means("Stimuli of the test split, run once at the end; they pick nothing."),
-            Field::number("save_every", "Checkpoint every", "updates", 1.0, 1e9, 100.0, "ours")
+            Field::number("save_every", "Checkpoint every", "upd.", 1.0, 1e9, 100.0, "ours")
                 .means("Updates between two checkpoints from which the run resumes exactly."),
-            Field::number("snapshot_every", "Snapshot every", "updates", 1.0, 1e9, 10.0, "ours")
+            Field::number("snapshot_every", "Snapshot every", "upd.", 1.0, 1e9, 10.0, "ours")
                 .means("Updates between two snapshots that views open while the network trains."),
             Field::number("seed", "Seed", "", 0.0, 9e15, 100.0, train)
                 .means("Of the initial weights, the order of the data and every stimulus."),

@@ -38,7 +38,10 @@ impl Workbench {
         let known = ["svg", "png", "csv"].map(std::ffi::OsStr::new);
         let stem =
             if path.extension().is_some_and(|e| known.contains(&e)) { path.with_extension("") } else { path };
-        let provenance = self.provenance(stem.parent());
+        let mut provenance = self.provenance(stem.parent());
+        if let Some(command) = self.command_of_view(pending.view) {
+            provenance.command = command;
+        }
         let interventions = self.document.current_recording().map_or_else(Vec::new, |info| {
             info.spec.interventions.iter().filter(|i| i.enabled).cloned().collect()
         });
@@ -55,6 +58,27 @@ impl Workbench {
             self.jobs.finish(job);
             self.messages
                 .error("Nothing was exported", "Too much is being written already; try again in a moment.");
+        }
+    }
+
+    /// The command behind a view of a probe or a training run; the others show the recording.
+    fn command_of_view(&self, view: ViewKind) -> Option<String> {
+        match view {
+            ViewKind::Tuning | ViewKind::Units | ViewKind::Scaling | ViewKind::Population => {
+                self.document.probe_info(self.document.probe?).map(|info| info.command.clone())
+            }
+            ViewKind::ClassLoss
+            | ViewKind::MaskLoss
+            | ViewKind::Accuracy
+            | ViewKind::Samples
+            | ViewKind::Job => {
+                self.document.training_info(self.document.training?).map(|info| info.recipe.clone())
+            }
+            ViewKind::StimulusAttention
+            | ViewKind::AreaMaps
+            | ViewKind::UnitTraces
+            | ViewKind::Readout
+            | ViewKind::Log => None,
         }
     }
 

@@ -191,17 +191,16 @@ impl ProbeViews {
                 ui.label(Text::SmallStrong.rich(format!("{} · {}", data.result.area, id.channel), t.text));
                 ui.label(Text::Small.rich("grey: the other units", t.text2));
             },
-            |ui| {
-                if let Some(words) = headline {
-                    ui.label(Text::Small.rich(words, t.text2));
-                }
-            },
+            |_| {},
         );
         let rect = body(ui);
-        ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
+        let facts = 120.0_f32.min(rect.width() * 0.3);
+        let left = Rect::from_min_max(rect.min, pos2(rect.right() - facts, rect.bottom()));
+        ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
             let gutter = Gutter { left: 54.0, right: 16.0, top: 10.0, bottom: 42.0 };
-            PlotUi::new(plot, "Attention scaling").names(Names::Hidden).gutter(gutter).show(ui, rect.size());
+            PlotUi::new(plot, "Attention scaling").names(Names::Hidden).gutter(gutter).show(ui, left.size());
         });
+        scaling_facts(ui, pos2(left.right() + 6.0, rect.top() + 14.0), data, unit, headline);
     }
 
     pub fn population(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
@@ -251,6 +250,41 @@ impl ProbeViews {
                 figures::population(&[(data.result.area.clone(), scaling)], Some((0, unit)))
             }
         }
+    }
+}
+
+/// Slope with its interval, offset and R² beside the scatter.
+fn scaling_facts(ui: &Ui, at: egui::Pos2, data: &ProbeData, unit: usize, headline: Option<&str>) {
+    let t = tokens(ui);
+    let Some(scaling) = data.scaling.as_ref().and_then(|s| s.units.iter().find(|one| one.unit == unit))
+    else {
+        return;
+    };
+    let Some(line) = scaling.line else { return };
+    let interval = headline.and_then(|words| words.split_once("95 % CI ")).map_or("", |(_, rest)| rest);
+    let interval = interval.trim_end_matches(" (values resampled)");
+    let facts = [
+        ("Scaling (slope)", fixed(line.slope, 2), interval.to_owned()),
+        ("Offset", gainfield::figure::number::signed(line.offset, 3), String::new()),
+        ("R² of the line", fixed(line.r2, 3), String::new()),
+        ("Ratio of means", fixed(scaling.ratio_of_means, 2), String::new()),
+    ];
+    let mut y = at.y;
+    for (i, (name, value, note)) in facts.into_iter().enumerate() {
+        ui.painter().text(pos2(at.x, y), Align2::LEFT_CENTER, name, Text::Small.font(), t.text2);
+        let style = if i == 0 { Text::Stat } else { Text::Readout };
+        ui.painter().text(pos2(at.x, y + 22.0), Align2::LEFT_CENTER, value, style.font(), t.text);
+        if !note.is_empty() {
+            ui.painter().text(
+                pos2(at.x, y + 42.0),
+                Align2::LEFT_CENTER,
+                "95 % interval",
+                Text::Caption.font(),
+                t.text3,
+            );
+            ui.painter().text(pos2(at.x, y + 56.0), Align2::LEFT_CENTER, note, Text::Caption.font(), t.text3);
+        }
+        y += if i == 0 { 84.0 } else { 54.0 };
     }
 }
 
