@@ -59,8 +59,9 @@ impl Digits {
         if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= DIGIT_CLASSES) {
             return Err(Error::config("digit label", "0 to 9", label));
         }
-        let n = u32::try_from(labels.len())
-            .map_err(|_| Error::config("number of digits", "below 2^32", labels.len()))?;
+        let Ok(n) = u32::try_from(labels.len()) else {
+            return Err(Error::config("number of digits", "below 2^32", labels.len()));
+        };
         let order = (0..n).collect();
         Ok(Self::ordered(identity, images.into(), labels.into(), order))
     }

@@ -47,7 +47,7 @@ impl Image {
     /// Each channel constant at its colour.
     pub fn uniform(colour: &[f32], height: usize, width: usize) -> Self {
         let mut image = Self::zeros(colour.len(), height, width);
-        for (plane, &value) in image.data.chunks_exact_mut((height * width).max(1)).zip(colour) {
+        for (plane, &value) in image.planes_mut().zip(colour) {
             plane.fill(value);
         }
         image
@@ -95,6 +95,11 @@ impl Image {
     pub fn plane_mut(&mut self, channel: usize) -> &mut [f32] {
         let size = self.height * self.width;
         &mut self.data[channel * size..(channel + 1) * size]
+    }
+
+    /// The channels in order, each `[height * width]`, to be changed in place.
+    pub fn planes_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        self.data.chunks_exact_mut((self.height * self.width).max(1))
     }
 
     /// The value of `channel` at (`row`, `column`).

@@ -1,6 +1,7 @@
 //! What a network is asked to do with a stimulus: compositions with labels, target masks and prompts.
 
 pub mod bars_and_digit;
+pub mod coco;
 pub mod digit_pairs;
 pub mod pictures;
 pub mod presentation;

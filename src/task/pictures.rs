@@ -33,6 +33,41 @@ pub struct PictureStimulus {
     pub fit: Fit,
 }
 
+/// Photographs with two annotated objects each, as the photograph model was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhotographStimulus {
+    /// Folder of the pictures.
+    pub images: PathBuf,
+    /// COCO instances file.
+    pub annotations: PathBuf,
+    /// How far targets keep the attended object above the rest, 0 to 1.
+    pub strength: f64,
+}
+
+impl Default for PhotographStimulus {
+    fn default() -> Self {
+        Self { images: PathBuf::new(), annotations: PathBuf::new(), strength: 0.3 }
+    }
+}
+
+impl PhotographStimulus {
+    /// # Errors
+    /// [`Error::Config`] naming the setting that is missing or out of range.
+    pub fn validate(&self) -> Result<()> {
+        if self.images.as_os_str().is_empty() {
+            return Err(Error::config("images", "the folder of the pictures", "nothing"));
+        }
+        if self.annotations.as_os_str().is_empty() {
+            return Err(Error::config("annotations", "the path of a COCO instances file", "nothing"));
+        }
+        match (0.0..=1.0).contains(&self.strength) {
+            true => Ok(()),
+            false => Err(Error::config("strength", "0 to 1", self.strength)),
+        }
+    }
+}
+
 /// Size of a model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Canvas {

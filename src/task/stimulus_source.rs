@@ -1,11 +1,15 @@
 //! From a stimulus value and its data to composed trials.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 
 use super::{
     Trials,
+    coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs, PhotographScene, SUPER_CATEGORIES},
     digit_pairs::{DigitPairs, DigitScene},
     pictures::{Canvas, PictureStimulus, fitted},
     recurrent_gating::{ArrowShapes, GatingTask, Mode, Timed, Trial},
@@ -36,6 +40,7 @@ pub struct StimulusSource {
     digits: Option<Digits>,
     arrows: ArrowShapes,
     pictures: Vec<PathBuf>,
+    photographs: Option<Arc<PhotographPairs>>,
 }
 
 impl StimulusSource {
@@ -68,14 +73,32 @@ impl StimulusSource {
             StimulusKind::Folder(picture) => pictures_in(&picture.path)?,
             _ => Vec::new(),
         };
-        Ok(Self { spec: spec.clone(), digits, arrows, pictures })
+        let photographs = match &spec.kind {
+            StimulusKind::Photographs(stimulus) => {
+                let rule = PairRule::default();
+                Some(Arc::new(PhotographPairs::open(&stimulus.images, &stimulus.annotations, rule)?))
+            }
+            _ => None,
+        };
+        Ok(Self { spec: spec.clone(), digits, arrows, pictures, photographs })
     }
 
-    /// As [`StimulusSource::open`] on digits at hand, for training and tests.
+    /// A stimulus made of digits on those at hand, for training and tests.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a stimulus that is not made of digits.
     pub fn with_digits(spec: &StimulusSpec, digits: Digits) -> Result<Self> {
         spec.validate()?;
-        let digits = spec.uses_digits().then_some(digits);
-        Ok(Self { spec: spec.clone(), digits, arrows: ArrowShapes::drawn(), pictures: Vec::new() })
+        if !spec.uses_digits() {
+            return Err(Error::Unsupported(format!("the stimulus {} is not made of digits", spec.name())));
+        }
+        Ok(Self {
+            spec: spec.clone(),
+            digits: Some(digits),
+            arrows: ArrowShapes::drawn(),
+            pictures: Vec::new(),
+            photographs: None,
+        })
     }
 
     pub fn spec(&self) -> &StimulusSpec {
@@ -86,6 +109,7 @@ impl StimulusSource {
     pub fn distinct(&self) -> Option<usize> {
         match &self.spec.kind {
             StimulusKind::Image(_) | StimulusKind::Folder(_) => Some(self.pictures.len()),
+            StimulusKind::Photographs(_) => self.photographs.as_ref().map(|pairs| pairs.len()),
             StimulusKind::Bars { bars, .. } => Some(bars.grid.n_places()),
             StimulusKind::Bar(_) | StimulusKind::Grating(_) => None,
             _ => self.digits.as_ref().map(Digits::len),
@@ -97,6 +121,9 @@ impl StimulusSource {
         match &self.spec.kind {
             StimulusKind::Digits(pairs) => Some(Canvas { channels: 1, height: 28, width: pairs.width() }),
             StimulusKind::Gating { .. } => Some(Canvas { channels: 3, height: 96, width: 96 }),
+            StimulusKind::Photographs(_) => {
+                Some(Canvas { channels: 3, height: PHOTOGRAPH_SIZE, width: PHOTOGRAPH_SIZE })
+            }
             StimulusKind::Bars { .. } => Some(Canvas { channels: 1, height: 28, width: 42 }),
             _ => None,
         }
@@ -140,6 +167,7 @@ impl StimulusSource {
             StimulusKind::Image(stimulus) | StimulusKind::Folder(stimulus) => {
                 self.picture_trials(stimulus, canvas, numbers)
             }
+            StimulusKind::Photographs(stimulus) => self.photograph_trials(stimulus.strength, numbers),
             StimulusKind::Bars { orientation, bars } => {
                 let batch = bars.batch(self.digits()?, *orientation)?;
                 let rows: Vec<usize> = numbers.map(|number| number % bars.grid.n_places()).collect();
@@ -286,6 +314,34 @@ impl StimulusSource {
         Trials::pictures(self.spec.name(), data, &pictures, captions)
     }
 
+    fn photograph_trials(&self, strength: f64, numbers: std::ops::Range<usize>) -> Result<Trials> {
+        let Some(pairs) = &self.photographs else {
+            return Err(Error::Unsupported("photographs were not read".to_owned()));
+        };
+        let indices: Vec<usize> = numbers.map(|number| number % pairs.len()).collect();
+        let scenes: Vec<PhotographScene> =
+            pairs.scenes(&indices, strength).into_iter().collect::<Result<_>>()?;
+        let images = |of: fn(&PhotographScene) -> &[Vec<u8>; 2]| -> [Vec<Image>; 2] {
+            [0, 1].map(|k| scenes.iter().map(|scene| PhotographScene::image(&of(scene)[k])).collect())
+        };
+        let sets = |images: &[Vec<Image>; 2]| {
+            stacked_sets(&[images[0].iter().collect::<Vec<_>>(), images[1].iter().collect()])
+        };
+        let labels = [0, 1].map(|k| scenes.iter().map(|scene| i64::from(scene.labels[k])).collect());
+        let mut data = pairs.identity();
+        data.files.extend(scenes.iter().map(|scene| scene.file.clone()));
+        let pictures: Vec<Image> =
+            scenes.iter().map(|scene| PhotographScene::image(&scene.picture)).collect();
+        let captions = scenes.iter().map(|scene| scene.file.name.clone()).collect();
+        Ok(Trials {
+            labels: Some(LabelSet::PerObject(labels.into())),
+            class_names: SUPER_CATEGORIES.map(str::to_owned).into(),
+            targets: Some(sets(&images(|scene| &scene.targets))?),
+            objects: Some(sets(&images(|scene| &scene.objects))?),
+            ..Trials::pictures(self.spec.name(), data, &pictures, captions)?
+        })
+    }
+
     fn turned_trials(
         &self,
         orientation: f64,
@@ -350,7 +406,7 @@ mod tests {
     fn bars_and_gratings_take_the_models_canvas_and_turn_over_trials() {
         let canvas = Canvas { channels: 3, height: 20, width: 30 };
         for text in ["bar:orientation=10", "grating:orientation=10"] {
-            let source = source(text);
+            let source = StimulusSource::open(&text.parse().unwrap(), None).unwrap();
             let trials = source.trials_on(canvas, 0, 4, 0).unwrap();
             assert_eq!(trials.frame_shape(), [3, 20, 30]);
             assert_eq!(trials.captions, ["10°", "55°", "100°", "145°"]);
@@ -366,6 +422,19 @@ mod tests {
         let canvas = Canvas { channels: 3, height: 96, width: 96 };
         let message = source("digits").trials_on(canvas, 0, 1, 0).unwrap_err().to_string();
         assert!(message.contains("[3, 96, 96]") && message.contains("[1, 28, 42]"), "{message}");
+    }
+
+    #[test]
+    fn photographs_come_with_targets_and_super_categories() {
+        let folder = format!("{}/tests/golden/object_attention/mini_coco", env!("CARGO_MANIFEST_DIR"));
+        let text = format!("photographs:images={folder}/images,annotations={folder}/instances_mini.json");
+        let source = StimulusSource::open(&text.parse().unwrap(), None).unwrap();
+        let trials = source.trials(0, 3, 0).unwrap();
+        assert_eq!((source.distinct(), trials.frame_shape()), (Some(2), [3, 100, 100]));
+        assert_eq!(trials.targets.as_ref().unwrap().dim(), (2, 3, 3, 100, 100));
+        assert_eq!(trials.objects.as_ref().unwrap().dim(), (2, 3, 1, 100, 100));
+        assert_eq!(trials.captions, ["000000000100.png", "000000000101.png", "000000000100.png"]);
+        assert_eq!(trials.labels, Some(LabelSet::PerObject(vec![vec![9, 5, 9], vec![1, 6, 1]])));
     }
 
     #[test]

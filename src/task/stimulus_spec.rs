@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     bars_and_digit::BarsAndDigit,
     digit_pairs::DigitPairs,
-    pictures::PictureStimulus,
+    pictures::{PhotographStimulus, PictureStimulus},
     recurrent_gating::{GatingTask, Mode},
 };
 use crate::{
@@ -40,6 +40,8 @@ pub enum StimulusKind {
     Image(PictureStimulus),
     /// The picture files of a folder, one per trial.
     Folder(PictureStimulus),
+    /// Photographs with two annotated objects.
+    Photographs(PhotographStimulus),
     /// One oriented bar; several trials turn it through 180 degrees.
     Bar(Bar),
     /// The object-attention tuning grid at one orientation, beside a digit.
@@ -63,7 +65,7 @@ impl StimulusSpec {
         let gating = GatingTask::all();
         std::iter::once("digits")
             .chain(gating.iter().map(GatingTask::name))
-            .chain(["image", "folder", "bar", "bars", "grating"])
+            .chain(["image", "folder", "photographs", "bar", "bars", "grating"])
             .collect()
     }
 
@@ -76,6 +78,7 @@ impl StimulusSpec {
             "digits" => StimulusKind::Digits(DigitPairs::default()),
             "image" => StimulusKind::Image(PictureStimulus::default()),
             "folder" => StimulusKind::Folder(PictureStimulus::default()),
+            "photographs" => StimulusKind::Photographs(PhotographStimulus::default()),
             "bar" => StimulusKind::Bar(Bar::default()),
             "bars" => StimulusKind::Bars { orientation: 0.0, bars: BarsAndDigit::default() },
             "grating" => StimulusKind::Grating(Grating::default()),
@@ -94,6 +97,7 @@ impl StimulusSpec {
             StimulusKind::Gating { task, .. } => task.name(),
             StimulusKind::Image(_) => "image",
             StimulusKind::Folder(_) => "folder",
+            StimulusKind::Photographs(_) => "photographs",
             StimulusKind::Bar(_) => "bar",
             StimulusKind::Bars { .. } => "bars",
             StimulusKind::Grating(_) => "grating",
@@ -115,6 +119,7 @@ impl StimulusSpec {
                 _ => task.validate(),
             },
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.validate(),
+            StimulusKind::Photographs(photographs) => photographs.validate(),
             StimulusKind::Bar(bar) => bar.validate(),
             StimulusKind::Bars { orientation, bars } => match orientation.is_finite() {
                 true => bars.validate(),
@@ -137,6 +142,7 @@ impl StimulusSpec {
                 settings
             }
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => object(picture),
+            StimulusKind::Photographs(photographs) => object(photographs),
             StimulusKind::Bar(bar) => object(bar),
             StimulusKind::Bars { orientation, bars } => {
                 let mut settings = Map::new();
@@ -203,13 +209,14 @@ impl StimulusSpec {
                 take("kind");
                 StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
             }
-            "digits" | "image" | "folder" | "bar" | "grating" => {
+            "digits" | "image" | "folder" | "photographs" | "bar" | "grating" => {
                 take("kind");
                 let table = Value::from(table);
                 match name {
                     "digits" => StimulusKind::Digits(serde_json::from_value(table)?),
                     "image" => StimulusKind::Image(serde_json::from_value(table)?),
                     "folder" => StimulusKind::Folder(serde_json::from_value(table)?),
+                    "photographs" => StimulusKind::Photographs(serde_json::from_value(table)?),
                     "bar" => StimulusKind::Bar(serde_json::from_value(table)?),
                     _ => StimulusKind::Grating(serde_json::from_value(table)?),
                 }
@@ -260,6 +267,9 @@ mod tests {
             assert_eq!(spec.name(), name);
             if let StimulusKind::Image(picture) | StimulusKind::Folder(picture) = &mut spec.kind {
                 picture.path = "a b/c.png".into();
+            }
+            if let StimulusKind::Photographs(photographs) = &mut spec.kind {
+                (photographs.images, photographs.annotations) = ("a".into(), "b.json".into());
             }
             let json = serde_json::to_string(&spec).unwrap();
             assert_eq!(serde_json::from_str::<StimulusSpec>(&json).unwrap(), spec, "{json}");

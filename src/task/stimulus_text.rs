@@ -8,9 +8,9 @@ use super::StimulusSpec;
 use crate::error::{Error, Result};
 
 /// Settings whose value is text even where it looks like a number.
-const TEXTS: [&str; 3] = ["path", "data", "split"];
+const TEXTS: [&str; 5] = ["path", "data", "split", "images", "annotations"];
 /// Settings that hold a path: a part without `=` after one belongs to it.
-const PATHS: [&str; 2] = ["path", "data"];
+const PATHS: [&str; 4] = ["path", "data", "images", "annotations"];
 
 impl FromStr for StimulusSpec {
     type Err = Error;
@@ -124,6 +124,7 @@ mod tests {
             "folder:pictures,fit=stretch",
             "grating:orientation=45.0,sf=0.1,aperture=circle",
             "bars:orientation=27.0",
+            "photographs:images=val2017,annotations=a,b.json,strength=0.2",
         ] {
             assert_eq!(parse(text).to_string(), text);
         }

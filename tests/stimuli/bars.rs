@@ -1,5 +1,7 @@
 //! The tuning bars.
 
+use std::path::Path;
+
 use gainfield::stimulus::bars::{BarGrid, rotated_bar};
 
 use crate::support::{Golden, assert_close, shared};
@@ -24,4 +26,23 @@ fn bars_turn_and_shift_as_the_reference_does() {
     let bars = grid.bars(grid.orientations_deg[golden.indices("stimuli_deg_index")[0]]);
     let sample: Vec<f32> = [0, 8, 16, 24, 32, 40].iter().flat_map(|&k| bars[k].data().to_vec()).collect();
     assert_close("stimuli_sample", &sample, &golden.f32("stimuli_sample"), 1e-6, 1.0);
+}
+
+#[derive(serde::Deserialize)]
+struct TurnedBars {
+    degrees: Vec<f64>,
+    pixels: Vec<String>,
+}
+
+#[test]
+fn turned_bars_show_the_profile_rows_of_the_reference() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/object_attention/rotated_bars.json");
+    let stored: TurnedBars = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let profile: Vec<f32> = (0..14).map(|row| rotated_bar(0.0, 1.7).at(0, row, 0)).collect();
+    assert_eq!(stored.degrees.len(), 21);
+    for (&deg, letters) in stored.degrees.iter().zip(&stored.pixels) {
+        let wanted: Vec<f32> =
+            letters.bytes().map(|b| if b == b'.' { 0.0 } else { profile[usize::from(b - b'a')] }).collect();
+        assert_eq!(rotated_bar(deg, 1.7).data(), wanted, "{deg} degrees");
+    }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrow::{ARROW_FOR, ArrowDraws, MIDDLE};
 use super::arrow_shapes::ArrowShapes;
-use super::scene::{CANVAS, Colour, on_canvas, scaled};
+use super::scene::{CANVAS, Colour, add_coloured, on_canvas, scaled};
 use super::{Timed, Trial};
 use crate::{
     error::Result,
@@ -39,12 +39,7 @@ impl ArrowThenDigits {
         let coloured = |parts: Vec<(Image, [usize; 2], Colour)>| {
             let mut sum = Image::zeros(3, CANVAS, CANVAS);
             for (cell, corner, colour) in parts {
-                let placed = on_canvas(&cell, corner);
-                for channel in 0..3 {
-                    for (value, &x) in sum.plane_mut(channel).iter_mut().zip(placed.plane(0)) {
-                        *value += x * colour[channel];
-                    }
-                }
+                add_coloured(&mut sum, &on_canvas(&cell, corner), colour);
             }
             sum
         };
@@ -55,9 +50,9 @@ impl ArrowThenDigits {
         both.add(&others);
         let frame = |sum: &Image| {
             let mut out = sum.clone();
-            for channel in 0..3 {
-                for value in out.plane_mut(channel) {
-                    *value += (1.0 - *value) * background[channel];
+            for (plane, background) in out.planes_mut().zip(background) {
+                for value in plane {
+                    *value += (1.0 - *value) * background;
                 }
             }
             out

@@ -44,9 +44,9 @@ impl Ior {
         let mut frame = Image::uniform(&draws.background_colour(), CANVAS, CANVAS);
         for (digit, colour) in components.iter().zip(&draws.colours) {
             let colour = by_largest(*colour, 0.0);
-            for channel in 0..3 {
-                for (value, &x) in frame.plane_mut(channel).iter_mut().zip(digit.plane(0)) {
-                    *value = (1.0 - x) * *value + x * colour[channel];
+            for (plane, colour) in frame.planes_mut().zip(colour) {
+                for (value, &x) in plane.iter_mut().zip(digit.plane(0)) {
+                    *value = (1.0 - x) * *value + x * colour;
                 }
             }
         }

@@ -54,13 +54,21 @@ pub fn cell_digit(digits: &Digits, source: usize) -> Image {
 /// `part * colour + (1 - part) * background`, `part` one channel.
 pub fn over_background(part: &Image, colour: Colour, background: Colour) -> Image {
     let mut out = Image::zeros(3, part.height(), part.width());
-    for channel in 0..3 {
-        let pixels = out.plane_mut(channel).iter_mut().zip(part.plane(0));
-        for (value, &p) in pixels {
-            *value = p * colour[channel] + (1.0 - p) * background[channel];
+    for (plane, (colour, background)) in out.planes_mut().zip(colour.into_iter().zip(background)) {
+        for (value, &p) in plane.iter_mut().zip(part.plane(0)) {
+            *value = p * colour + (1.0 - p) * background;
         }
     }
     out
+}
+
+/// Adds `part * colour`, `part` one channel of the same size.
+pub fn add_coloured(sum: &mut Image, part: &Image, colour: Colour) {
+    for (plane, colour) in sum.planes_mut().zip(colour) {
+        for (value, &p) in plane.iter_mut().zip(part.plane(0)) {
+            *value += p * colour;
+        }
+    }
 }
 
 /// A canvas with `part` at (`top`, `left`) and zeros elsewhere, `[1, 96, 96]`.
@@ -150,19 +158,13 @@ impl Scattered {
     ///
     /// Where digits overlap, the weight of the background falls below 0; the finish clamps.
     pub fn blended(&self, components: &[Image]) -> Image {
-        let background = self.background_colour();
         let mut frame = Image::zeros(3, CANVAS, CANVAS);
-        for channel in 0..3 {
-            for (at, value) in frame.plane_mut(channel).iter_mut().enumerate() {
-                let (mut ink, mut coloured) = (0.0, 0.0);
-                for (digit, colour) in components.iter().zip(&self.colours) {
-                    let x = digit.data()[at];
-                    ink += x;
-                    coloured += x * by_largest(*colour, 0.0)[channel];
-                }
-                *value = coloured + (1.0 - ink) * background[channel];
-            }
+        let mut ink = Image::zeros(1, CANVAS, CANVAS);
+        for (digit, &colour) in components.iter().zip(&self.colours) {
+            add_coloured(&mut frame, digit, by_largest(colour, 0.0));
+            ink.add(digit);
         }
+        add_coloured(&mut frame, &ink.map(|x| 1.0 - x), self.background_colour());
         frame
     }
 }

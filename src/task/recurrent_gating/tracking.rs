@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scene::{CANVAS, Colour, check_count, check_sources, on_canvas, raw_colour, scaled};
+use super::scene::{CANVAS, Colour, add_coloured, check_count, check_sources, on_canvas, raw_colour, scaled};
 use super::{Timed, Trial};
 use crate::{
     error::Result,
@@ -135,17 +135,11 @@ impl Tracking {
         let frame = |t: usize, shown: usize| {
             let mut sum = Image::zeros(3, CANVAS, CANVAS);
             for (k, colour) in colours.iter().enumerate().take(shown) {
-                let digit = placed(k, t);
-                for channel in 0..3 {
-                    for (value, &x) in sum.plane_mut(channel).iter_mut().zip(digit.plane(0)) {
-                        *value += x * colour[channel];
-                    }
-                }
+                add_coloured(&mut sum, &placed(k, t), *colour);
             }
-            for channel in 0..3 {
-                for value in sum.plane_mut(channel) {
-                    let s = value.max(0.0);
-                    *value = (1.0 - s) * background[channel] + s;
+            for (plane, background) in sum.planes_mut().zip(background) {
+                for value in plane {
+                    *value += (1.0 - *value) * background;
                 }
             }
             sum
