@@ -16,7 +16,7 @@ use crate::view::{Out, View};
 use crate::widgets::{self, Button};
 
 pub use geometry::Track;
-pub use transport::{phrase, time_words};
+pub use transport::{phrase, plural, time_words};
 
 /// Width of the column of lane names.
 pub const HEADER: f32 = 180.0;

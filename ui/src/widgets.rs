@@ -19,9 +19,16 @@ pub use progress::bar;
 pub use row::{header, label_row, section, truncated};
 pub use table::{Column, Table, TableEvent};
 
-use egui::{Context, CornerRadius, Id, Key, Rect, Response, Role, Stroke, StrokeKind, Ui, WidgetInfo};
+use egui::{
+    Context, CornerRadius, Id, Key, Rect, Response, Role, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo,
+};
 
 use crate::theme::tokens;
+
+/// Shows `contents` where `builder` says, without moving the cursor of `ui`.
+pub fn placed<R>(ui: &mut Ui, builder: UiBuilder, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    contents(&mut ui.new_child(builder))
+}
 
 /// Names `response` for assistive technology and tests.
 pub fn name(response: &Response, role: Role, label: &str) {

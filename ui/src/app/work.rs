@@ -124,7 +124,7 @@ impl Workbench {
     fn ran(&mut self, key: RunKey, item: ItemId, data: RunData) {
         let done = data.state == RunState::Done;
         let n = data.recording.n_timesteps;
-        let unit = data.recording.time_unit.name();
+        let what = crate::timeline::plural(data.recording.time_unit, n);
         self.store.set_run(item, key, data);
         if !done {
             return;
@@ -132,7 +132,7 @@ impl Workbench {
         if let Some(flight) = self.in_flight.get(&key) {
             let name = self.document.get(item).map_or_else(String::new, |item| item.name.clone());
             let seconds = flight.started.elapsed().as_secs_f64();
-            self.messages.say(format!("{name}: {n} × {unit} recorded in {seconds:.2} s"));
+            self.messages.say(format!("{name}: {n} {what} recorded in {seconds:.2} s"));
         }
         if self.store.runs().count() > SPARE_RUNS {
             self.forget_unnamed();

@@ -72,13 +72,11 @@ pub(super) fn title(ui: &mut Ui, icon: Icon, name: &str, color: egui::Color32, r
         Rect::from_min_max(pos2(row.center().x, row.top()), pos2(row.right() - 12.0, row.bottom()));
     let builder =
         egui::UiBuilder::new().max_rect(right_at).layout(egui::Layout::right_to_left(egui::Align::Center));
-    let left = ui
-        .scope_builder(builder, |ui| {
-            right(ui);
-            ui.min_rect().left()
-        })
-        .inner
-        .min(row.right() - 12.0);
+    let left = widgets::placed(ui, builder, |ui| {
+        right(ui);
+        ui.min_rect().left()
+    })
+    .min(row.right() - 12.0);
     let room = left - 8.0 - (row.left() + 30.0);
     let shown = widgets::truncated(ui, name, Text::Strong, room);
     let at = pos2(row.left() + 30.0, row.center().y);
@@ -117,11 +115,11 @@ pub(super) fn mono(ui: &mut Ui, text: &str) {
 /// A paragraph of explanation.
 pub(super) fn note(ui: &mut Ui, text: &str) {
     let t = tokens(ui);
-    ui.horizontal_top(|ui| {
-        ui.add_space(16.0);
-        let label = egui::Label::new(Text::Caption.rich(text, t.text3)).wrap();
-        ui.add_sized(vec2(ui.available_width() - 12.0, 14.0), label);
-    });
+    let width = ui.available_width() - 28.0;
+    let galley = ui.painter().layout(text.to_owned(), Text::Caption.font(), t.text3, width);
+    let (rect, response) = ui.allocate_exact_size(vec2(width + 28.0, galley.size().y), Sense::hover());
+    widgets::name(&response, egui::Role::Paragraph, text);
+    ui.painter().galley(pos2(rect.left() + 16.0, rect.top()), galley, t.text3);
 }
 
 /// A small heading between groups of rows.

@@ -53,7 +53,7 @@ impl Library {
         let builder = egui::UiBuilder::new()
             .max_rect(rect.shrink2(vec2(6.0, 0.0)))
             .layout(egui::Layout::right_to_left(egui::Align::Center));
-        ui.scope_builder(builder, |ui| {
+        widgets::placed(ui, builder, |ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             if widgets::icon_button(ui, icons::ADD, "Open files", Some("Ctrl+O"), vec2(24.0, 24.0)).clicked()
             {
@@ -107,7 +107,7 @@ impl Library {
         let field = Rect::from_min_max(pos2(rect.left() + 44.0, rect.top()), rect.max - vec2(12.0, 0.0));
         let builder = egui::UiBuilder::new().max_rect(field);
         let width = field.width() - 16.0;
-        let edit = ui.scope_builder(builder, |ui| widgets::text_field(ui, "New name", text, width)).inner;
+        let edit = widgets::placed(ui, builder, |ui| widgets::text_field(ui, "New name", text, width));
         let (enter, escape) = ui.input(|i| (i.key_pressed(Key::Enter), i.key_pressed(Key::Escape)));
         if enter {
             out.push(Command::Rename(item.id, text.clone()));

@@ -207,7 +207,7 @@ fn pill(ui: &mut Ui, job: &Job, more: usize, out: &mut Out<'_>) {
     let top = rect.center().y - galley.size().y / 2.0;
     ui.painter().galley(pos2(rect.left() + 10.0, top), galley, t.text);
     let bar = Rect::from_min_size(pos2(rect.right() - 84.0, rect.center().y - 8.0), vec2(56.0, 16.0));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(bar), |ui| {
+    widgets::placed(ui, egui::UiBuilder::new().max_rect(bar), |ui| {
         widgets::bar(ui, &job.name, job.fraction(), 56.0, 4.0);
     });
     let close = Rect::from_min_size(pos2(rect.right() - 26.0, rect.center().y - 12.0), vec2(24.0, 24.0));

@@ -93,6 +93,10 @@ pub(super) fn task(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>)
         let mut text = segment.name.clone();
         if all_scored {
             text += ", scored";
+        } else if segment.kind == SegmentKind::Phase
+            && let Some(class) = class_at(run, segment.to.saturating_sub(1))
+        {
+            text += &format!(": reads {class}");
         }
         let rect = segment_rect(lane, track, segment, 14.0);
         let role = match segment.kind {
@@ -117,6 +121,12 @@ pub(super) fn task(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>)
             segment_span(ui, rect, Some(t.roles.stimulus), &segment.name);
         }
     }
+}
+
+/// The winning class at timestep `t`, where one is reported.
+fn class_at(run: &RunData, t: usize) -> Option<&str> {
+    let span = run.derived.readout.iter().find(|span| (span.from..span.to).contains(&t))?;
+    run.recording.classes.get(span.class).map(String::as_str)
 }
 
 fn segment_rect(lane: Rect, track: &Track, segment: &Segment, height: f32) -> Rect {

@@ -198,9 +198,10 @@ fn has_read_out(run: &RunData) -> bool {
     run.recording.segments.iter().any(|segment| segment.kind == SegmentKind::ReadOut)
 }
 
-fn plural(unit: TimeUnit, n: usize) -> &'static str {
+/// The unit of time after a number: `1 sweep`, `2 sweeps`.
+pub fn plural(unit: TimeUnit, n: usize) -> &'static str {
     match (unit, n == 1) {
-        (TimeUnit::Ms { .. }, _) => "ms",
+        (TimeUnit::Ms { .. }, _) => "timesteps",
         (TimeUnit::Sweep, true) => "sweep",
         (TimeUnit::Sweep, false) => "sweeps",
         (TimeUnit::Pass, true) => "pass",

@@ -75,14 +75,12 @@ impl<'a> InputGain<'a> {
     }
 }
 
-/// The level that a contour is drawn at: 1 where the map reaches both sides of it, else its middle.
-pub fn contour_level([low, high]: [f32; 2]) -> Option<f32> {
-    let spread = high - low;
-    if spread < 1e-3 {
-        return None;
-    }
-    let margin = 0.02 * spread;
-    Some(if low < 1.0 - margin && high > 1.0 + margin { 1.0 } else { f32::midpoint(low, high) })
+/// The level that a contour is drawn at: a gain of 1 where maps enhance, half of the largest
+/// suppression where they suppress; `None` where the map does not reach both sides.
+pub fn contour_level(slope: f32, [low, high]: [f32; 2]) -> Option<f32> {
+    let level = if slope < 0.0 { 1.0 + slope / 2.0 } else { 1.0 };
+    let margin = 1e-3;
+    (low < level - margin && high > level + margin).then_some(level)
 }
 
 /// Line segments where `value(row, col)` crosses `level`, in fractions of the image (marching squares).
@@ -152,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_one_only_where_the_map_reaches_both_sides() {
-        assert_eq!(contour_level([0.5, 1.5]), Some(1.0));
-        assert_eq!(contour_level([0.8, 1.0]), Some(0.9));
-        assert_eq!(contour_level([1.0, 1.0]), None);
+    fn the_level_follows_the_sign_of_the_rule() {
+        assert_eq!(contour_level(0.5, [0.5, 1.5]), Some(1.0));
+        assert_eq!(contour_level(-0.2, [0.8, 1.0]), Some(0.9));
+        assert_eq!(contour_level(0.5, [1.0, 1.0]), None);
     }
 }

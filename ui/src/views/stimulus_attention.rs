@@ -93,6 +93,7 @@ impl StimulusAttention {
             |ui| {
                 if has_gain && mode != Mode::Input {
                     ui.label(Text::Small.rich(format!("{:.0}\u{202F}%", overlay * 100.0), t.text));
+                    ui.add_space(2.0);
                     overlay = overlay_slider(ui, overlay);
                     ui.label(Text::Small.rich("Overlay", t.text2));
                 }
@@ -128,7 +129,7 @@ impl StimulusAttention {
         ui.painter().image(texture, rect, UNIT, Color32::WHITE);
         let mut level = None;
         if let Some(gain) = gain.filter(|_| self.mode != Mode::Input) {
-            level = contour_level(gain.bounds());
+            level = contour_level(gain.slope, gain.bounds());
             self.draw_contour(ui, gain, level, rect);
         }
         let cue = run.shown.cue.get(step_t).copied().flatten();

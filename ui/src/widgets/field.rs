@@ -323,7 +323,7 @@ pub fn slider_row(ui: &mut Ui, number: &Number<'_>) -> Option<f64> {
     let hover = ui.interact(label_at, ui.scope_id().with(("label", number.label)), Sense::hover());
     hover.on_hover_ui(|ui| number.tooltip(ui));
 
-    let field_left = row.right() - 74.0;
+    let field_left = row.right() - 12.0 - 74.0;
     let rail = egui::Rect::from_min_max(
         pos2(label_at.right() + 4.0, center - 10.0),
         pos2(field_left - 12.0, center + 10.0),
@@ -332,11 +332,8 @@ pub fn slider_row(ui: &mut Ui, number: &Number<'_>) -> Option<f64> {
         result = rail_ui(ui, rail, number).or(result);
     }
     let field = egui::Rect::from_min_size(pos2(field_left, center - 12.0), vec2(74.0, 24.0));
-    let typed = ui
-        .scope_builder(egui::UiBuilder::new().max_rect(field).id_salt(("field", number.label)), |ui| {
-            number_field(ui, number, 74.0)
-        })
-        .inner;
+    let builder = egui::UiBuilder::new().max_rect(field).id_salt(("field", number.label));
+    let typed = super::placed(ui, builder, |ui| number_field(ui, number, 74.0));
     typed.or(result)
 }
 

@@ -56,7 +56,7 @@ pub fn label_row<R>(ui: &mut Ui, label: &str, help: &str, control: impl FnOnce(&
         .max_rect(control_at)
         .id_salt(("row", label))
         .layout(egui::Layout::left_to_right(egui::Align::Center));
-    ui.scope_builder(builder, control).inner
+    super::placed(ui, builder, control)
 }
 
 /// A heading that opens and closes what lies below it; returns whether it is open.

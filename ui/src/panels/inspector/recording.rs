@@ -181,11 +181,9 @@ fn list(ui: &mut Ui, view: &View<'_>, info: &RecordingInfo, out: &mut Out<'_>) {
         }
         let at = egui::Rect::from_min_size(pos2(row.right() - 40.0, row.top() + 2.0), vec2(28.0, 24.0));
         let builder = egui::UiBuilder::new().max_rect(at).id_salt(("switch", index));
-        let toggled = ui
-            .scope_builder(builder, |ui| {
-                widgets::toggle(ui, intervention.enabled, &format!("Switch {text}")).clicked()
-            })
-            .inner;
+        let toggled = widgets::placed(ui, builder, |ui| {
+            widgets::toggle(ui, intervention.enabled, &format!("Switch {text}")).clicked()
+        });
         if toggled {
             let to = Intervention { enabled: !intervention.enabled, ..intervention.clone() };
             out.push(Command::EditIntervention { index, to });
