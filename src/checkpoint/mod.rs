@@ -22,7 +22,7 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::stimulus::DataFile;
+use crate::provenance::DataFile;
 use crate::weights::Weights;
 
 use pickle::Fault;

@@ -3,7 +3,6 @@
 mod affine;
 pub mod bars;
 mod bezier;
-mod data_identity;
 mod digits;
 mod fixation;
 mod gratings;
@@ -14,10 +13,10 @@ mod pink_noise;
 pub mod procedural_digits;
 mod resize;
 
+pub use crate::provenance::{DataFile, DataIdentity};
 pub use affine::{Affine, AffineRange, rotated};
 pub use bars::{Bar, BarGrid};
 pub use bezier::bezier;
-pub use data_identity::{DataFile, DataIdentity};
 pub use digits::{DIGIT_CLASSES, DIGIT_SIZE, Digits, Split};
 pub use fixation::{fixation_candidates, fixation_dot};
 pub use gratings::{Aperture, Grating};
