@@ -153,7 +153,7 @@ mod tests {
     fn significant_digits_round_before_they_count() {
         assert_eq!(significant(4.0389, 3), "4.04");
         assert_eq!(significant(9.996, 3), "10.0");
-        assert_eq!(significant(0.6931, 3), "0.693");
+        assert_eq!(significant(0.6543, 3), "0.654");
         assert_eq!(significant(0.000_324, 3), "3.24 × 10⁻⁴");
         assert_eq!(significant(-0.031, 2), "−0.031");
         assert_eq!(significant(1_234_567.0, 3), "1.23 × 10⁶");

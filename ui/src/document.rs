@@ -205,18 +205,12 @@ impl Document {
 }
 
 /// Steps of undo: whole documents behind pointers, at most [`History::LIMIT`].
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct History {
     past: Vec<(String, Arc<Document>)>,
     future: Vec<(String, Arc<Document>)>,
     /// The document before the edit that is under way, and what it is called.
     open: Option<(String, Arc<Document>)>,
-}
-
-impl Default for History {
-    fn default() -> Self {
-        Self { past: Vec::new(), future: Vec::new(), open: None }
-    }
 }
 
 impl History {

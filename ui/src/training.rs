@@ -129,7 +129,7 @@ impl TrainingRun {
 
     /// The best validation so far: score and update.
     pub fn best(&self) -> Option<(f64, u64)> {
-        let best = self.history.evaluations.iter().filter(|evaluation| evaluation.is_best).last()?;
+        let best = self.history.evaluations.iter().rfind(|evaluation| evaluation.is_best)?;
         Some((best.score, best.update))
     }
 }

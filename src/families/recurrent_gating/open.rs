@@ -129,10 +129,9 @@ fn check(report: &Report, table: &[Expected], config: &Config, path: &Path, sour
         Some(format!("{field} ask for {name} of shape {:?}, the file has {:?}", wrong.expected, wrong.found))
     } else if let Some(name) = report.missing.first() {
         Some(format!("{} ask for {name}, which the file does not have", field_of(name)))
-    } else if let Some(name) = report.unexpected.first().filter(|_| !is_given) {
-        Some(format!("the file has {name}, for which the configuration has no place"))
     } else {
-        None
+        let unexpected = report.unexpected.first().filter(|_| !is_given);
+        unexpected.map(|name| format!("the file has {name}, for which the configuration has no place"))
     };
     match found {
         None => Ok(()),

@@ -93,10 +93,10 @@ impl Form {
             });
         }
         self.edits.retain(|key, text| {
-            info.about.config.get(key).is_some_and(|entry| match &entry.value {
-                serde_json::Value::String(old) => old != text,
-                other => other.to_string() != *text,
-            })
+            let entry = info.about.config.get(key);
+            let old = entry
+                .map(|entry| entry.value.as_str().map_or_else(|| entry.value.to_string(), str::to_owned));
+            old.is_some_and(|old| old != *text)
         });
         if !self.edits.is_empty() {
             buttons(ui, |ui| {
