@@ -32,9 +32,9 @@ fn measured(condition: &Condition, index: u64) -> Vec<[f64; 3]> {
     let mut rng = rng::stream(1, "demonstration", &[index]);
     let measure = |i: usize| {
         let degrees = 180.0 * i as f64 / (ORIENTATIONS - 1) as f64;
-        let mean = tuned(degrees, 87.0, 1.9, condition.amplitude) * (1.0 + 0.12 * rng::normal(&mut rng));
+        let mean = tuned(degrees, 87.0, 1.9, condition.amplitude) * (1.0 + 0.07 * rng::normal(&mut rng));
         let mean = (mean - 0.03 * condition.amplitude).max(0.0);
-        [degrees, mean, 0.16 * mean + 0.02 * condition.amplitude]
+        [degrees, mean, 0.15 * mean + 0.02 * condition.amplitude]
     };
     (0..ORIENTATIONS).map(measure).collect()
 }
@@ -155,7 +155,7 @@ fn population() -> Result<Panel> {
 
 /// The figure of the design document, on synthetic numbers.
 pub fn demonstration() -> Result<Figure> {
-    Ok(Figure::grid(Width::OneColumn, &[1.25, 1.0], &[RowHeight::Auto; 3])?
+    Ok(Figure::grid(Width::OneColumn, &[1.45, 1.0], &[RowHeight::Auto; 3])?
         .place(Cell::new(0, 0), tuning()?)?
         .place(Cell::new(0, 1), scaling()?)?
         .place(Cell::new(1, 0).spanning(1, 2), gain_maps()?)?

@@ -40,6 +40,8 @@ pub(super) struct PlotFrame<'p> {
     pub bars: Vec<BarFrame<'p>>,
     pub headline: Vec<String>,
     pub legend: Legend,
+    /// From the area down to the legend.
+    pub legend_below: f64,
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     /// Lines of each label under a categorical x axis.
@@ -113,18 +115,15 @@ impl<'p> PlotFrame<'p> {
             text if text.is_empty() || plot.x.is_categorical() => Vec::new(),
             text => fonts::wrap(&text, paper::TEXT, width.min(area_width + gutters.left)),
         };
-        let label_lines = x_labels.iter().map(Vec::len).max().unwrap_or(1).max(1);
-        let notes = plot.x.category_list().iter().any(|c| c.note.is_some());
         gutters.bottom = paper::TICK
             + paper::TICK_GAP
-            + (label_lines - 1) as f64 * paper::TEXT * LINE
-            + paper::TEXT * CAP_HEIGHT
-            + f64::from(u8::from(notes)) * SMALL_LINE
-            + paper::TEXT * DESCENT;
+            + paper::TEXT * (CAP_HEIGHT + DESCENT)
+            + lines_below_first(&plot.x, &x_labels);
         if !x_title.is_empty() {
             gutters.bottom += paper::TITLE_GAP + paper::TEXT * CAP_HEIGHT;
             gutters.bottom += (x_title.len() - 1) as f64 * paper::TEXT * LINE;
         }
+        let legend_below = gutters.bottom;
         gutters.bottom += legend.height(area_width);
 
         let headline = headline_lines(panel, letter, width);
@@ -156,6 +155,7 @@ impl<'p> PlotFrame<'p> {
             bars,
             headline,
             legend,
+            legend_below,
             x_ticks,
             y_ticks,
             x_labels,
@@ -208,7 +208,6 @@ impl<'p> PlotFrame<'p> {
         let cap = paper::TEXT * CAP_HEIGHT;
         let mut baseline = area.bottom() + paper::TICK + paper::TICK_GAP + cap;
         if self.plot.x.is_categorical() {
-            let deepest = self.x_labels.iter().map(Vec::len).max().unwrap_or(1).max(1);
             for (i, (lines, category)) in self.x_labels.iter().zip(self.plot.x.category_list()).enumerate() {
                 let x = transform.x(i as f64);
                 for (line, text) in lines.iter().enumerate() {
@@ -221,7 +220,7 @@ impl<'p> PlotFrame<'p> {
                     out.words(&Words::new([x, y], note, paper::SMALL, muted).align(Align::Middle));
                 }
             }
-            baseline += (deepest - 1) as f64 * paper::TEXT * LINE;
+            baseline += lines_below_first(&self.plot.x, &self.x_labels);
         } else {
             for tick in &self.x_ticks {
                 let at = [transform.x(tick.value), baseline];
@@ -284,11 +283,6 @@ impl<'p> PlotFrame<'p> {
         }
     }
 
-    /// Where the legend begins: under the title of the x axis.
-    pub fn legend_top(&self, area: Rect) -> f64 {
-        area.bottom() + self.gutters.bottom - self.legend.height(area.w)
-    }
-
     /// A clip path that keeps lines inside the axes, where some data lie beyond.
     pub fn clip_path(area: Rect, id: &str) -> String {
         let Rect { x, y, w, h } = area;
@@ -315,7 +309,7 @@ pub(super) fn headline_lines(panel: &Panel, letter: Option<&str>, width: f64) ->
 fn fitting_ticks(plot: &Plot, range: [f64; 2], length: f64, most_y: usize, y_ticks: &[Tick]) -> Vec<Tick> {
     let collide = |ticks: &[Tick]| {
         let ends = |tick: &Tick| {
-            let half = 0.5 * fonts::width(&tick.label, paper::TEXT, Weight::Regular) + 1.5;
+            let half = 0.5 * fonts::width(&tick.label, paper::TEXT, Weight::Regular) + 2.5;
             let at = plot.x.position(tick.value, range) * length;
             [at - half, at + half]
         };
@@ -346,6 +340,15 @@ fn category_lines(axis: &Axis, area_width: f64) -> Vec<Vec<String>> {
     let categories = axis.category_list();
     let band = area_width / categories.len().max(1) as f64;
     categories.iter().map(|c| fonts::wrap(&c.label, paper::TEXT, band - 2.0)).collect()
+}
+
+/// Depth of the labels of categories and their notes below their first line.
+fn lines_below_first(axis: &Axis, labels: &[Vec<String>]) -> f64 {
+    let depth = |(lines, category): (&Vec<String>, &Category)| {
+        let note = if category.note.is_some() { SMALL_LINE } else { 0.0 };
+        lines.len().saturating_sub(1) as f64 * paper::TEXT * LINE + note
+    };
+    labels.iter().zip(axis.category_list()).map(depth).fold(0.0, f64::max)
 }
 
 /// Names of spans, each on the first line on which it touches no other.

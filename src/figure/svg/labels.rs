@@ -1,12 +1,15 @@
 //! Finds a place beside the data for every name, so that no text touches text, line or marker.
 
 use super::geometry::Rect;
-use super::legend::Name;
+use super::legend::{Name, Owner};
 use super::writer::Words;
 use crate::figure::fonts::{self, CAP_HEIGHT, DESCENT, Weight};
 
-/// Farthest that a name may lie from what it names.
-const FARTHEST: f64 = 20.0;
+/// Farthest that a name may lie from what it names: series have their colour to tell, the others do not.
+const FARTHEST_SERIES: f64 = 26.0;
+const FARTHEST_OTHER: f64 = 12.0;
+/// Cost of two neighbouring names that stand in another order, from top to bottom, than their data.
+const INVERTED: f64 = 15.0;
 /// Distance that reads best.
 const NEAREST: f64 = 2.5;
 /// Free space around text.
@@ -110,48 +113,122 @@ fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
 }
 
 /// Places every request within the frame of `ground`; what finds no free place comes back.
-pub(super) fn place(mut ground: Ground, requests: Vec<Request>) -> (Vec<Words>, Vec<Name>) {
-    let points: Vec<Vec<[f64; 2]>> = requests.iter().map(|request| thinned(&request.points, 400)).collect();
-    let tinted = Sums::of(&ground.tinted, ground.columns);
-    let (mut words, mut homeless) = (Vec::new(), Vec::new());
-    for (i, request) in requests.into_iter().enumerate() {
-        let taken = Sums::of(&ground.taken, ground.columns);
-        let others: Vec<&[[f64; 2]]> =
-            points.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p.as_slice()).collect();
-        match best(&ground, &taken, &tinted, &request.name, &points[i], &others) {
-            Some(rect) => {
-                let size = request.name.size();
-                let at = [rect.x, rect.y + size * CAP_HEIGHT];
-                words.push(Words::new(at, &request.name.text, size, request.name.colour()));
-                ground.take(rect.grown(CLEAR));
-            }
-            None => homeless.push(request.name),
+///
+/// Names compete for room: all orders of up to five are tried, and the one that leaves the fewest
+/// without a place, then the one of least cost, is taken.
+pub(super) fn place(ground: &Ground, requests: Vec<Request>) -> (Vec<Words>, Vec<Name>) {
+    let points: Vec<Vec<[f64; 2]>> = requests.iter().map(|request| thinned(&request.points, 150)).collect();
+    let (taken, tinted) = (Sums::of(&ground.taken, ground.columns), Sums::of(&ground.tinted, ground.columns));
+    let places: Vec<Vec<(f64, Rect)>> = requests
+        .iter()
+        .enumerate()
+        .map(|(i, request)| {
+            let others = points.iter().enumerate().filter(|(j, _)| *j != i);
+            let others: Vec<&[[f64; 2]]> = others.map(|(_, points)| points.as_slice()).collect();
+            candidates(ground, &taken, &tinted, &request.name, &points[i], &others)
+        })
+        .collect();
+    let tops: Vec<f64> = points.iter().map(|own| bounds(own).y).collect();
+    let mut best: Option<(f64, Vec<Option<Rect>>)> = None;
+    for order in orders(requests.len()) {
+        let (cost, chosen) = take_in_order(&places, &tops, &order);
+        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+            best = Some((cost, chosen));
         }
+    }
+    let chosen = best.map_or_else(Vec::new, |(_, chosen)| chosen);
+    let (mut words, mut homeless) = (Vec::new(), Vec::new());
+    for (request, rect) in requests.into_iter().zip(chosen) {
+        let Some(rect) = rect else {
+            homeless.push(request.name);
+            continue;
+        };
+        let size = request.name.size();
+        let at = [rect.x, rect.y + size * CAP_HEIGHT];
+        words.push(Words::new(at, &request.name.text, size, request.name.colour()));
     }
     (words, homeless)
 }
 
-/// The free rectangle nearest to the own points, clear of others, towards the right.
-fn best(
+/// All orders of up to five names, the given order first; that one alone of more.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    if n > 5 {
+        return vec![(0..n).collect()];
+    }
+    let mut orders = vec![Vec::new()];
+    for _ in 0..n {
+        let longer = |order: &Vec<usize>| {
+            let rest: Vec<usize> = (0..n).filter(|i| !order.contains(i)).collect();
+            let order = order.clone();
+            rest.into_iter().map(move |i| [order.as_slice(), &[i]].concat())
+        };
+        orders = orders.iter().flat_map(longer).collect();
+    }
+    orders
+}
+
+/// Gives every name, in this order, its cheapest place that is still free. `tops` are the highest
+/// points of the data.
+fn take_in_order(places: &[Vec<(f64, Rect)>], tops: &[f64], order: &[usize]) -> (f64, Vec<Option<Rect>>) {
+    const HOMELESS: f64 = 1e3;
+    let mut chosen: Vec<Option<Rect>> = vec![None; places.len()];
+    let mut total = 0.0;
+    for &i in order {
+        let mut best: Option<(f64, Rect)> = None;
+        for &(cost, rect) in &places[i] {
+            // Places come cheapest first, and company only adds to the cost.
+            if best.is_some_and(|(least, _)| cost >= least) {
+                break;
+            }
+            let with: f64 =
+                chosen.iter().enumerate().map(|(j, other)| company(rect, tops[i], *other, tops[j])).sum();
+            if best.is_none_or(|(least, _)| cost + with < least) && with.is_finite() {
+                best = Some((cost + with, rect));
+            }
+        }
+        total += best.map_or(HOMELESS, |(cost, _)| cost);
+        chosen[i] = best.map(|(_, rect)| rect);
+    }
+    (total, chosen)
+}
+
+/// What it costs to stand at `rect` beside a name that is placed already; infinite if they touch.
+fn company(rect: Rect, top: f64, other: Option<Rect>, other_top: f64) -> f64 {
+    let Some(other) = other else { return 0.0 };
+    if rect.grown(2.0 * CLEAR).overlaps(other) {
+        return f64::INFINITY;
+    }
+    let abreast = rect.x < other.right() && other.x < rect.right();
+    let inverted = (rect.y < other.y) != (top < other_top) && top != other_top;
+    if abreast && inverted { INVERTED } else { 0.0 }
+}
+
+/// Rectangles free of the ground near the own points, cheapest first: close to its own data and
+/// clear of others, off the bands, towards the right.
+fn candidates(
     ground: &Ground,
     taken: &Sums,
     tinted: &Sums,
     name: &Name,
     own: &[[f64; 2]],
     others: &[&[[f64; 2]]],
-) -> Option<Rect> {
+) -> Vec<(f64, Rect)> {
     let frame = ground.frame;
     let size = name.size();
     let w = fonts::width(&name.text, size, Weight::Regular);
     let h = size * (CAP_HEIGHT + 0.6 * DESCENT);
-    let step = (frame.w * frame.h / 9000.0).sqrt().max(1.0);
-    let mut best: Option<(f64, Rect)> = None;
+    let step = (frame.w * frame.h / 5000.0).sqrt().max(1.0);
     let columns = ((frame.w - w) / step).floor();
     let rows = ((frame.h - h) / step).floor();
     if own.is_empty() || columns < 0.0 || rows < 0.0 {
-        return None;
+        return Vec::new();
     }
-    let bounds = bounds(own).grown(FARTHEST);
+    let farthest = match name.owner {
+        Owner::Series(_) => FARTHEST_SERIES,
+        Owner::Reference(_) | Owner::Outside => FARTHEST_OTHER,
+    };
+    let bounds = bounds(own).grown(farthest);
+    let mut found = Vec::new();
     for row in 0..=rows as usize {
         for column in 0..=columns as usize {
             let rect = Rect::new(frame.x + column as f64 * step, frame.y + row as f64 * step, w, h);
@@ -161,29 +238,24 @@ fn best(
             let least =
                 |points: &[[f64; 2]]| points.iter().map(|&p| rect.distance(p)).fold(f64::INFINITY, f64::min);
             let to_own = least(own);
-            if to_own > FARTHEST {
-                continue;
-            }
-            let mut cost = 1.2 * (to_own - NEAREST).abs() + 1.5 * (frame.right() - rect.right()) / frame.w;
-            let shade = f64::from(tinted.count(ground.cells(rect))) / (w * h);
-            cost += 4.0 * shade;
-            if best.as_ref().is_some_and(|(least, _)| cost - 3.0 > *least) {
+            if to_own > farthest {
                 continue;
             }
             let to_other = others.iter().map(|points| least(points)).fold(f64::INFINITY, f64::min);
+            let mut cost = 1.2 * (to_own - NEAREST).abs() + 1.5 * (frame.right() - rect.right()) / frame.w;
+            cost += 4.0 * f64::from(tinted.count(ground.cells(rect))) / (w * h);
             if to_other < to_own + 0.5 {
-                // Nearer to another series than to its own: it would name the wrong one.
+                // Nearer to another series than to its own: only its colour says which it names.
                 cost += 12.0;
             } else if to_other < 2.0 * to_own {
                 cost += 3.0;
             }
             cost -= 0.15 * to_other.min(20.0);
-            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                best = Some((cost, rect));
-            }
+            found.push((cost, rect));
         }
     }
-    best.map(|(_, rect)| rect)
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    found
 }
 
 fn bounds(points: &[[f64; 2]]) -> Rect {
@@ -196,7 +268,6 @@ fn bounds(points: &[[f64; 2]]) -> Rect {
 
 #[cfg(test)]
 mod tests {
-    use super::super::legend::Owner;
     use super::*;
     use crate::figure::roles::{Ink, Role};
 
@@ -220,7 +291,7 @@ mod tests {
             line(y).into_iter().for_each(|p| ground.take_point(p, 0.5));
         }
         let requests = vec![request("upper", line(15.0)), request("lower", line(40.0))];
-        let (words, homeless) = place(ground, requests);
+        let (words, homeless) = place(&ground, requests);
         assert!(homeless.is_empty());
         let rects: Vec<Rect> = words.iter().map(extent).collect();
         assert!(!rects[0].overlaps(rects[1]));
@@ -231,13 +302,41 @@ mod tests {
     }
 
     #[test]
+    fn all_orders_of_few_names_are_tried() {
+        let found = orders(3);
+        assert_eq!(found.len(), 6);
+        assert_eq!(found[0], [0, 1, 2]);
+        assert!((0..6).all(|i| (0..i).all(|j| found[i] != found[j])));
+        assert_eq!(orders(6), [[0, 1, 2, 3, 4, 5]]);
+        assert_eq!(orders(0), [Vec::<usize>::new()]);
+    }
+
+    #[test]
+    fn names_make_room_for_one_another() {
+        // The first would take the only place of the second if it were asked first.
+        let a = Rect::new(0.0, 0.0, 10.0, 5.0);
+        let b = Rect::new(40.0, 0.0, 10.0, 5.0);
+        let places = [vec![(1.0, a), (2.0, b)], vec![(1.0, a)]];
+        assert_eq!(take_in_order(&places, &[0.0; 2], &[0, 1]).1, [Some(a), None]);
+        assert_eq!(take_in_order(&places, &[0.0; 2], &[1, 0]).1, [Some(b), Some(a)]);
+    }
+
+    #[test]
+    fn neighbours_stand_in_the_order_of_their_data() {
+        let (upper, lower) = (Rect::new(0.0, 0.0, 10.0, 5.0), Rect::new(0.0, 20.0, 10.0, 5.0));
+        // The first name is of the lower data, yet finds the upper place a little cheaper.
+        let places = [vec![(1.0, upper), (3.0, lower)], vec![(1.0, upper), (2.0, lower)]];
+        assert_eq!(take_in_order(&places, &[50.0, 10.0], &[1, 0]).1, [Some(lower), Some(upper)]);
+    }
+
+    #[test]
     fn a_name_without_room_comes_back() {
         let mut ground = Ground::new(Rect::new(0.0, 0.0, 100.0, 20.0));
         ground.take(Rect::new(0.0, 0.0, 100.0, 20.0));
-        let (words, homeless) = place(ground, vec![request("x", line(10.0))]);
+        let (words, homeless) = place(&ground, vec![request("x", line(10.0))]);
         assert!(words.is_empty() && homeless.len() == 1);
         let ground = Ground::new(Rect::new(0.0, 0.0, 10.0, 20.0));
-        let (words, _) = place(ground, vec![request("much too long for this", line(10.0))]);
+        let (words, _) = place(&ground, vec![request("much too long for this", line(10.0))]);
         assert!(words.is_empty());
     }
 
@@ -246,7 +345,7 @@ mod tests {
         let mut ground = Ground::new(Rect::new(0.0, 0.0, 100.0, 60.0));
         line(30.0).into_iter().for_each(|p| ground.take_point(p, 0.5));
         ground.tint(Rect::new(0.0, 0.0, 100.0, 30.0));
-        let (words, _) = place(ground, vec![request("below", line(30.0))]);
+        let (words, _) = place(&ground, vec![request("below", line(30.0))]);
         assert!(extent(&words[0]).y > 30.0);
     }
 }

@@ -33,16 +33,14 @@ use super::{Figure, Mark, fonts};
 /// figure gives the same bytes on every machine.
 pub fn svg(figure: &Figure) -> String {
     let mut legends: Vec<Legend> = figure.panels.iter().map(|(_, panel)| legend_at_first(panel)).collect();
-    // Placing names needs the layout, and a legend changes it: names only ever move into legends.
-    for _ in 0..3 {
-        let layout = Layout::new(figure, &legends);
-        let wanted: Vec<Legend> = layout.panels.iter().map(legend_wanted).collect();
-        if wanted == legends {
-            break;
-        }
-        legends = wanted;
+    let mut layout = Layout::new(figure, &legends);
+    let mut named: Vec<Named> = layout.panels.iter().map(Named::new).collect();
+    // Naming needs the layout, and a legend changes it. Names only ever move into legends, so this ends.
+    while named.iter().zip(&legends).any(|(named, legend)| named.legend != *legend) {
+        legends = named.into_iter().map(|named| named.legend).collect();
+        layout = Layout::new(figure, &legends);
+        named = layout.panels.iter().map(Named::new).collect();
     }
-    let layout = Layout::new(figure, &legends);
     let mut out = Writer::new();
     let (width, height) = (layout.width, layout.height);
     out.open(
@@ -58,8 +56,8 @@ pub fn svg(figure: &Figure) -> String {
     );
     definitions(&mut out, figure, &layout);
     out.line(&format!("<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>", length(width), length(height)));
-    for (i, placed) in layout.panels.iter().enumerate() {
-        draw_panel(&mut out, placed, &clip_id(i));
+    for (i, (placed, named)) in layout.panels.iter().zip(&named).enumerate() {
+        draw_panel(&mut out, placed, named, &clip_id(i));
     }
     out.close("svg");
     out.finish()
@@ -76,13 +74,22 @@ fn legend_at_first(panel: &Panel) -> Legend {
     }
 }
 
-fn legend_wanted(placed: &Placed<'_>) -> Legend {
-    match &placed.frame {
-        Frame::Plot(frame) => {
-            let (_, homeless) = survey::place_names(frame, &transform(frame, placed), placed.cell);
-            survey::legend_with(frame, homeless)
+/// Names of one panel: beside their data, or in the legend that the panel needs.
+#[derive(Default)]
+struct Named {
+    words: Vec<Words>,
+    legend: Legend,
+}
+
+impl Named {
+    fn new(placed: &Placed<'_>) -> Self {
+        match &placed.frame {
+            Frame::Plot(frame) => {
+                let (words, homeless) = survey::place_names(frame, &transform(frame, placed), placed.cell);
+                Self { words, legend: survey::legend_with(frame, homeless) }
+            }
+            Frame::Maps(_) => Self::default(),
         }
-        Frame::Maps(_) => Legend::default(),
     }
 }
 
@@ -111,7 +118,7 @@ fn definitions(out: &mut Writer, figure: &Figure, layout: &Layout<'_>) {
     out.close("defs");
 }
 
-fn draw_panel(out: &mut Writer, placed: &Placed<'_>, clip: &str) {
+fn draw_panel(out: &mut Writer, placed: &Placed<'_>, named: &Named, clip: &str) {
     let id = writer::escape(&placed.panel.name);
     out.open("g", &format!("class=\"panel\" data-panel=\"{id}\""));
     if let Some(letter) = &placed.letter {
@@ -123,13 +130,13 @@ fn draw_panel(out: &mut Writer, placed: &Placed<'_>, clip: &str) {
         out.words(&Words::new(at, letter, paper::LETTER, text_colour(Ground::Light)).bold());
     }
     match &placed.frame {
-        Frame::Plot(frame) => draw_plot(out, placed, frame, clip),
+        Frame::Plot(frame) => draw_plot(out, placed, frame, named, clip),
         Frame::Maps(frame) => frame.draw(out, placed.cell, placed.area),
     }
     out.close("g");
 }
 
-fn draw_plot(out: &mut Writer, placed: &Placed<'_>, frame: &PlotFrame<'_>, clip: &str) {
+fn draw_plot(out: &mut Writer, placed: &Placed<'_>, frame: &PlotFrame<'_>, named: &Named, clip: &str) {
     let transform = transform(frame, placed);
     let mut marks: Vec<&Mark> = frame.plot.marks.iter().collect();
     marks.sort_by_key(|mark| layer(mark));
@@ -140,12 +147,13 @@ fn draw_plot(out: &mut Writer, placed: &Placed<'_>, frame: &PlotFrame<'_>, clip:
     frame.draw(out, &transform, placed.cell);
     before.into_iter().for_each(|mark| pen.draw(out, mark));
     pen.edges(out);
-    let (words, _) = survey::place_names(frame, &transform, placed.cell);
-    out.open("g", "class=\"names\"");
-    words.iter().for_each(|words| out.words(words));
-    out.close("g");
+    if !named.words.is_empty() {
+        out.open("g", "class=\"names\"");
+        named.words.iter().for_each(|words| out.words(words));
+        out.close("g");
+    }
     frame.draw_headline(out, placed.cell);
-    frame.legend.draw(out, placed.area.x, frame.legend_top(placed.area), placed.area.w);
+    frame.legend.draw(out, placed.area.x, placed.area.bottom() + frame.legend_below, placed.area.w);
     let mut x = placed.area.right();
     for bar in &frame.bars {
         bar.draw(out, x, placed.area, placed.area.y - 3.0);

@@ -44,7 +44,7 @@ pub(super) fn place_names(
             requests.push(Request { name, points: outside });
         }
     }
-    place(ground, requests)
+    place(&ground, requests)
 }
 
 /// A plot's names that need the legend: those that found no place, and with one series all of them.
@@ -77,7 +77,12 @@ fn survey(
             let points =
                 within(shapes::runs(transform, &line.points).iter().flat_map(|run| walk(run)).collect());
             let half = if line.emphasis == Emphasis::Main { 0.5 * paper::DATA } else { 0.5 * paper::GHOST };
-            points.iter().for_each(|&p| ground.take_point(p, half));
+            for &[x, y] in &points {
+                match line.emphasis {
+                    Emphasis::Faint => ground.tint(Rect::new(x - half, y - half, 2.0 * half, 2.0 * half)),
+                    Emphasis::Main | Emphasis::Ghost => ground.take_point([x, y], half),
+                }
+            }
             points
         }
         Mark::Points(points) => {
@@ -85,6 +90,11 @@ fn survey(
             for (i, place) in shapes::scatter(transform, points) {
                 let [x, y] = points.points[i];
                 match place {
+                    // Words may stand on the cloud of the other units where there is no better place.
+                    Ok([x, y]) if points.emphasis == Emphasis::Faint => {
+                        ground.tint(Rect::new(x - 0.8, y - 0.8, 1.6, 1.6));
+                        found.push([x, y]);
+                    }
                     Ok(at) => {
                         ground.take_point(at, 0.5 * (paper::MARKER + paper::MARKER_STROKE));
                         found.push(at);
