@@ -1,8 +1,9 @@
 //! A figure as tidy CSV: one observation per row, units in the headers, everything that is needed to redraw it.
 
 use super::Figure;
+use super::annotation::{Image, ReferenceAt};
 use super::axis::Axis;
-use super::mark::{Image, Mark, ReferenceAt};
+use super::mark::Mark;
 use super::panel::{Content, Direction, Plot};
 use super::raster::{Maps, Pixels, Raster};
 use crate::{Error, Result};

@@ -1,7 +1,8 @@
 //! The range that an automatic axis shows: what the marks need, with a margin.
 
+use super::annotation::ReferenceAt;
 use super::axis::{Axis, Range, Scale};
-use super::mark::{Mark, ReferenceAt};
+use super::mark::Mark;
 use super::panel::{Direction, Plot};
 
 /// Margin at either end, as a part of the range.
@@ -136,7 +137,8 @@ impl Extent<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark::{Band, Bars, Image, Line, Points, Reference, Series};
+    use super::super::annotation::{Image, Reference};
+    use super::super::mark::{Band, Bars, Line, Points, Series};
     use super::super::raster::Raster;
     use super::super::roles::Ink;
     use super::*;

@@ -1,13 +1,17 @@
 //! Figures: one description of numbers, labels and units, drawn on screen and written to files.
 //!
-//! A [`Figure`] holds no pixels and no colours; files and the window draw the same description. Colours follow from the meaning of a series
+//! A [`Figure`] holds no pixels and no colours. [`svg()`] draws it, [`png()`] rasterises that drawing,
+//! [`csv()`] lists everything that is needed to redraw it, [`export()`] writes all of them; the window
+//! paints the same description. Colours follow from the meaning of a series
 //! ([`roles`]) and from colour maps ([`cmap`]).
 
+pub mod annotation;
 pub mod axis;
 pub mod cmap;
 mod cmap_tables;
 pub mod colour;
 mod csv;
+mod export;
 mod extent;
 pub mod fonts;
 pub mod mark;
@@ -22,13 +26,13 @@ mod svg;
 pub mod thin;
 pub mod ticks;
 
+pub use annotation::{Anchor, Image, Reference, ReferenceAt, Span, Text};
 pub use axis::{Axis, Category, Range, Scale, Tick, TickText, Ticks};
 pub use cmap::ColourMap;
 pub use colour::{Ground, Rgb};
 pub use csv::csv;
-pub use mark::{
-    Anchor, Band, Bars, Emphasis, Image, Line, Mark, Points, Reference, ReferenceAt, Series, Span, Text,
-};
+pub use export::{Format, export};
+pub use mark::{Band, Bars, Emphasis, Line, Mark, Points, Series};
 pub use panel::{Content, Direction, Panel, Plot};
 pub use png::png;
 pub use raster::{ColourScale, Maps, Pixels, Raster};

@@ -1,6 +1,6 @@
 //! Where the panels of a figure lie: columns by weight, rows by need, axes in line.
 
-use super::axes::{Gutters, PlotFrame};
+use super::frame::{Gutters, PlotFrame};
 use super::geometry::Rect;
 use super::legend::Legend;
 use super::maps::MapsFrame;
@@ -77,7 +77,7 @@ impl<'f> Layout<'f> {
                 Content::Plot(plot) => {
                     let height = fixed_height(figure, *cell).unwrap_or(HEIGHT_OF_WIDTH * width);
                     let legend = legends.get(i).cloned().unwrap_or_default();
-                    Frame::Plot(PlotFrame::new(panel, plot, letter, width, height, legend))
+                    Frame::Plot(PlotFrame::new(panel, plot, letter, [width, height], legend))
                 }
                 Content::Maps(maps) => Frame::Maps(MapsFrame::new(panel, maps, letter, width)),
             });

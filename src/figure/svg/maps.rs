@@ -1,7 +1,7 @@
 //! A grid of small maps: titles over the columns, brackets under them, bars beside them.
 
-use super::axes::{Gutters, LETTER_BASELINE, headline_lines, letter_indent};
 use super::bars::{BarFrame, bar_frames};
+use super::frame::{Gutters, LETTER_BASELINE, headline_lines, letter_indent};
 use super::geometry::Rect;
 use super::picture;
 use super::writer::{Align, Stroke, Words, Writer};

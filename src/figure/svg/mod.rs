@@ -3,6 +3,7 @@
 mod axes;
 mod bars;
 mod draw;
+mod frame;
 mod geometry;
 mod glyph;
 mod labels;
@@ -14,8 +15,8 @@ mod shapes;
 mod survey;
 mod writer;
 
-use self::axes::{LETTER_BASELINE, PlotFrame};
 use self::draw::{BEHIND_AXES, Pen, layer};
+use self::frame::{LETTER_BASELINE, PlotFrame};
 use self::geometry::Transform;
 use self::layout::{Frame, Layout, Placed};
 use self::legend::Legend;
@@ -153,7 +154,8 @@ fn draw_plot(out: &mut Writer, placed: &Placed<'_>, frame: &PlotFrame<'_>, named
         out.close("g");
     }
     frame.draw_headline(out, placed.cell);
-    frame.legend.draw(out, placed.area.x, placed.area.bottom() + frame.legend_below, placed.area.w);
+    let [left, width] = frame.legend_span;
+    frame.legend.draw(out, placed.cell.x + left, placed.area.bottom() + frame.legend_below, width);
     let mut x = placed.area.right();
     for bar in &frame.bars {
         bar.draw(out, x, placed.area, placed.area.y - 3.0);

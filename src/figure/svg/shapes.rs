@@ -1,7 +1,8 @@
 //! Marks as runs of points on the page, for drawing and for keeping text away.
 
 use super::geometry::Transform;
-use crate::figure::mark::{Band, Bars, Points, Reference, ReferenceAt};
+use crate::figure::annotation::{Reference, ReferenceAt};
+use crate::figure::mark::{Band, Bars, Points};
 use crate::figure::panel::Direction;
 use crate::figure::strip::{Edge, Strip, swarm};
 use crate::figure::style::paper;

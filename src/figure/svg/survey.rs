@@ -1,7 +1,8 @@
 //! What lies where in a plot: ground for the names to be placed on.
 
-use super::axes::{PlotFrame, across};
+use super::axes::across;
 use super::draw::words_of;
+use super::frame::PlotFrame;
 use super::geometry::{Rect, Transform};
 use super::labels::{Ground, Request, place};
 use super::legend::{Legend, Name, Owner, names};
