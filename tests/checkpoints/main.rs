@@ -8,5 +8,6 @@ mod hostile;
 mod layouts;
 mod mutations;
 mod real;
+mod recurrent_gating;
 mod saving;
 mod support;

@@ -7,4 +7,6 @@ mod damage;
 mod damaged_data;
 mod interventions;
 mod object_attention;
+mod recurrent_gating;
+mod recurrent_gating_training;
 mod toy;

@@ -143,7 +143,7 @@ impl BlockNet {
     /// missing or wrong tensor.
     pub fn new(config: &Config, block: &BlockConfig, weights: &Weights) -> Result<Self> {
         super::weights::check(config, weights)?;
-        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes())?;
+        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes());
         let loader = Loader { config: block, weights };
         let table = |name: &str| match block.n_tasks > 1 {
             true => Embedding::load(weights, name).map(Some),

@@ -71,7 +71,7 @@ impl GateNet {
     /// [`Error::Unknown`] or [`Error::Shape`] for a missing or wrong tensor.
     pub fn new(config: &Config, gate: &GateConfig, weights: &Weights) -> Result<Self> {
         super::weights::check(config, weights)?;
-        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes())?;
+        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes());
         let n = gate.n_stages();
         let norm = |prefix: String, kind: Option<NormName>| {
             kind.map(|kind| Norm::load(weights, &format!("{prefix}.norm"), kind.kind()))

@@ -48,7 +48,7 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
         .map_err(|err| naming_file(err, &checkpoint.path.with_file_name(&source), &values, overrides))?;
     let table = expected(&config);
     let report = compare(&named_shapes(&table), &checkpoint.weights, OPTIONAL);
-    check(&report, &table, &config, &checkpoint.path, &source)?;
+    check(&report, &table, &config, &shapes, &checkpoint.path, &source)?;
     let used = table.iter().filter_map(|tensor| {
         Some((tensor.name.clone(), checkpoint.weights.find(&tensor.name)?.tensor().clone()))
     });
@@ -118,7 +118,14 @@ fn naming_file(err: Error, file: &Path, values: &Map<String, Value>, overrides: 
 }
 
 /// Do the tensors fit the configuration? Tensors that only a given value made superfluous may stay.
-fn check(report: &Report, table: &[Expected], config: &Config, path: &Path, source: &str) -> Result<()> {
+fn check(
+    report: &Report,
+    table: &[Expected],
+    config: &Config,
+    shapes: &Shapes,
+    path: &Path,
+    source: &str,
+) -> Result<()> {
     let field_of = |name: &str| {
         let known = table.iter().find(|tensor| tensor.name == name);
         known.map_or("the configuration", |tensor| tensor.field)
@@ -129,9 +136,14 @@ fn check(report: &Report, table: &[Expected], config: &Config, path: &Path, sour
         Some(format!("{field} ask for {name} of shape {:?}, the file has {:?}", wrong.expected, wrong.found))
     } else if let Some(name) = report.missing.first() {
         Some(format!("{} ask for {name}, which the file does not have", field_of(name)))
+    } else if let Some(name) = report.unexpected.first().filter(|_| !is_given) {
+        let told = config.contradictions(shapes).into_iter().map(|(key, value)| format!("{key} {value}"));
+        let told: Vec<String> = told.collect();
+        let told =
+            if told.is_empty() { String::new() } else { format!(" (the tensors tell {})", told.join(", ")) };
+        Some(format!("the file has {name}, for which the configuration has no place{told}"))
     } else {
-        let unexpected = report.unexpected.first().filter(|_| !is_given);
-        unexpected.map(|name| format!("the file has {name}, for which the configuration has no place"))
+        None
     };
     match found {
         None => Ok(()),

@@ -24,22 +24,15 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// `specs` is empty where no `tasks.json` is known.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a task's key is not a row of the task tables.
-    pub fn new(specs: &[TaskSpec], n_tasks: usize, n_classes: usize) -> Result<Self> {
-        if let Some(spec) = specs.iter().find(|spec| spec.key >= n_tasks) {
-            let field = format!("tasks.json: {}.key", spec.name);
-            return Err(Error::config(field, format!("below n_tasks = {n_tasks}"), spec.key));
-        }
+    /// `specs`, with keys below `n_tasks`, is empty where no `tasks.json` is known.
+    pub fn new(specs: &[TaskSpec], n_tasks: usize, n_classes: usize) -> Self {
         let name = |key: usize| {
             let named = specs.iter().find(|spec| spec.key == key);
             named.map_or_else(|| format!("task {key}"), |spec| spec.name.clone())
         };
         let is_known = n_tasks > 1 || !specs.is_empty();
         let tasks = if is_known { (0..n_tasks).map(name).collect() } else { Vec::new() };
-        Ok(Self { specs: specs.to_vec(), tasks, classes: class_names(specs, n_classes) })
+        Self { specs: specs.to_vec(), tasks, classes: class_names(specs, n_classes) }
     }
 
     pub fn tasks(&self) -> &[String] {
@@ -223,7 +216,7 @@ mod tests {
                 "loss_s": "(slice(1, None, None), None)"},
         }))
         .unwrap();
-        Protocol::new(&tasks, 2, 3).unwrap()
+        Protocol::new(&tasks, 2, 3)
     }
 
     fn image() -> Tensor {

@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 /// Largest size or count taken; keeps hostile numbers from overflowing products.
 const MAX_SIZE: usize = 1 << 16;
 
+/// Most pixels of an image; some networks' weights do not bound it.
+const MAX_PIXELS: usize = 1 << 22;
+
 /// The values of a complete configuration.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
@@ -56,7 +59,11 @@ impl<'a> Fields<'a> {
     pub fn image(&self, field: &str) -> Result<[usize; 3]> {
         let sizes = self.sizes(field, 3)?;
         match *sizes.as_slice() {
-            [channels, height, width] => Ok([channels, height, width]),
+            [channels, height, width] if height * width <= MAX_PIXELS => Ok([channels, height, width]),
+            [_, _, _] => {
+                let requirement = format!("an image of at most {MAX_PIXELS} pixels");
+                Err(Error::config(field, requirement, self.raw(field)))
+            }
             _ => Err(Error::config(field, "[channels, height, width]", self.raw(field))),
         }
     }

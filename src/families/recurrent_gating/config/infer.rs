@@ -27,8 +27,11 @@ pub fn variant_of(shapes: &Shapes) -> Option<Variant> {
     is_gate.then_some(Variant::Gate)
 }
 
-/// All facts about a set of tensors of `variant`.
+/// All facts about a set of tensors of `variant`; none about no tensors.
 pub fn facts(variant: Variant, shapes: &Shapes) -> Vec<Fact> {
+    if shapes.is_empty() {
+        return Vec::new();
+    }
     let mut facts = Facts { shapes, facts: Vec::new() };
     match variant {
         Variant::Gate => facts.gate(),
@@ -113,6 +116,10 @@ impl Facts<'_> {
     /// The flattened last map bounds the image, given how stages shrink it: by 2 each by default.
     fn gate_image(&mut self, channels: &[usize]) {
         let (Some(&image), Some(&last)) = (channels.first(), channels.last()) else { return };
+        if image != 3 {
+            // ImageNet's statistics are for colour images.
+            self.default("normalize", false);
+        }
         let Some(flat) = self.dim("conv_frnn.1.weight", 1) else { return };
         let side = flat.checked_div(last).map_or(0, usize::isqrt);
         let n = channels.len() - 1;

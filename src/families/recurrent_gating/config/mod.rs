@@ -168,7 +168,24 @@ impl Config {
             Some(document) if !fields::is_none(document) => read_tasks(document)?,
             _ => Vec::new(),
         };
-        Ok(Self { variant, table, network, tasks })
+        let config = Self { variant, table, network, tasks };
+        let n_tasks = config.n_tasks();
+        match config.tasks.iter().find(|task| task.key >= n_tasks) {
+            Some(task) => {
+                let field = format!("tasks.json: {}.key", task.name);
+                Err(Error::config(field, format!("below n_tasks = {n_tasks}"), task.key))
+            }
+            None => Ok(config),
+        }
+    }
+
+    /// Keys whose value is not what the tensors tell, with what they tell.
+    pub fn contradictions(&self, shapes: &Shapes) -> Vec<(&'static str, Value)> {
+        let told = infer::facts(self.variant, shapes).into_iter();
+        let told = told.filter(|fact| fact.source == Source::Inferred);
+        told.filter(|fact| self.table.get(fact.key).is_some_and(|entry| !means(&entry.value, &fact.value)))
+            .map(|fact| (fact.key, fact.value))
+            .collect()
     }
 
     /// The content of a `model_params.json` that the reference's class takes: its own keys and
@@ -192,6 +209,19 @@ impl Config {
         match &self.network {
             Network::Gate(gate) => gate.n_tasks,
             Network::Block(block) => block.n_tasks,
+        }
+    }
+}
+
+/// Do a configured and an inferred value say the same? One value stands for a list of equal ones,
+/// longer lists are cut, and -1 stands for all.
+fn means(configured: &Value, inferred: &Value) -> bool {
+    match (configured, inferred) {
+        (Value::Array(configured), Value::Array(inferred)) => configured.starts_with(inferred),
+        (one, Value::Array(inferred)) => inferred.iter().all(|value| value == one),
+        (Value::Array(configured), one) => configured.iter().all(|value| value == one),
+        (configured, inferred) => {
+            with_nulls(configured) == *inferred || configured.as_i64() == Some(-1) && inferred != -1
         }
     }
 }
