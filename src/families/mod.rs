@@ -32,7 +32,7 @@ const FAMILIES: &[Entry] = &[
         family: Family::ObjectAttention,
         recognise: object_attention::recognise,
         open: object_attention::open,
-        goldens: &[],
+        goldens: object_attention::GOLDEN_KINDS,
     },
 ];
 

@@ -58,6 +58,18 @@ pub struct CheckpointFolders {
     pub checkpoints: Option<PathBuf>,
 }
 
+impl CheckpointFolders {
+    /// For goldens in or below `root`. Without a folder of checkpoints, one called `checkpoints`
+    /// beside the goldens or up to two levels above is taken.
+    pub fn of(root: &Path, checkpoints: Option<PathBuf>) -> Self {
+        let nearby = || {
+            let root = root.canonicalize().ok()?;
+            root.ancestors().take(3).map(|above| above.join("checkpoints")).find(|path| path.is_dir())
+        };
+        Self { root: Some(root.to_owned()), checkpoints: checkpoints.or_else(nearby) }
+    }
+}
+
 impl Golden {
     /// Reads a `.safetensors` or `.json` file; `None` if it does not describe itself as a golden.
     ///

@@ -62,10 +62,7 @@ pub fn run(
         files.push(root.to_owned());
     }
     let folder = if root.is_dir() { root } else { root.parent().unwrap_or(root) };
-    let folders = CheckpointFolders {
-        root: Some(folder.to_owned()),
-        checkpoints: options.checkpoints.clone().or_else(|| nearby_checkpoints(folder)),
-    };
+    let folders = CheckpointFolders::of(folder, options.checkpoints.clone());
     let mut outcome = Outcome::default();
     for (i, path) in files.iter().enumerate() {
         let name = name_within(folder, path);
@@ -120,12 +117,6 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
         }
     }
     Ok(())
-}
-
-/// A folder `checkpoints` beside the goldens or up to two levels above.
-fn nearby_checkpoints(folder: &Path) -> Option<PathBuf> {
-    let folder = folder.canonicalize().ok()?;
-    folder.ancestors().take(3).map(|above| above.join("checkpoints")).find(|path| path.is_dir())
 }
 
 /// With forward slashes on every system, so that reports can be compared.
