@@ -20,7 +20,7 @@ use crate::stimulus::Image;
 use crate::stimulus::bars::BarGrid;
 
 /// Stimuli run at a time: bounds the memory, and is fixed so that no result depends on threads.
-const CHUNK: usize = 32;
+const CHUNK: usize = 14;
 
 /// Maxima over stimuli of every unit of one area.
 #[derive(Clone, Debug, PartialEq)]
