@@ -1,5 +1,7 @@
 //! Figures as files: what the SVG, PNG and CSV of whole figures hold.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 mod demonstration;
 mod gallery;
 mod page;
