@@ -191,7 +191,7 @@ impl Overrides {
     pub fn read(config: Option<&Path>, sets: &[String]) -> Result<Self> {
         let mut overrides = Self::default();
         if let Some(path) = config {
-            for (key, value) in read_map(path)? {
+            for (key, value) in read_table(path)? {
                 overrides.push(key, value);
             }
         }
@@ -220,7 +220,10 @@ impl Overrides {
 }
 
 /// A TOML or JSON file as a map.
-fn read_map(path: &Path) -> Result<Map<String, Value>> {
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::File`].
+pub fn read_table(path: &Path) -> Result<Map<String, Value>> {
     match files::read_document(path)? {
         Value::Object(map) => Ok(map),
         other => Err(Error::file(

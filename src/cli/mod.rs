@@ -4,8 +4,10 @@ mod devices;
 mod info;
 mod parity;
 mod print;
+mod probe;
 mod progress;
 mod run;
+mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +51,10 @@ enum Command {
     Parity(parity::Parity),
     /// Show a model stimuli; write its activity, answers and accuracy.
     Run(Box<run::RunCommand>),
+    /// Measure tuning, attention scaling or receptive fields of units; write figures and numbers.
+    Probe(Box<probe::ProbeCommand>),
+    /// Train a network; write a run folder that reopens and resumes.
+    Train(train::TrainCommand),
     /// List the devices of this build and machine.
     Devices(devices::Devices),
 }
@@ -122,6 +128,8 @@ pub fn main() -> ExitCode {
         Command::Info(command) => command.execute(common),
         Command::Parity(command) => command.execute(common),
         Command::Run(command) => command.execute(common),
+        Command::Probe(command) => command.execute(common),
+        Command::Train(command) => command.execute(common),
         Command::Devices(command) => command.execute(common),
     };
     match outcome {

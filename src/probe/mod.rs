@@ -9,11 +9,14 @@ mod design;
 pub mod figures;
 mod receptive_field;
 mod recipe;
+mod reference;
 mod responses;
+pub mod table;
 mod tuning;
 
 pub use condition::{Condition, Read};
 pub use receptive_field::{ReceptiveField, RfRecipe, receptive_fields};
 pub use recipe::{Carrier, Feature, ProbeRecipe};
+pub use reference::{ReferenceGrid, ReferenceRecipe, reference};
 pub use responses::Responses;
-pub use tuning::{Statistic, TuningResult, UnitId, run};
+pub use tuning::{ConditionResult, Statistic, TuningResult, UnitId, run};
