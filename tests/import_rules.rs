@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "train",
         &[
             "task",
+            "figure",
             "dynamics",
             "recording",
             "analysis",
@@ -52,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that may know the families by name: what opens, checks, times and trains models.
-const KNOWS_FAMILIES: [&str; 4] = ["families", "recipe", "bench", "probe"];
+const KNOWS_FAMILIES: [&str; 5] = ["families", "recipe", "bench", "probe", "pretrained"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
