@@ -60,7 +60,7 @@ fn our_own_goldens_are_met() {
 
 #[test]
 fn corrupting_our_own_goldens_is_noticed() {
-    for family in ["brg", "oba"] {
+    for family in ["brg", "oba", "object_attention"] {
         met_and_corruptions_noticed(&own().join(family));
     }
 }

@@ -3,6 +3,7 @@
 mod dynamics;
 mod evaluation;
 mod operations;
+mod photographs;
 mod thinned;
 mod training;
 mod tuning;
@@ -31,6 +32,8 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     kind("mnist_tuning_grid", tuning::recompute_grid),
     kind("published_tuning", tuning::recompute_published),
     kind("ops", operations::recompute),
+    kind("coco_loader", photographs::load),
+    kind("polygons", photographs::polygons),
 ];
 
 const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {
