@@ -6,7 +6,7 @@ mod probe;
 mod train;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,6 +41,9 @@ use crate::worker::{Cancel, Workers};
 
 /// Key under which the arrangement of views is stored.
 const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
+
+/// Commands that the trace keeps.
+const TRACE: usize = 64;
 
 /// A run that was asked for.
 struct InFlight {
@@ -85,6 +88,8 @@ pub struct Workbench {
     active_view: ViewKind,
     hover: Option<String>,
     commands: Vec<Command>,
+    /// The latest commands applied, oldest first.
+    trace: VecDeque<Command>,
     paint_cost: PaintCost,
     memory: Option<u64>,
     memory_read: Instant,
@@ -131,6 +136,7 @@ impl Workbench {
             active_view: ViewKind::StimulusAttention,
             hover: None,
             commands: Vec::new(),
+            trace: VecDeque::new(),
             paint_cost: PaintCost::default(),
             memory: resident_memory(),
             memory_read: Instant::now(),
@@ -172,6 +178,11 @@ impl Workbench {
     /// Whether any work is under way.
     pub fn is_busy(&self) -> bool {
         !self.jobs.is_empty() || !self.in_flight.is_empty() || !self.commands.is_empty()
+    }
+
+    /// The latest commands applied, oldest first: what led to what is seen.
+    pub fn trace(&self) -> impl Iterator<Item = &Command> {
+        self.trace.iter()
     }
 
     /// Asks for `command`; it is applied before the next frame.
@@ -251,6 +262,9 @@ impl Workbench {
             }
         }
         self.messages.tick();
+        if let Some(left) = self.messages.next_change() {
+            ctx.request_repaint_after(left);
+        }
         if self.memory_read.elapsed().as_secs() >= 1 {
             self.memory = resident_memory();
             self.memory_read = Instant::now();
@@ -395,6 +409,10 @@ impl eframe::App for Workbench {
             commands.push(Command::Open(dropped));
         }
         for command in commands {
+            if self.trace.len() == TRACE {
+                self.trace.pop_front();
+            }
+            self.trace.push_back(command.clone());
             self.execute(ctx, command);
         }
         self.request_runs();

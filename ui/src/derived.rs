@@ -116,7 +116,7 @@ pub struct Derived {
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
     pub points: Vec<LanePoint>,
-    /// Lowest and highest of what is drawn; the lane is normalised by them.
+    /// Lowest and highest mean; the lane is normalised by them.
     pub range: [f32; 2],
 }
 
@@ -203,8 +203,7 @@ fn lane(recording: &Recording, area: usize) -> Lane {
             }
         })
         .collect();
-    let bounds = points.iter().flat_map(|p| [p.mean, p.lower_quartile, p.upper_quartile]);
-    Lane { range: bounds_of(bounds), points }
+    Lane { range: bounds_of(points.iter().map(|p| p.mean)), points }
 }
 
 fn bounds_of(values: impl Iterator<Item = f32>) -> [f32; 2] {

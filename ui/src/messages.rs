@@ -1,6 +1,6 @@
 //! What the window has said: the log, the toasts, the line in the status bar.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::Command;
 use crate::widgets::Severity;
@@ -97,6 +97,15 @@ impl Messages {
         self.toasts.retain(|toast| {
             toast.severity == Severity::Error || toast.shown_at.elapsed().as_secs() < TOAST_SECS
         });
+    }
+
+    /// How long until a message fades by itself.
+    pub fn next_change(&self) -> Option<Duration> {
+        let left = |at: &Instant, secs: u64| Duration::from_secs(secs).saturating_sub(at.elapsed());
+        let toasts = self.toasts.iter().filter(|toast| toast.severity != Severity::Error);
+        let fading = toasts.map(|toast| left(&toast.shown_at, TOAST_SECS));
+        let status = self.last.iter().map(|(_, _, at)| left(at, STATUS_SECS));
+        fading.chain(status).filter(|left| !left.is_zero()).min()
     }
 
     pub fn toasts(&self) -> &[Toast] {

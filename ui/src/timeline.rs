@@ -11,6 +11,7 @@ use gainfield::dynamics::TimeUnit;
 
 use crate::command::{Command, Layout};
 use crate::icons;
+use crate::store::RunData;
 use crate::theme::{Text, metrics, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Button};
@@ -51,29 +52,35 @@ impl Timeline {
             pos2(area.left(), transport.bottom()),
             pos2(area.right(), transport.bottom() + RULER),
         );
-        inside(ui, "ruler", ruler, |ui| ruler::show(ui, view, run, &track, out));
+        inside(ui, "ruler", ruler, |ui| ruler::show(ui, view, run, &track, area.bottom(), out));
         let body = Rect::from_min_max(pos2(area.left(), ruler.bottom()), area.max);
         inside(ui, "lanes", body, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
             if view.settings.is_timeline_collapsed() {
-                lanes::chosen(ui, run, &track, out);
+                lanes::chosen(ui, view, run, &track, out);
             } else {
-                ScrollArea::vertical().id_salt("lanes").auto_shrink(false).show(ui, |ui| {
-                    ui.spacing_mut().item_spacing.y = 0.0;
-                    self.lanes(ui, view, &track, out);
-                });
+                self.lanes(ui, view, run, &track, out);
             }
             self.over(ui, view, &track, body, ruler, out);
         });
     }
 
-    fn lanes(&mut self, ui: &mut Ui, view: &View<'_>, track: &Track, out: &mut Out<'_>) {
-        let Some(run) = view.run() else { return };
-        let height = self.lane_height.unwrap_or(20.0);
+    /// Stimulus and task above, interventions and read-out below, the areas between them scroll.
+    fn lanes(&mut self, ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
+        let wide = ui.ctx().content_rect().height() >= 1000.0;
+        let height = self.lane_height.unwrap_or(if wide { 26.0 } else { 20.0 });
         lanes::stimulus(ui, view, run, track);
-        lanes::task(ui, run, track, out);
-        for area in lanes::shown_areas(view, run) {
-            lanes::area(ui, view, run, area, track, height, out);
-        }
+        lanes::task(ui, view, run, track, out);
+        let below = spans::height(view, track.n) + lanes::READOUT;
+        let areas = lanes::shown_areas(view, run);
+        let wanted = height * areas.len() as f32;
+        let room = (ui.available_height() - below).max(height.min(wanted));
+        let scroll = ScrollArea::vertical().id_salt("lanes").max_height(room).min_scrolled_height(room);
+        scroll.auto_shrink([false, true]).show(ui, |ui| {
+            for area in areas {
+                lanes::area(ui, view, run, area, track, height, out);
+            }
+        });
         spans::interventions(ui, view, run, track, &mut self.drag, out);
         lanes::readout(ui, run, track, out);
     }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use gainfield::dynamics::Intervention;
 use gainfield::figure::Figure;
 use gainfield::model::Model;
 use gainfield::provenance::Provenance;
+use gainfield::recipe::RunRecipe;
 use gainfield::recording::Recording;
 use gainfield::settings::Overrides;
 
@@ -22,6 +22,7 @@ use crate::item::{ItemId, RunKey, StimulusInfo};
 use crate::jobs::JobId;
 use crate::store::{RunData, RunOrigin, StimulusFacts};
 
+pub use export::with_ending;
 pub use open::Opened;
 
 /// Asks running work to stop. Cheap to clone, cheap to look at.
@@ -71,8 +72,8 @@ pub struct ExportRequest {
     /// Folder and file name without an ending.
     pub stem: PathBuf,
     pub provenance: Provenance,
-    /// Written beside, so that the command in the provenance can be run.
-    pub interventions: Vec<Intervention>,
+    /// Written beside where the command in the provenance refers to it.
+    pub recipe: Option<RunRecipe>,
 }
 
 /// What workers tell the window.

@@ -42,7 +42,7 @@ impl Workbench {
             Command::Probe => self.probe(),
             Command::CancelProbe(id) => self.probing.cancel(id),
             Command::Export(view, format) => self.export(view, format),
-            Command::CopyAsCommand(_) => self.copy_as_command(ctx),
+            Command::CopyAsCommand(view) => self.copy_as_command(ctx, view),
             Command::CopyText(text) => {
                 ctx.copy_text(text);
                 self.messages.say("Copied");
@@ -262,7 +262,7 @@ impl Workbench {
     }
 
     /// Adds a recording of the model in use on the stimulus in use and shows it.
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         let (Some(model), Some(stimulus)) = (self.document.model, self.document.stimulus) else { return };
         let name = self.document.get(stimulus).map_or_else(String::new, |item| item.name.clone());
         let info = RecordingInfo { model, stimulus, spec: RunSpec::default(), parent: None };

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
+use gainfield::dynamics::{Action, Intervention, Units};
 use gainfield::provenance::Provenance;
+use gainfield::recipe::{RunRecipe, to_toml};
+use gainfield::settings::Source;
 use gainfield::stimulus::DataFile;
 
 use super::{PendingExport, Workbench};
@@ -38,22 +41,15 @@ impl Workbench {
         let known = ["svg", "png", "csv"].map(std::ffi::OsStr::new);
         let stem =
             if path.extension().is_some_and(|e| known.contains(&e)) { path.with_extension("") } else { path };
-        let mut provenance = self.provenance(stem.parent());
-        if let Some(command) = self.command_of_view(pending.view) {
-            provenance.command = command;
-        }
-        let interventions = self.document.current_recording().map_or_else(Vec::new, |info| {
-            info.spec.interventions.iter().filter(|i| i.enabled).cloned().collect()
-        });
+        let recipe = self.document.current_recording().and_then(|info| self.recipe(info));
+        let of_view = self.command_of_view(pending.view);
+        let recipe = if of_view.is_some() { None } else { recipe };
+        let file = crate::worker::with_ending(&stem, "recipe.toml");
+        let command = of_view.or_else(|| recipe.as_ref().map(|recipe| recipe.command_line(&file)));
+        let provenance = self.provenance(command.unwrap_or_default());
         let job = self.jobs.start(format!("Export {}", pending.view.title()));
-        let request = ExportRequest {
-            job,
-            figure: pending.figure,
-            format: pending.format,
-            stem,
-            provenance,
-            interventions,
-        };
+        let request =
+            ExportRequest { job, figure: pending.figure, format: pending.format, stem, provenance, recipe };
         if !self.workers.export(request) {
             self.jobs.finish(job);
             self.messages
@@ -93,10 +89,14 @@ impl Workbench {
         });
     }
 
-    pub(super) fn copy_as_command(&mut self, ctx: &Context) {
-        match self.document.current_recording() {
-            Some(info) => {
-                ctx.copy_text(self.command_of(info, None));
+    pub(super) fn copy_as_command(&mut self, ctx: &Context, view: ViewKind) {
+        let command = self.command_of_view(view).or_else(|| {
+            let recipe = self.recipe(self.document.current_recording()?)?;
+            Some(runnable(&recipe))
+        });
+        match command {
+            Some(command) => {
+                ctx.copy_text(command);
                 self.messages.say("Copied the command that makes this without a window");
             }
             None => {
@@ -105,9 +105,32 @@ impl Workbench {
         }
     }
 
-    fn provenance(&self, folder: Option<&std::path::Path>) -> Provenance {
-        let Some(info) = self.document.current_recording() else { return Provenance::new("") };
-        let mut provenance = Provenance::new(self.command_of(info, folder));
+    /// What makes a recording again without a window.
+    fn recipe(&self, info: &RecordingInfo) -> Option<RunRecipe> {
+        let model = self.document.model_info(info.model)?;
+        let stimulus = self.document.stimulus_info(info.stimulus)?;
+        let about = &model.about;
+        let path = about.origin.path.clone().unwrap_or_else(|| PathBuf::from(&about.origin.name));
+        let given = about.config.iter().filter(|(_, entry)| entry.source == Source::Given);
+        let set = Interventions::of(info);
+        Some(RunRecipe {
+            // A trial depends on its number alone; the last of these is the one that was shown.
+            n: stimulus.trial + 1,
+            steps: info.spec.timesteps,
+            record: vec!["all".to_owned()],
+            every: info.spec.every,
+            seed: stimulus.seed,
+            set: given.map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect(),
+            stimulus: Some(stimulus.spec.clone()),
+            interventions: set.0,
+            out: Some(PathBuf::from("out")),
+            ..RunRecipe::new(path)
+        })
+    }
+
+    fn provenance(&self, command: String) -> Provenance {
+        let mut provenance = Provenance::new(command);
+        let Some(info) = self.document.current_recording() else { return provenance };
         provenance.seed = Some(info.spec.seed);
         provenance.config = serde_json::json!({
             "stimulus": self.document.stimulus_info(info.stimulus).map(|stimulus| stimulus.as_ref().clone()),
@@ -125,57 +148,47 @@ impl Workbench {
         }
         provenance
     }
+}
 
-    /// The command that makes a recording again; its interventions as a file in `folder`.
-    fn command_of(&self, info: &RecordingInfo, folder: Option<&std::path::Path>) -> String {
-        let mut words = vec!["gainfield".to_owned(), "run".to_owned()];
-        let model = self.document.model_info(info.model);
-        let path = model.and_then(|model| model.about.origin.path.clone());
-        words.push(quoted(&path.map_or_else(|| "MODEL".to_owned(), |path| path.display().to_string())));
-        if let Some(stimulus) = self.document.stimulus_info(info.stimulus) {
-            words.push("--stimulus".to_owned());
-            words.push(quoted(&stimulus.spec.to_string()));
-            words.push(format!("--n {}", stimulus.trial + 1));
-            words.push(format!("--seed {}", stimulus.seed));
-        }
-        if let Some(steps) = info.spec.timesteps {
-            words.push(format!("--steps {steps}"));
-        }
-        words.push("--record all".to_owned());
-        let enabled = info.spec.interventions.iter().filter(|i| i.enabled);
-        let list: Vec<_> = enabled.cloned().collect();
-        let mut before = String::new();
-        if !list.is_empty() {
-            let name = "interventions.toml";
-            let file =
-                folder.map_or_else(|| name.to_owned(), |folder| folder.join(name).display().to_string());
-            let toml = toml::to_string_pretty(&gainfield::dynamics::InterventionFile { intervention: list });
-            before = format!("cat > {} <<'END'\n{}END\n", quoted(&file), toml.unwrap_or_default());
-            words.push(format!("--interventions {}", quoted(&file)));
-        }
-        words.push("--out out".to_owned());
-        before + &words.join(" ")
+/// What differs from a plain run: controls that were changed, and the interventions that are on.
+struct Interventions(Vec<Intervention>);
+
+impl Interventions {
+    fn of(info: &RecordingInfo) -> Self {
+        let controls = info.spec.controls.iter().map(|(control, value)| {
+            let action = Action::Set { control: control.clone(), value: *value };
+            Intervention::new("", Units::all(), action, 0, None)
+        });
+        let enabled = info.spec.interventions.iter().filter(|i| i.enabled).cloned();
+        Self(controls.chain(enabled).collect())
     }
 }
 
-/// A word for the shell: as it is, or in single quotes where it has to be.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+/// Lines for a shell: the command, and before it the recipe that it refers to, if it does.
+fn runnable(recipe: &RunRecipe) -> String {
+    let file = PathBuf::from("run.toml");
+    let command = recipe.command_line(&file);
+    if !command.contains("--recipe") {
+        return command;
+    }
+    match to_toml(recipe) {
+        Ok(text) => format!("cat > {} <<'END'\n{text}END\n{command}", file.display()),
+        Err(_) => command,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::*;
 
     #[test]
-    fn words_survive_the_shell() {
-        assert_eq!(quoted("a/b-c.pth"), "a/b-c.pth");
-        assert_eq!(quoted("my net.pth"), "'my net.pth'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+    fn a_command_with_interventions_brings_its_recipe() {
+        let mut recipe = RunRecipe::new("net.pt");
+        assert!(runnable(&recipe).starts_with("gainfield run net.pt"));
+        recipe.interventions.push(Intervention::new("conv1", Units::channel(2), Action::Silence, 3, None));
+        let text = runnable(&recipe);
+        assert!(
+            text.starts_with("cat > run.toml <<'END'\n") && text.ends_with("gainfield run --recipe run.toml")
+        );
     }
 }

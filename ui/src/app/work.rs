@@ -9,7 +9,7 @@ use gainfield::task::StimulusSpec;
 use super::execute::settle_areas;
 use super::{InFlight, Workbench};
 use crate::command::Command;
-use crate::document::Document;
+use crate::document::{Document, UnitRef};
 use crate::item::{Content, ItemId, ModelInfo, RunKey, StimulusInfo};
 use crate::store::{RunData, RunOrigin, RunState};
 use crate::widgets::Severity;
@@ -71,7 +71,7 @@ impl Workbench {
                         Some(("Review".to_owned(), Command::Select(id))),
                     );
                 }
-                self.send(Command::Run);
+                self.run();
             }
             Opened::Stimulus { name, spec } => {
                 self.with_document(|document| {
@@ -82,7 +82,7 @@ impl Workbench {
                 });
                 self.messages.say(format!("Opened {name}"));
                 if self.document.model.is_some() {
-                    self.send(Command::Run);
+                    self.run();
                 }
             }
             Opened::Interventions(list) if self.document.current_recording().is_some() => {
@@ -129,6 +129,9 @@ impl Workbench {
         if !done {
             return;
         }
+        if self.document.pinned.is_empty() && self.document.recording == Some(item) {
+            self.pin_strongest();
+        }
         if let Some(flight) = self.in_flight.get(&key) {
             let name = self.document.get(item).map_or_else(String::new, |item| item.name.clone());
             let seconds = flight.started.elapsed().as_secs_f64();
@@ -137,6 +140,31 @@ impl Workbench {
         if self.store.runs().count() > SPARE_RUNS {
             self.forget_unnamed();
         }
+    }
+
+    /// Pins the strongest units of three channels of the selected area, so that traces have a start.
+    fn pin_strongest(&mut self) {
+        let Some(run) = self.shown_run() else { return };
+        let Some(area) = self.document.area.as_deref().and_then(|name| run.recording.area(name)) else {
+            return;
+        };
+        let Some(step) = run.recording.steps.len().checked_sub(1) else { return };
+        let name = run.recording.areas[area].name.clone();
+        let [channels, height, width] = run.recording.areas[area].map_shape();
+        let values = run.recording.trial(step, area, 0);
+        let plane = (height * width).max(1);
+        let mut peaks: Vec<(f32, usize)> = values
+            .chunks(plane)
+            .take(channels)
+            .enumerate()
+            .filter_map(|(channel, map)| {
+                let (at, &value) = map.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+                Some((value, channel * plane + at))
+            })
+            .collect();
+        peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let pins = peaks.into_iter().take(3).map(|(_, unit)| UnitRef { area: name.clone(), unit }).collect();
+        self.with_document(|document| document.pinned = pins);
     }
 
     /// Drops recordings that neither the document nor recent steps of undo name.

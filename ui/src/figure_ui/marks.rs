@@ -371,4 +371,13 @@ pub(super) fn legend(ui: &Ui, plot: &Plot, scene: &Scene<'_>, row: Rect) {
         let drawn = painter.text(at, Align2::LEFT_CENTER, &series.name, Text::Caption.font(), scene.t.text2);
         x = drawn.right() + 14.0;
     }
+    let ghost = |mark: &Mark| matches!(mark, Mark::Line(line) if line.emphasis == Emphasis::Ghost);
+    if plot.marks.iter().any(ghost) {
+        let y = row.center().y;
+        let font = Text::Caption.font();
+        let right = pos2(row.right() - 12.0, y);
+        let text = painter.text(right, Align2::RIGHT_CENTER, "baseline", font, scene.t.text2);
+        let ends = [pos2(text.left() - 22.0, y), pos2(text.left() - 5.0, y)];
+        painter.extend(Shape::dashed_line(&ends, Stroke::new(GHOST, scene.t.text2), 2.0, 3.0));
+    }
 }

@@ -1,9 +1,10 @@
 //! What lies above the views: toasts, the list of keys, the log, dropped files.
 
-use egui::{Align2, Area, Id, Order, Role, Ui, Window, pos2, vec2};
+use egui::{Align2, Area, Id, Order, Role, ScrollArea, Ui, Window, pos2, vec2};
 
 use crate::command::{self, Command};
 use crate::dock::ViewKind;
+use crate::item::{Content, ItemId};
 use crate::theme::{Text, metrics, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Banner};
@@ -14,7 +15,7 @@ use crate::{icons, views};
 pub struct Open {
     pub keys: bool,
     pub log: bool,
-    pub provenance: Option<crate::item::ItemId>,
+    pub provenance: Option<ItemId>,
 }
 
 pub fn show(ui: &Ui, view: &View<'_>, open: &Open, out: &mut Out<'_>) {
@@ -24,6 +25,9 @@ pub fn show(ui: &Ui, view: &View<'_>, open: &Open, out: &mut Out<'_>) {
     }
     if open.log {
         log(ui, view, out);
+    }
+    if let Some(item) = open.provenance {
+        provenance(ui, view, item, out);
     }
     dropping(ui);
 }
@@ -103,6 +107,70 @@ fn log(ui: &Ui, view: &View<'_>, out: &mut Out<'_>) {
     if !open {
         out.push(Command::ShowLog(false));
     }
+}
+
+/// Where an item comes from, as text that can be copied.
+fn provenance(ui: &Ui, view: &View<'_>, id: ItemId, out: &mut Out<'_>) {
+    let mut open = true;
+    let Some(item) = view.document.get(id) else {
+        out.push(Command::ShowProvenance(None));
+        return;
+    };
+    Window::new(format!("Provenance of {}", item.name))
+        .id(Id::unique("provenance"))
+        .open(&mut open)
+        .collapsible(false)
+        .default_size(vec2(560.0, 360.0))
+        .show(ui.ctx(), |ui| {
+            let t = tokens(ui);
+            let text = provenance_text(view, &item.content);
+            let height = ui.available_height() - 36.0;
+            ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+                ui.add(egui::Label::new(Text::Mono.rich(text.as_str(), t.text2)).wrap().selectable(true));
+            });
+            ui.add_space(6.0);
+            if ui.add(widgets::Button::new("Copy").icon(icons::COPY).small()).clicked() {
+                out.push(Command::CopyText(text));
+            }
+        });
+    if !open || ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+        out.push(Command::ShowProvenance(None));
+    }
+}
+
+fn provenance_text(view: &View<'_>, content: &Content) -> String {
+    let value = match content {
+        Content::Model(model) => serde_json::json!({
+            "origin": model.about.origin,
+            "family": model.about.family,
+            "variant": model.about.variant,
+            "parameters": model.parameters,
+            "config": model.about.config,
+            "tensors": model.about.report,
+        }),
+        Content::Stimulus(stimulus) => serde_json::json!({
+            "stimulus": stimulus.spec,
+            "as text": stimulus.spec.to_string(),
+            "trial": stimulus.trial,
+            "seed": stimulus.seed,
+            "data": view.store.stimulus(stimulus.identity()).map(|facts| &facts.data),
+        }),
+        Content::Recording(recording) => {
+            let name = |id| view.document.get(id).map(|item| item.name.clone());
+            serde_json::json!({
+                "model": name(recording.model),
+                "model origin": view.document.model_info(recording.model).map(|m| m.about.origin.clone()),
+                "stimulus": view.document.stimulus_info(recording.stimulus).map(|s| s.spec.to_string()),
+                "branch of": recording.parent.and_then(|(id, _)| name(id)),
+                "branched at": recording.parent.map(|(_, t)| t + 1),
+                "run": recording.spec,
+            })
+        }
+        Content::Probe(probe) => serde_json::json!(**probe),
+        Content::Training(training) => serde_json::json!(**training),
+        Content::Figure(figure) => serde_json::json!(**figure),
+    };
+    serde_json::to_string_pretty(&value).unwrap_or_default()
 }
 
 /// Says that files held over the window can be let go.

@@ -13,6 +13,8 @@ use crate::theme::{Text, radius, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Ring, focus_ring, hatch};
 
+/// Height of the lane of the read-out.
+pub(super) const READOUT: f32 = 24.0;
 const UNIT: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 /// Frames as thumbnails where a step is wide enough, else stretches with one thumbnail.
@@ -74,7 +76,7 @@ fn thumbnail(painter: &egui::Painter, texture: TextureId, run: &RunData, center:
 }
 
 /// Phases, cues and scored stretches, named by what and where.
-pub(super) fn task(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>) {
+pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
     let t = tokens(ui);
     let segments: Vec<&Segment> = run
         .recording
@@ -86,11 +88,14 @@ pub(super) fn task(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>)
         run.recording.segments.iter().filter(|segment| segment.kind == SegmentKind::Scored).collect();
     let (row, lane) = lane_row(ui, track, 20.0);
     let phases = segments.iter().any(|segment| segment.kind == SegmentKind::Phase);
-    let note = if phases { format!("{} phases", segments.len()) } else { String::new() };
+    let note = if phases { format!("{} phases", segments.len()) } else { task_name(view) };
     lane_header(ui, row, t.roles.stimulus, if phases { "Phase" } else { "Task" }, &note);
     for (i, segment) in segments.iter().enumerate() {
         let all_scored = scored.iter().any(|s| s.from <= segment.from && s.to >= segment.to);
-        let mut text = segment.name.clone();
+        let mut text = match segment.kind {
+            SegmentKind::Cue => cue_text(run, segment),
+            _ => segment.name.clone(),
+        };
         if all_scored {
             text += ", scored";
         } else if segment.kind == SegmentKind::Phase
@@ -120,6 +125,29 @@ pub(super) fn task(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>)
             let rect = segment_rect(lane, track, segment, 14.0);
             segment_span(ui, rect, Some(t.roles.stimulus), &segment.name);
         }
+    }
+}
+
+/// What is asked of the model, in the stimulus's own word.
+fn task_name(view: &View<'_>) -> String {
+    let recording = view.document.current_recording();
+    let stimulus = recording.and_then(|recording| view.document.stimulus_info(recording.stimulus));
+    stimulus.map_or_else(String::new, |stimulus| stimulus.spec.name().replace('_', " "))
+}
+
+/// A cue by what it is and where: "cue: dot, top left".
+fn cue_text(run: &RunData, segment: &Segment) -> String {
+    let place = run.shown.cue.get(segment.from).copied().flatten().map(|[row, col]| {
+        let part = |at: f32, words: [&'static str; 3]| words[((at * 3.0) as usize).min(2)];
+        match (part(row, ["top", "", "bottom"]), part(col, ["left", "", "right"])) {
+            ("", "") => "centre".to_owned(),
+            (only, "") | ("", only) => only.to_owned(),
+            (vertical, horizontal) => format!("{vertical} {horizontal}"),
+        }
+    });
+    match place {
+        Some(place) => format!("cue: {}, {place}", segment.name),
+        None => format!("cue: {}", segment.name),
     }
 }
 
@@ -204,7 +232,7 @@ pub(super) fn area(
     focus_ring(ui, &response, header, 0, Ring::Inside);
     let curve = &run.derived.lanes[area];
     let response = response.on_hover_text(format!(
-        "Mean over units with quartiles, drawn from {} to {}",
+        "Mean over units, drawn from {} to {}; the band of quartiles is cut there",
         significant(f64::from(curve.range[0]), 3),
         significant(f64::from(curve.range[1]), 3)
     ));
@@ -277,7 +305,7 @@ fn band(painter: &egui::Painter, lane: Rect, range: [f32; 2], curve: &Lane, trac
 /// The winning class as spans.
 pub(super) fn readout(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>) {
     let t = tokens(ui);
-    let (row, lane) = lane_row(ui, track, 24.0);
+    let (row, lane) = lane_row(ui, track, READOUT);
     lane_header(ui, row, t.text2, "Readout", "top class");
     for (i, span) in run.derived.readout.iter().enumerate() {
         let rect = Rect::from_min_max(
@@ -326,12 +354,12 @@ fn stretch_words(run: &RunData, what: &str, from: usize, to: usize) -> String {
 }
 
 /// The one lane of the two-line form: phases where there are any, else the read-out.
-pub(super) fn chosen(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>) {
+pub(super) fn chosen(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
     let phased = run.recording.segments.iter().any(|segment| segment.kind != SegmentKind::Scored);
     ui.add_space(7.0);
     if phased {
-        task(ui, run, track, out);
+        task(ui, view, run, track, out);
     } else {
         readout(ui, run, track, out);
     }

@@ -11,7 +11,15 @@ use crate::theme::{Text, radius, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{Ring, focus_ring};
 
-pub(super) fn show(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
+/// `bottom`: how far down the pointer scrubs.
+pub(super) fn show(
+    ui: &mut Ui,
+    view: &View<'_>,
+    run: &RunData,
+    track: &Track,
+    bottom: f32,
+    out: &mut Out<'_>,
+) {
     let t = tokens(ui);
     let row = ui.max_rect();
     let unit = run.recording.time_unit;
@@ -21,12 +29,12 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
     let computed = run.recording.steps.last().map_or(0, |step| step.t + 1);
     match unit {
         TimeUnit::Ms { dt_ms } => milliseconds(ui, row, track, dt_ms, computed),
-        _ => indices(ui, row, run, track, computed),
+        _ => indices(ui, row, run, track, computed, view.clock.cursor()),
     }
     let cursor = view.clock.cursor();
     flag(ui, row, run, track, cursor);
 
-    let hit = Rect::from_min_max(pos2(track.left, row.top()), pos2(track.right, ui.clip_rect().bottom()));
+    let hit = Rect::from_min_max(pos2(track.left, row.top()), pos2(track.right, bottom));
     let response = ui.interact(hit, ui.scope_id().with("scrub"), Sense::click_and_drag());
     if let Some(pointer) = response.interact_pointer_pos() {
         let step = track.step_at(pointer.x);
@@ -43,7 +51,7 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
     });
 }
 
-fn indices(ui: &Ui, row: Rect, run: &RunData, track: &Track, computed: usize) {
+fn indices(ui: &Ui, row: Rect, run: &RunData, track: &Track, computed: usize, cursor: usize) {
     let t = tokens(ui);
     let every = track.label_every(24.0);
     let read_out = |step: usize| run.recording.at(step).is_some_and(|s| s.pass == Pass::ReadOut);
@@ -54,7 +62,7 @@ fn indices(ui: &Ui, row: Rect, run: &RunData, track: &Track, computed: usize) {
             ui.painter().vline(x, row.y_range(), Stroke::new(1.0, t.line_strong));
         }
         let counted = if every == 1 { true } else { (step + 1).is_multiple_of(every) || step == 0 };
-        if !counted && !last {
+        if !counted && !last || step == cursor {
             continue;
         }
         let color = if step < computed { t.text2 } else { t.text3 };

@@ -37,6 +37,12 @@ pub struct Drag {
     to: usize,
 }
 
+/// Height of the lane of a run of `n` timesteps.
+pub(super) fn height(view: &View<'_>, n: usize) -> f32 {
+    let list = view.document.current_recording().map_or(&[][..], |info| &info.spec.interventions);
+    ROW * stacked(list, n).into_iter().max().map_or(1.0, |last| (last + 1) as f32)
+}
+
 /// Draws the lane with one row per layer of overlapping spans.
 pub(super) fn interventions(
     ui: &mut Ui,

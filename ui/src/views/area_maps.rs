@@ -154,13 +154,13 @@ impl AreaMaps {
         let words = change.map(|(_, words)| words);
         header(ui, info, order, words, colouring, &cells);
         let silenced = self.silenced(view, run, area, step).to_vec();
-        let room = ui.available_rect_before_wrap().width() - 24.0;
+        let room = ui.available_rect_before_wrap().width() - 20.0;
         let wide = ui.ctx().content_rect().width() >= 1900.0;
         let target = if wide { 96.0 } else { metrics_map(ui) };
         let layout = Layout::new(shape[0], shape[1], shape[2], room, target);
         let scroll = ScrollArea::vertical().id_salt(("maps", &info.name)).auto_shrink(false);
         scroll.show_viewport(ui, |ui, viewport| {
-            let (all, _) = ui.allocate_exact_size(vec2(room + 14.0, layout.height()), Sense::hover());
+            let (all, _) = ui.allocate_exact_size(vec2(room + 10.0, layout.height()), Sense::hover());
             let origin = all.min + vec2(10.0, 0.0);
             let first = (viewport.top() / layout.row_height()).floor().max(0.0) as usize;
             let last = ((viewport.bottom() / layout.row_height()).ceil() as usize).min(layout.rows);

@@ -335,7 +335,7 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
     let t = tokens(ui);
     let ground = texture::ground(t.dark);
     let step_t = run.recording.steps[step].t;
-    let bar_width = 106.0;
+    let bar_width = 98.0;
     let mut x = row.left();
     let mut ends = 0.0_f32;
     for (_, rule) in gain_areas(run) {
@@ -350,7 +350,7 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
         let [_, height, width] = info.map_shape();
         let longest = width.max(height).max(1) as f32;
         let size = vec2(width as f32, height as f32) * (GAIN_MAP / longest);
-        if map.is_empty() || x + size.x > row.right() - bar_width - 12.0 {
+        if map.is_empty() || x + size.x > row.right() - bar_width - 8.0 {
             continue;
         }
         let k = slope(view, run, rule, step_t);
@@ -395,7 +395,7 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
         _ => "Gain maps".to_owned(),
     };
     let bar =
-        Rect::from_min_size(pos2(row.right() - bar_width, row.top() + 20.0), vec2(bar_width - 10.0, 8.0));
+        Rect::from_min_size(pos2(row.right() - bar_width, row.top() + 20.0), vec2(bar_width - 14.0, 8.0));
     let title = widgets::truncated(ui, &title, Text::Caption, bar_width + 6.0);
     let at = pos2(bar.left(), row.top() + 8.0);
     ui.painter().text(at, Align2::LEFT_CENTER, title, Text::Caption.font(), t.text2);

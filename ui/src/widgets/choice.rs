@@ -132,6 +132,9 @@ pub fn combo<S: AsRef<str>>(
     let inner = ComboBox::from_id_salt(label)
         .selected_text(Text::Small.rich(shown, t.text))
         .width(width)
+        .icon(|ui, rect, _, _| {
+            icons::CARET_DOWN.paint(ui.painter(), rect.center(), 11.0, tokens(ui).text3);
+        })
         .truncate()
         .show_ui(ui, |ui| {
             for (i, option) in options.iter().enumerate() {

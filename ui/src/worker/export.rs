@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crossbeam_channel::Receiver;
-use gainfield::dynamics::InterventionFile;
 use gainfield::figure::style::DEFAULT_DPI;
 use gainfield::figure::{csv, png, svg};
-use gainfield::{Error, Result, files};
+use gainfield::recipe::to_toml;
+use gainfield::{Result, files};
 
 use super::{Event, ExportRequest, Outbox, guarded};
 use crate::command::ExportFormat;
@@ -39,11 +39,9 @@ fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
     if wants(ExportFormat::Csv) {
         write("csv", csv(&request.figure)?)?;
     }
-    if !request.interventions.is_empty() {
-        let file = InterventionFile { intervention: request.interventions.clone() };
-        let text = toml::to_string_pretty(&file)
-            .map_err(|err| Error::Unsupported(format!("the interventions cannot be written: {err}")))?;
-        write("interventions.toml", text.into_bytes())?;
+    if let Some(recipe) = request.recipe.as_ref().filter(|_| request.provenance.command.contains("--recipe"))
+    {
+        write("recipe.toml", to_toml(recipe)?.into_bytes())?;
     }
     let mut provenance = request.provenance.clone();
     if !request.figure.caption.is_empty() {
@@ -54,7 +52,7 @@ fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
 }
 
 /// `stem.ending`, also where the stem has dots of its own.
-fn with_ending(stem: &std::path::Path, ending: &str) -> PathBuf {
+pub fn with_ending(stem: &std::path::Path, ending: &str) -> PathBuf {
     let mut name = stem.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(ending);
@@ -79,7 +77,7 @@ mod tests {
             format: ExportFormat::All,
             stem: folder.path().join("unit.traces"),
             provenance: Provenance::new("gainfield run"),
-            interventions: Vec::new(),
+            recipe: None,
         };
         let names: Vec<String> = write(&request)
             .unwrap()
