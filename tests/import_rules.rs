@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("progress", &[]),
     ("compute", &[]),
     ("weights", &[]),
-    ("figure", &[]),
+    ("figure", &["provenance"]),
     ("device", &[]),
     ("settings", &[]),
     ("ops", &["weights", "rng", "compute"]),
