@@ -1,5 +1,7 @@
 //! The window driven by its accessible names: the bundled network, real runs, a scripted dialog.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 mod commands;
 mod files;
 mod first_minute;

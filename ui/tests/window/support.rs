@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use gainfield_ui::app::Workbench;
 use gainfield_ui::command::Command;
 use gainfield_ui::files::{Ask, Dialog};
@@ -92,11 +92,6 @@ pub fn commands_of(window: &mut Window, work: impl FnOnce(&mut Window)) -> Vec<C
 /// Everything the window has said.
 pub fn messages(window: &Window) -> Vec<String> {
     window.state().messages().log().iter().map(|entry| entry.text.clone()).collect()
-}
-
-/// Names of all nodes, for failures.
-pub fn names(window: &Window) -> Vec<String> {
-    window.root().children_recursive().filter_map(|node| node.accesskit_node().label()).collect()
 }
 
 /// A dialog that always answers with these paths.
