@@ -42,6 +42,11 @@ use crate::worker::{Cancel, Workers};
 /// Key under which the arrangement of views is stored.
 const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
 
+/// Below this height library and inspector share the left column as tabs, and the timeline is lower.
+const SMALL: f32 = 800.0;
+/// Below this width the left column is narrower.
+const NARROW: f32 = 1360.0;
+
 /// Commands that the trace keeps.
 const TRACE: usize = 64;
 
@@ -273,7 +278,12 @@ impl Workbench {
 
     fn paint(&mut self, ui: &mut Ui) {
         let screen = ui.max_rect();
-        let frame = Frame::of(screen, self.settings.left_column(), self.timeline_height());
+        let small = screen.height() < SMALL;
+        let left = self.settings.left_column();
+        let left = if screen.width() < NARROW { left.min(220.0) } else { left };
+        let timeline = self.timeline_height();
+        let timeline = if small { timeline.min(208.0) } else { timeline };
+        let frame = Frame::of(screen, left, timeline);
         ui.painter().rect_filled(screen, 0, theme::tokens(ui).base);
         let mut commands = std::mem::take(&mut self.commands);
         let mut hover = None;
@@ -344,7 +354,8 @@ impl Workbench {
     }
 }
 
-/// Library above, inspector below, divided at content height; each scrolls.
+/// Library above, inspector below, divided at content height; each scrolls. In a small window they
+/// are two tabs.
 fn left_column(
     ui: &mut Ui,
     frame: &Frame,
@@ -355,9 +366,13 @@ fn left_column(
 ) {
     let t = theme::tokens(ui);
     ui.painter().rect_filled(frame.left, 0, t.panel);
+    let has_inspector = view.document.selected.is_some();
+    if has_inspector && frame.left.height() + frame.timeline.height() < SMALL - 100.0 {
+        tabbed_column(ui, frame.left, view, library, inspector, out);
+        return;
+    }
     let id = egui::Id::unique("gainfield.library_height");
     let wanted: f32 = ui.data(|data| data.get_temp(id)).unwrap_or(260.0);
-    let has_inspector = view.document.selected.is_some();
     let limit = if has_inspector { frame.left.height() * 0.55 } else { frame.left.height() };
     let height = wanted.min(limit).round();
     let split = frame.left.top() + height;
@@ -371,6 +386,32 @@ fn left_column(
         ui.painter().hline(frame.left.x_range(), split + 0.5, egui::Stroke::new(1.0, t.line));
         let lower = frame.left.with_min_y(split + 1.0);
         part(ui, "inspector", lower, |ui| inspector.show(ui, view, out));
+    }
+}
+
+fn tabbed_column(
+    ui: &mut Ui,
+    column: Rect,
+    view: &View<'_>,
+    library: &mut Library,
+    inspector: &mut Inspector,
+    out: &mut Out<'_>,
+) {
+    let id = egui::Id::unique("gainfield.left_tab");
+    let mut tab: usize = ui.data(|data| data.get_temp(id)).unwrap_or(0);
+    let strip = column.with_max_y(column.top() + 32.0);
+    part(ui, "left tabs", strip.shrink2(egui::vec2(8.0, 4.0)), |ui| {
+        if let Some(chosen) = widgets::segmented(ui, "Left column", &["Library", "Inspector"], tab, true) {
+            tab = chosen;
+            ui.data_mut(|data| data.insert_temp(id, tab));
+        }
+    });
+    let below = column.with_min_y(strip.bottom());
+    match tab {
+        0 => {
+            part(ui, "library", below, |ui| library.show(ui, view, out));
+        }
+        _ => part(ui, "inspector", below, |ui| inspector.show(ui, view, out)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that can be asked of the window: the one vocabulary of buttons, menus, shortcuts and
 //! tests. Panels push commands; only `Workbench::execute` applies them.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
@@ -83,6 +84,8 @@ pub enum Command {
     ZoomReset,
     SetTheme(ThemePreference),
     SetReducedMotion(bool),
+    /// Bytes that one recording may take.
+    SetRecordingBudget(u64),
     ShowKeys(bool),
     ShowLog(bool),
     ShowProvenance(Option<ItemId>),
@@ -120,6 +123,11 @@ pub enum Command {
     SetControl {
         name: String,
         value: f64,
+    },
+    /// Which areas the shown run records (none: all), and every how manieth timestep.
+    SetRecordPlan {
+        areas: Vec<String>,
+        every: NonZeroUsize,
     },
     SetStimulus {
         item: ItemId,
@@ -214,12 +222,13 @@ impl Command {
             Self::ResetLayout => plain("Reset layout", "Arrange the views as they were shipped"),
             Self::ToggleTimeline => keyed("Collapse or expand the timeline", "", NONE, Key::T),
             Self::Maximise(_) => plain("Maximise view", "Esc brings the others back"),
-            Self::RestoreViews => keyed("Bring the views back", "", NONE, Key::Escape),
+            Self::RestoreViews => keyed("Close, or bring the views back", "", NONE, Key::Escape),
             Self::ZoomIn => keyed("Zoom in", "Everything larger", CTRL, Key::Plus),
             Self::ZoomOut => keyed("Zoom out", "Everything smaller", CTRL, Key::Minus),
             Self::ZoomReset => keyed("Zoom 100 %", "Sizes as designed", CTRL, Key::Num0),
             Self::SetTheme(_) => plain("Theme", "Dark, light, or as the system has it"),
             Self::SetReducedMotion(_) => plain("Reduce motion", "Nothing slides or fades"),
+            Self::SetRecordingBudget(_) => plain("Recording budget", "What one recording may take"),
             Self::ShowKeys(_) => keyed("Keys", "The list of all keys", NONE, Key::F1),
             Self::ShowLog(_) => plain("Log", "All messages of this session"),
             Self::ShowProvenance(_) => {
@@ -232,9 +241,9 @@ impl Command {
             Self::Rename(..) => edit(plain("Rename", "")),
             Self::Duplicate(_) => edit(plain("Duplicate", "A second one to change")),
             Self::Delete(_) => edit(plain("Delete", "Remove it from the library; files stay")),
-            Self::SelectArea(_) => edit(plain("Show area", "")),
-            Self::SelectUnit(_) => edit(plain("Select unit", "Its trace, field and tuning")),
-            Self::TogglePin(_) => edit(plain("Pin unit", "Keep it beside the others")),
+            Self::SelectArea(_) => plain("Show area", ""),
+            Self::SelectUnit(_) => plain("Select unit", "Its trace, field and tuning"),
+            Self::TogglePin(_) => plain("Pin unit", "Keep it beside the others"),
             Self::Run => edit(plain("Run", "Run the model on the stimulus")),
             Self::Continue(_) => edit(plain("Continue", "Run on from the end")),
             Self::Branch => edit(keyed(
@@ -250,6 +259,7 @@ impl Command {
             Self::EditIntervention { .. } => edit(plain("Change intervention", "")),
             Self::RemoveIntervention(_) => edit(plain("Remove intervention", "")),
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
+            Self::SetRecordPlan { .. } => edit(plain("Change what is recorded", "Run again and keep this")),
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
             Self::SetRecipe { .. } => edit(plain("Change setting", "Of the next training run")),

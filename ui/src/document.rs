@@ -198,6 +198,18 @@ impl Document {
         self.set_content(id, Content::Recording(Arc::new(info)));
     }
 
+    /// Takes over what `other` looks at, as far as it exists here.
+    pub fn look_as(&mut self, other: &Self) {
+        let here = |id: Option<ItemId>| id.filter(|id| self.get(*id).is_some());
+        let (selected, recording) = (here(other.selected), here(other.recording));
+        self.selected = selected.or(self.selected);
+        self.recording = recording.or(self.recording);
+        self.area.clone_from(&other.area);
+        self.pinned.clone_from(&other.pinned);
+        let n = self.current_recording().map_or(0, |info| info.spec.interventions.len());
+        self.intervention = other.intervention.filter(|&index| index < n);
+    }
+
     /// Position of a unit among the pinned ones, which is its colour.
     pub fn pin_of(&self, area: &str, unit: usize) -> Option<usize> {
         self.pinned.iter().position(|pin| pin.area == area && pin.unit == unit)

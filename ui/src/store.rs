@@ -112,6 +112,11 @@ impl Store {
         self.failures.insert(key, why);
     }
 
+    /// Lets runs that failed be asked for again.
+    pub fn forget_failures(&mut self) {
+        self.failures.clear();
+    }
+
     /// Whether the run `key` is known, finished, under way or failed.
     pub fn knows(&self, key: RunKey) -> bool {
         self.runs.contains_key(&key) || self.failures.contains_key(&key)

@@ -77,8 +77,11 @@ impl Timeline {
         let room = (ui.available_height() - below).max(height.min(wanted));
         let scroll = ScrollArea::vertical().id_salt("lanes").max_height(room).min_scrolled_height(room);
         scroll.auto_shrink([false, true]).show(ui, |ui| {
-            for area in areas {
-                lanes::area(ui, view, run, area, track, height, out);
+            for lane in areas {
+                match lane {
+                    lanes::LaneOf::Recorded(area) => lanes::area(ui, view, run, area, track, height, out),
+                    lanes::LaneOf::Missing(name) => lanes::missing(ui, track, &name, height),
+                }
             }
         });
         spans::interventions(ui, view, run, track, &mut self.drag, out);

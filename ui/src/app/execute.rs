@@ -16,6 +16,7 @@ use crate::document::{Document, UnitRef};
 use crate::files::Ask;
 use crate::interventions::{describe, silence_pinned};
 use crate::item::{Content, ItemId, RecordingInfo, RunSpec};
+use crate::panels::overlays::Open;
 use crate::widgets::Severity;
 use crate::worker::{Cancel, OpenRequest};
 
@@ -39,6 +40,12 @@ impl Workbench {
             Command::Redo => self.redo(),
             Command::Select(id) => self.select(id),
             Command::SelectIntervention(index) => self.select_intervention(index),
+            Command::SelectArea(area) => self.with_document(|document| document.area = Some(area)),
+            Command::SelectUnit(unit) => self.with_document(|document| {
+                document.area = Some(unit.area.clone());
+                document.pinned = vec![unit];
+            }),
+            Command::TogglePin(unit) => self.with_document(|document| toggle_pin(document, unit)),
             Command::Probe => self.probe(),
             Command::CancelProbe(id) => self.probing.cancel(id),
             Command::Export(view, format) => self.export(view, format),
@@ -99,7 +106,13 @@ impl Workbench {
             }
             Command::ToggleTimeline => self.settings.toggle_timeline(),
             Command::Maximise(view) => self.maximised = Some(view),
+            Command::RestoreViews if self.open != Open::default() => self.open = Open::default(),
             Command::RestoreViews => self.maximised = None,
+            Command::SetRecordingBudget(bytes) => {
+                self.settings.recording_budget = bytes;
+                self.settings = self.settings.clone().sane();
+                self.store.forget_failures();
+            }
             Command::ZoomIn => self.zoom(ctx, self.settings.zoom + 0.1),
             Command::ZoomOut => self.zoom(ctx, self.settings.zoom - 0.1),
             Command::ZoomReset => self.zoom(ctx, 1.0),
@@ -125,16 +138,23 @@ impl Workbench {
 
     fn undo(&mut self) {
         if let Some((label, document)) = self.history.undo(&self.document) {
-            self.document = document;
+            self.restore(&document);
             self.messages.say(format!("Undone: {label}"));
         }
     }
 
     fn redo(&mut self) {
         if let Some((label, document)) = self.history.redo(&self.document) {
-            self.document = document;
+            self.restore(&document);
             self.messages.say(format!("Done again: {label}"));
         }
+    }
+
+    /// Goes to another state of the document; what is looked at stays, where it is still there.
+    fn restore(&mut self, document: &Arc<Document>) {
+        let mut restored = Document::clone(document);
+        restored.look_as(&self.document);
+        self.document = Arc::new(restored);
     }
 
     fn cancel(&mut self, id: crate::jobs::JobId) {
@@ -227,12 +247,6 @@ impl Workbench {
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
             }
-            Command::SelectArea(area) => self.with_document(|document| document.area = Some(area)),
-            Command::SelectUnit(unit) => self.with_document(|document| {
-                document.area = Some(unit.area.clone());
-                document.pinned = vec![unit];
-            }),
-            Command::TogglePin(unit) => self.with_document(|document| toggle_pin(document, unit)),
             Command::Run => self.run(),
             Command::Continue(more) => self.continue_run(more),
             Command::Branch => {
@@ -254,6 +268,10 @@ impl Workbench {
                 self.with_document(|document| document.intervention = None);
             }
             Command::SetControl { name, value } => self.set_control(name, value),
+            Command::SetRecordPlan { areas, every } => self.change_spec(|spec| {
+                spec.record = areas;
+                spec.every = every;
+            }),
             Command::SetStimulus { item, to } => {
                 self.with_document(|document| document.set_content(item, Content::Stimulus(Arc::new(*to))));
             }

@@ -81,7 +81,7 @@ fn keys(ui: &Ui, out: &mut Out<'_>) {
                 }
             });
         });
-    if !open || ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+    if !open {
         out.push(Command::ShowKeys(false));
     }
 }
@@ -133,7 +133,7 @@ fn provenance(ui: &Ui, view: &View<'_>, id: ItemId, out: &mut Out<'_>) {
                 out.push(Command::CopyText(text));
             }
         });
-    if !open || ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+    if !open {
         out.push(Command::ShowProvenance(None));
     }
 }

@@ -174,6 +174,8 @@ fn settings(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
             out.push(Command::SetReducedMotion(!reduced));
         }
         ui.separator();
+        budget(ui, view, out);
+        ui.separator();
         for command in [Command::ShowKeys(true), Command::ShowLog(true), Command::ResetLayout] {
             let key = command.key_text(ui.ctx());
             let text = format!("{}  {key}", command.info().label);
@@ -181,6 +183,19 @@ fn settings(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
                 out.push(command);
                 ui.close();
             }
+        }
+    });
+}
+
+fn budget(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    let megabytes = (view.settings.recording_budget >> 20) as f64;
+    ui.horizontal(|ui| {
+        let label = ui.label(Text::Small.rich("Recording budget", t.text));
+        label.on_hover_text("What one recording may take; a run that needs more says so before it starts");
+        let number = widgets::Number::new("Recording budget", megabytes, 16.0..=65_536.0, 16.0).unit("MB");
+        if let Some(value) = widgets::number_field(ui, &number, 84.0) {
+            out.push(Command::SetRecordingBudget((value as u64) << 20));
         }
     });
 }

@@ -20,6 +20,9 @@ pub struct Tokens {
     pub hover: Color32,
     /// Pressed, slider rail, chosen segment.
     pub active: Color32,
+    /// Spans of the timeline that carry no role, and those that matter more.
+    pub span: Color32,
+    pub span_strong: Color32,
     /// A selected row that holds text.
     pub sel: Color32,
     /// Primary button, toggle that is on.
@@ -101,6 +104,8 @@ pub const DARK: Tokens = Tokens {
     overlay: hex(0x2A2F34),
     hover: hex(0x2E3439),
     active: hex(0x383F46),
+    span: hex(0x22262A),
+    span_strong: hex(0x383F46),
     sel: hex(0x2A2F57),
     fill: hex(0x5661D6),
     on_fill: hex(0xFFFFFF),
@@ -154,6 +159,8 @@ pub const LIGHT: Tokens = Tokens {
     overlay: hex(0xFFFFFF),
     hover: hex(0xE6E9EC),
     active: hex(0xD9DDE2),
+    span: hex(0xD9DDE2),
+    span_strong: hex(0xB3BAC1),
     sel: hex(0xDFE2FB),
     fill: hex(0x4450C4),
     on_fill: hex(0xFFFFFF),

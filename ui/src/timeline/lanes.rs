@@ -1,7 +1,7 @@
 //! Lanes of stimulus, task, areas and read-out.
 
 use egui::{Align2, Color32, CornerRadius, Rect, Role, Sense, Shape, Stroke, TextureId, Ui, pos2, vec2};
-use gainfield::dynamics::{Pass, Segment, SegmentKind};
+use gainfield::dynamics::{Area, Pass, Segment, SegmentKind};
 use gainfield::figure::number::significant;
 
 use super::{Track, lane_header, lane_row, transport};
@@ -166,7 +166,7 @@ fn segment_rect(lane: Rect, track: &Track, segment: &Segment, height: f32) -> Re
 
 fn segment_span(ui: &Ui, rect: Rect, role: Option<Color32>, text: &str) {
     let t = tokens(ui);
-    let fill = role.map_or(t.raised, |role| role.gamma_multiply(0.21));
+    let fill = role.map_or(t.span, |role| role.gamma_multiply(0.21));
     ui.painter().rect_filled(rect, CornerRadius::same(radius::SPAN), fill);
     if let Some(role) = role {
         let edge = Rect::from_min_size(rect.min, vec2(3.0, rect.height()));
@@ -192,16 +192,39 @@ fn diamond(ui: &Ui, center: egui::Pos2, color: Color32) {
     ui.painter().add(Shape::convex_polygon(points, color, Stroke::NONE));
 }
 
-/// Areas that have a lane: all but the gain maps, and whichever is selected.
-pub(super) fn shown_areas(view: &View<'_>, run: &RunData) -> Vec<usize> {
+/// An area with a lane: its place in the recording, or the name of one that was not recorded.
+pub(super) enum LaneOf {
+    Recorded(usize),
+    Missing(String),
+}
+
+/// Areas that have a lane: all but the maps of attention, and whichever is selected.
+pub(super) fn shown_areas(view: &View<'_>, run: &RunData) -> Vec<LaneOf> {
     let selected = view.document.area.as_deref();
-    (0..run.recording.areas.len())
-        .filter(|&area| {
-            let area = &run.recording.areas[area];
-            let is_map_of_attention = area.is_gain() || area.name.starts_with("ior.");
-            !is_map_of_attention || selected == Some(area.name.as_str())
-        })
-        .collect()
+    let shown = |area: &Area| {
+        let of_attention = area.is_gain() || area.name.starts_with("ior.");
+        !of_attention || selected == Some(area.name.as_str())
+    };
+    let recording = &run.recording;
+    let model = view.document.current_recording().and_then(|info| view.document.model_info(info.model));
+    let Some(model) = model else {
+        let recorded = (0..recording.areas.len()).filter(|&i| shown(&recording.areas[i]));
+        return recorded.map(LaneOf::Recorded).collect();
+    };
+    let lane = |area: &Area| {
+        recording.area(&area.name).map_or_else(|| LaneOf::Missing(area.name.clone()), LaneOf::Recorded)
+    };
+    model.areas.iter().filter(|area| shown(area)).map(lane).collect()
+}
+
+/// The lane of an area that was not recorded.
+pub(super) fn missing(ui: &mut Ui, track: &Track, name: &str, height: f32) {
+    let t = tokens(ui);
+    let (row, lane) = lane_row(ui, track, height);
+    lane_header(ui, row, t.disabled, name, "not recorded");
+    hatch(ui.painter(), lane.shrink2(vec2(0.0, 3.0)), t.hatch.gamma_multiply(0.5));
+    let response = ui.interact(row, ui.scope_id().with(("missing", name)), Sense::hover());
+    widgets::name(&response, Role::Row, &format!("Lane {name}, not recorded"));
 }
 
 /// Population mean with its quartile band, and the baseline as a ghost.
@@ -313,7 +336,7 @@ pub(super) fn readout(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'
             pos2(track.edge(span.to) - 1.5, lane.center().y + 8.0),
         );
         let sure = span.probability > 0.5;
-        let fill = if sure { t.active } else { t.raised };
+        let fill = if sure { t.span_strong } else { t.span };
         ui.painter().rect_filled(rect, CornerRadius::same(radius::SPAN), fill);
         let class = run.recording.classes.get(span.class).map_or("?", String::as_str);
         let is_read_out = run.recording.at(span.from).is_some_and(|step| step.pass == Pass::ReadOut);

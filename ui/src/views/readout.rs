@@ -127,7 +127,7 @@ fn ranked(ui: &Ui, run: &RunData, step: usize, area: Rect) {
         ui.painter().text(at, Align2::RIGHT_CENTER, fixed(f64::from(p[class]), 3), style.font(), color);
         let rail =
             Rect::from_min_max(pos2(row.left() + label + 8.0, y - 4.0), pos2(row.right() - 56.0, y + 4.0));
-        ui.painter().rect_filled(rail, CornerRadius::same(radius::BAR), t.raised);
+        ui.painter().rect_filled(rail, CornerRadius::same(radius::BAR), t.span);
         let fill = if first { t.text } else { t.control };
         let bar = rail.with_max_x(rail.left() + rail.width() * p[class].clamp(0.0, 1.0));
         if bar.width() >= 0.5 {

@@ -1,6 +1,6 @@
 //! Opening files: each by what it is, never by running anything in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crossbeam_channel::Receiver;
 use gainfield::dynamics::{Intervention, InterventionFile};
@@ -99,15 +99,7 @@ fn folder(path: &Path) -> Result<Opened> {
     if [Split::Train, Split::Test].into_iter().any(|split| idx::find_digit_files(path, split).is_some()) {
         return digits(path);
     }
-    let pictures: Vec<PathBuf> = pictures_in(path)?;
-    if pictures.is_empty() {
-        return Err(Error::file(
-            path,
-            "a folder with pictures or digit files (IDX)",
-            "neither",
-            "open a checkpoint, a picture, or a folder of pictures",
-        ));
-    }
+    pictures_in(path)?;
     let picture = PictureStimulus { path: path.to_owned(), ..PictureStimulus::default() };
     Ok(Opened::Stimulus { name: name_of(path), spec: StimulusKind::Folder(picture).into() })
 }
@@ -154,7 +146,7 @@ mod tests {
         std::fs::write(&garbage, b"not a checkpoint").unwrap();
         let text = message(&garbage);
         assert!(text.contains("garbage.pth") && !text.contains('\n'), "{text}");
-        assert!(message(folder.path()).contains("neither"));
+        assert!(message(folder.path()).contains(".png"));
         let toml = folder.path().join("x.toml");
         std::fs::write(&toml, "kind = 3").unwrap();
         assert!(message(&toml).contains("x.toml"));

@@ -86,15 +86,22 @@ fn typing_a_name_is_no_command() {
 }
 
 #[test]
-fn undo_and_redo_go_through_the_edits() {
+fn undo_and_redo_go_through_the_edits_and_leave_the_view() {
     let mut window = bundled();
-    let first = window.state().document().area.clone();
+    let id = window.state().document().recording.unwrap();
+    for name in ["First", "Second"] {
+        window.state_mut().send(Command::Rename(id, name.to_owned()));
+        window.run_steps(2);
+    }
     click(&mut window, "Area conv2_out");
-    assert_ne!(window.state().document().area, first);
     key_with(&mut window, Modifiers::COMMAND, Key::Z);
-    assert_eq!(window.state().document().area, first);
-    key_with(&mut window, Modifiers::COMMAND, Key::Y);
+    window.get_by_label("Recordings: First");
     assert_eq!(window.state().document().area.as_deref(), Some("conv2_out"));
+    key_with(&mut window, Modifiers::COMMAND, Key::Z);
+    assert!(window.query_by_label("Recordings: First").is_none());
+    key_with(&mut window, Modifiers::COMMAND, Key::Y);
+    key_with(&mut window, Modifiers::COMMAND, Key::Y);
+    window.get_by_label("Recordings: Second");
 }
 
 #[test]

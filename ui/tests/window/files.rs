@@ -55,12 +55,12 @@ fn a_file_that_is_no_checkpoint_is_refused_and_nothing_changes() {
     window.state_mut().set_dialog(answering(vec![path]));
     press(&mut window, "Open files");
     settle(&mut window);
-    window.get_by_label("broken.pth was not opened");
+    window.get_by_role_and_label(egui::Role::Alert, "broken.pth was not opened");
     let after = window.state().document();
     assert_eq!((before.model, before.recording), (after.model, after.recording));
     assert_eq!(before.items().len(), after.items().len());
     press(&mut window, "Close message");
-    assert!(window.query_by_label("broken.pth was not opened").is_none());
+    assert_eq!(window.query_all_by_label("broken.pth was not opened").count(), 0);
     assert!(messages(&window).iter().any(|line| line.contains("broken.pth")), "it stays in the log");
 }
 

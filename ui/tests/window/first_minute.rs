@@ -63,7 +63,9 @@ fn load_play_select_probe_export() {
     key(&mut window, Key::P);
     assert_eq!(window.state().settings().layout, Layout::Probe);
     assert_eq!(window.state().document().group(Group::ProbeResults).count(), 1);
-    wait_until(&mut window, "the tuning curve", |window| window.query_by_label_contains("Unit 3").is_some());
+    wait_until(&mut window, "the tuning curve", |window| {
+        window.query_all_by_label_contains("Unit 3").count() > 0
+    });
     press(&mut window, "Export Tuning");
     settle(&mut window);
     assert!(folder.path().join("tuning.svg").exists(), "{:?}", messages(&window));

@@ -1,5 +1,7 @@
 //! The selected recording: its run, the controls in force, its interventions.
 
+use std::num::NonZeroUsize;
+
 use egui::{Align2, Role, Sense, Ui, pos2, vec2};
 use gainfield::dynamics::{Action, Control, Intervention, Units};
 
@@ -53,6 +55,50 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
         from_here(ui, view, model, info, out);
     }
     list(ui, view, info, out);
+    if let Some(model) = model {
+        record_plan(ui, model, info, out);
+    }
+}
+
+/// What is kept of the run: which areas, how often.
+fn record_plan(ui: &mut Ui, model: &ModelInfo, info: &RecordingInfo, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    let spec = &info.spec;
+    group(ui, "Record");
+    let every = Number::new("Every", spec.every.get() as f64, 1.0..=1000.0, 1.0)
+        .default_value(1.0)
+        .help("1 keeps every timestep, 8 every eighth", "");
+    let changed = widgets::label_row(ui, "Every", every.definition, |ui| {
+        let changed = widgets::number_field(ui, &every, 64.0);
+        ui.label(Text::Small.rich("timesteps", t.text2));
+        changed
+    });
+    if let Some(every) = changed.and_then(|value| NonZeroUsize::new(value.round() as usize)) {
+        out.push(Command::SetRecordPlan { areas: spec.record.clone(), every });
+    }
+    let is_kept = |name: &str| spec.record.is_empty() || spec.record.iter().any(|kept| kept == name);
+    let n = model.areas.iter().filter(|area| is_kept(&area.name)).count();
+    let text =
+        if n == model.areas.len() { "all areas".to_owned() } else { format!("{n} of {}", model.areas.len()) };
+    widgets::label_row(ui, "Areas", "Areas that are not recorded are hatched in the timeline", |ui| {
+        let button = Button::new(&text).trailing(icons::CARET_DOWN).small();
+        let response = ui.add(button);
+        egui::Popup::menu(&response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(
+            |ui| {
+                for area in &model.areas {
+                    let kept = is_kept(&area.name);
+                    if widgets::checkbox(ui, kept, &area.name, None).clicked() {
+                        let wanted = |name: &str| is_kept(name) != (name == area.name);
+                        let areas: Vec<String> =
+                            model.areas.iter().map(|a| a.name.clone()).filter(|name| wanted(name)).collect();
+                        let all = areas.len() == model.areas.len() || areas.is_empty();
+                        let areas = if all { Vec::new() } else { areas };
+                        out.push(Command::SetRecordPlan { areas, every: spec.every });
+                    }
+                }
+            },
+        );
+    });
 }
 
 /// A slider, or a list of choices, for one control.
