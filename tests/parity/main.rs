@@ -4,6 +4,4 @@
 
 mod corruption;
 mod goldens;
-mod object_attention;
-mod recurrent_gating;
 mod rules;
