@@ -1,6 +1,7 @@
 //! Gainfield: recurrent and attentional models of vision, without Python.
 
 pub mod analysis;
+pub mod bench;
 pub mod checkpoint;
 pub mod compute;
 pub mod device;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, results on stdout, everything else on stderr.
 
+mod bench;
 mod devices;
 mod info;
 mod parity;
@@ -55,6 +56,8 @@ enum Command {
     Probe(Box<probe::ProbeCommand>),
     /// Train a network; write a run folder that reopens and resumes.
     Train(train::TrainCommand),
+    /// Time the cases of the PyTorch peers, for laying side by side.
+    Bench(bench::Bench),
     /// List the devices of this build and machine.
     Devices(devices::Devices),
 }
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(common),
         Command::Probe(command) => command.execute(common),
         Command::Train(command) => command.execute(common),
+        Command::Bench(command) => command.execute(common),
         Command::Devices(command) => command.execute(common),
     };
     match outcome {

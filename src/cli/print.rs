@@ -19,6 +19,11 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     line(serde_json::to_string_pretty(value).map_err(unwritable)?)
 }
 
+/// A result as one line of JSON.
+pub fn json_line(value: &impl Serialize) -> Result<()> {
+    line(serde_json::to_string(value).map_err(unwritable)?)
+}
+
 fn unwritable(err: serde_json::Error) -> Error {
     Error::Unsupported(format!("the result cannot be written as JSON: {err}"))
 }

@@ -1,0 +1,161 @@
+//! Cases of recurrent gating: all sweeps of a sequence with the read-out pass, and one training update.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Build, Call, Case};
+use crate::dynamics::{Controls, Frame, Instruction, Pass, Run, Schedule, Workspace, rollout};
+use crate::error::{Error, Result};
+use crate::families::recurrent_gating::{
+    Batch, Config, LossTerms, Term, UpdateSettings, Variant, build, drive, initial_weights, update,
+};
+use crate::rng;
+use crate::train::optim::Decay;
+use crate::train::{Optimiser, OptimiserConfig};
+use crate::weights::Weights;
+
+/// Names, sequences and configurations of the published networks.
+const NETWORKS: &str = include_str!("networks.json");
+
+/// Networks whose training is timed too.
+const TRAINED: [&str; 3] = ["mnist_v2", "psycphys_change", "celeba"];
+
+const REPEATS: usize = 7;
+
+#[derive(Clone, Debug, Deserialize)]
+struct Setup {
+    name: String,
+    variant: String,
+    /// Frames of one sequence.
+    frames: usize,
+    task: Option<usize>,
+    config: Map<String, Value>,
+}
+
+pub(super) fn cases(batch: Option<usize>) -> Result<Vec<Case>> {
+    let setups: Vec<Setup> = serde_json::from_str(NETWORKS)
+        .map_err(|err| Error::Unsupported(format!("the list of timed networks is damaged: {err}")))?;
+    let batch = batch.unwrap_or(1);
+    let mut cases = Vec::new();
+    for setup in setups {
+        let setup = Arc::new(setup);
+        cases.push(case(&setup, "forward", batch, forward));
+        if TRAINED.contains(&setup.name.as_str()) {
+            cases.push(case(&setup, "train", batch, train));
+        }
+    }
+    Ok(cases)
+}
+
+type Prepare = fn(&Setup, Config, Weights, Vec<Arc<Frame>>) -> Result<Call>;
+
+fn case(setup: &Arc<Setup>, kind: &str, batch: usize, prepare: Prepare) -> Case {
+    let own = Arc::clone(setup);
+    let build: Build = Box::new(move |sources| {
+        let config = Config::from_values(Variant::from_name(&own.variant)?, &own.config)?;
+        let file = PathBuf::from("brg").join(&own.name).join("model.pth");
+        let (weights, origin) = sources.weights(&file, || initial_weights(&config, 0))?;
+        let frames = frames(&own, batch)?;
+        Ok((prepare(&own, config, weights, frames)?, origin))
+    });
+    Case {
+        name: format!("brg/{}/{kind}", setup.name),
+        batch,
+        items: batch,
+        frames: Some(setup.frames),
+        repeats: REPEATS,
+        build,
+    }
+}
+
+/// Uniform noise, another picture at every sweep.
+fn frames(setup: &Setup, batch: usize) -> Result<Vec<Arc<Frame>>> {
+    let shape: [usize; 3] = setup
+        .config
+        .get("in_dims")
+        .and_then(|dims| serde_json::from_value(dims.clone()).ok())
+        .ok_or_else(|| Error::config("in_dims", "three numbers", format!("{:?}", setup.config.get("in_dims"))))?;
+    let dims = [batch, shape[0], shape[1], shape[2]];
+    (0..setup.frames)
+        .map(|t| {
+            let mut rng = rng::stream(0, "bench", &[batch as u64, t as u64]);
+            let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng::uniform(&mut rng) as f32).collect();
+            Ok(Arc::new(Frame::new(Tensor::from_vec(values, dims.as_slice(), &Device::Cpu)?)))
+        })
+        .collect()
+}
+
+fn instruction(setup: &Setup) -> Option<Instruction> {
+    setup.task.map(|task| Instruction { task: Some(task), prompt: None })
+}
+
+/// All sweeps and the read-out pass on the last frame.
+fn forward(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Frame>>) -> Result<Call> {
+    let model = build(&config, &weights)?;
+    let n = frames.len();
+    let mut drives: Vec<_> = frames
+        .iter()
+        .enumerate()
+        .map(|(t, frame)| drive(frame, instruction(setup), Pass::Sweep, t, n))
+        .collect();
+    drives.extend(frames.last().map(|last| drive(last, instruction(setup), Pass::ReadOut, 0, 1)));
+    let schedule = Schedule { drives, segments: Vec::new(), published: None };
+    let controls = Controls::defaults(model.controls());
+    let rest = model.rest(schedule.batch())?;
+    Ok(Box::new(move || {
+        // Frames are prepared anew in every call, as in the peer.
+        let mut workspace = Workspace::new();
+        let run = Run {
+            model: model.as_ref(),
+            schedule: &schedule,
+            controls: &controls,
+            interventions: &[],
+            seed: 0,
+            first_trial: 0,
+        };
+        rollout(&run, rest.clone(), 0..schedule.len(), &mut workspace, |_, _, _| {
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(())
+    }))
+}
+
+/// Forward, three losses, backward, clip, one Adam update, from the same weights every time.
+fn train(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Frame>>) -> Result<Call> {
+    let (n, n_trials) = (frames.len(), frames[0].batch());
+    let masks = frames
+        .iter()
+        .map(|frame| Ok(frame.image().narrow(1, 0, 1)?.unsqueeze(1)?))
+        .collect::<Result<Vec<_>>>()?;
+    let batch = Batch {
+        labels: Some(Tensor::zeros((n_trials, n, 1), DType::I64, &Device::Cpu)?),
+        masks: Some(Tensor::cat(&masks, 1)?),
+        instructions: vec![instruction(setup); n],
+        frames,
+    };
+    let term = || vec![Term { sweeps: (0..n).collect(), weight: 1.0 }];
+    let terms = LossTerms {
+        labels: term(),
+        masks: term(),
+        read_out: Some(1.0),
+        groups: Vec::new(),
+        class_weights: None,
+    };
+    let settings = UpdateSettings { max_grad_norm: 10.0, dropout: None };
+    Ok(Box::new(move || {
+        let mut optimiser = Optimiser::new(OptimiserConfig::Adam {
+            learning_rate: 5e-4,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 1e-6,
+            decay: Decay::L2,
+        });
+        update(&config, &weights, &batch, &terms, &settings, &mut optimiser)?;
+        Ok(())
+    }))
+}

@@ -1,0 +1,167 @@
+//! The headless binary: its contract with scripts.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const NETWORK: &str = "pretrained:object_attention_digits";
+
+fn gainfield(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gainfield")).args(arguments).output().unwrap()
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The JSON on stdout of a command that must succeed.
+fn json(arguments: &[&str]) -> Value {
+    let output = gainfield(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The one sentence on stderr of a command that must fail with this status.
+fn sentence(status: i32, arguments: &[&str]) -> String {
+    let output = gainfield(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("gainfield: "), "{stderr}");
+    stderr
+}
+
+#[test]
+fn info_describes_a_checkpoint() {
+    let path = root("tests/golden/checkpoints/oba/mnist_n3_random_init.pt");
+    let info = json(&["info", text(&path), "--json"]);
+    assert_eq!((&info["family"], &info["variant"]), (&"object_attention".into(), &"digits".into()));
+    assert_eq!(info["time_unit"], "pass");
+    assert_eq!(info["config"]["objects"]["value"], 3);
+    assert_eq!(info["config"]["objects"]["source"], "inferred");
+    assert_eq!(info["config"]["strength"]["source"], "default");
+    assert!(info["parameters"].as_u64().unwrap() > 50_000);
+    assert_eq!(info["tensors"]["matched"], 12);
+    for key in ["missing", "unexpected", "mismatched"] {
+        assert_eq!(info["tensors"][key], serde_json::json!([]));
+    }
+    let areas = info["areas"].as_array().unwrap();
+    let conv1 = areas.iter().find(|area| area["name"] == "conv1_out").unwrap();
+    assert_eq!(conv1["shape"], serde_json::json!([20, 25, 53]));
+
+    let given = json(&["info", text(&path), "--json", "--set", "strength=0.4"]);
+    assert_eq!(given["config"]["strength"], serde_json::json!({"value": 0.4, "source": "given"}));
+
+    let gate = root("tests/golden/checkpoints/resatt_small/model_random_init.pth");
+    let info = json(&["info", text(&gate), "--json"]);
+    assert_eq!((&info["family"], &info["variant"]), (&"recurrent_gating".into(), &"resatt".into()));
+}
+
+#[test]
+fn errors_are_one_sentence_and_a_status() {
+    let no_checkpoint = root("Cargo.toml");
+    assert!(sentence(1, &["info", text(&no_checkpoint)]).contains("Cargo.toml"));
+    assert!(sentence(1, &["info", "no such file.pt"]).contains("no such file.pt"));
+    assert!(sentence(1, &["parity", "no such folder"]).contains("no such folder"));
+    assert!(sentence(2, &["run", NETWORK]).contains("--out"));
+    assert!(sentence(2, &["run", NETWORK, "--n", "0", "--out", "x"]).contains("at least 1"));
+    assert_eq!(gainfield(&["run"]).status.code(), Some(2));
+    assert_eq!(gainfield(&["explode"]).status.code(), Some(2));
+    assert_eq!(gainfield(&["run", NETWORK, "--stimulus", "digit", "--out", "x"]).status.code(), Some(2));
+    assert_eq!(gainfield(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn parity_reports_rows_and_a_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = root("tests/golden/oba/ops.safetensors");
+    let copy = folder.path().join("ops.safetensors");
+    std::fs::copy(&golden, &copy).unwrap();
+    let rows = json(&["parity", text(folder.path()), "--json"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 12);
+    for row in rows {
+        assert_eq!((&row["file"], &row["kind"]), (&"ops.safetensors".into(), &"ops".into()));
+        assert_eq!(row["ok"], true);
+        assert!(row["excess"].as_f64().unwrap() <= 1.0 && row["worst"].is_f64());
+        assert!(row["tolerance"]["abs"].is_f64() && row["rule"].is_string() && row["quantity"].is_string());
+    }
+    assert_eq!(json(&["parity", text(folder.path()), "--json", "--kind", "none"]), serde_json::json!([]));
+
+    // The last byte of the file belongs to the last tensor.
+    let mut bytes = std::fs::read(&golden).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 0x40;
+    std::fs::write(&copy, bytes).unwrap();
+    let output = gainfield(&["parity", text(folder.path()), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows.iter().filter(|row| row["ok"] == false).count(), 1);
+}
+
+#[test]
+fn a_run_writes_its_files_and_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("a"), folder.path().join("b"));
+    let run = |out: &Path| {
+        json(&["run", NETWORK, "--n", "6", "--seed", "3", "--record", "conv1_out", "--every", "5", "--out",
+            text(out), "--device", "cpu", "--json", "--quiet"])
+    };
+    let report = run(&first);
+    assert_eq!(report["seed"], 3);
+    let files: Vec<&str> = report["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    assert!(files.iter().all(|file| Path::new(file).is_file()), "{files:?}");
+    let accuracy = &report["results"]["accuracy"];
+    let phases = accuracy["phases"].as_array().unwrap();
+    assert!(!phases.is_empty() && phases.iter().all(|phase| phase["n"] == 6));
+    let [low, high] = [0, 1].map(|end| accuracy["mean"]["interval"][end].as_f64().unwrap());
+    let mean = accuracy["mean"]["accuracy"].as_f64().unwrap();
+    assert!(low <= mean && mean <= high && high <= 1.0);
+
+    let again = run(&second);
+    assert_eq!(again["results"], report["results"]);
+    let read = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert!(read(&first, "readout.csv") == read(&second, "readout.csv"));
+    assert!(read(&first, "config.toml") == read(&second, "config.toml"));
+
+    // The recipe that was written runs the same again; a flag goes before it.
+    let third = folder.path().join("c");
+    let recipe = first.join("recipe.toml");
+    let report = json(&["run", "--recipe", text(&recipe), "--out", text(&third), "--json"]);
+    assert_eq!(report["results"], again["results"]);
+    assert!(read(&first, "readout.csv") == read(&third, "readout.csv"));
+}
+
+#[test]
+fn interventions_and_recipes_name_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("i.toml");
+    let out = folder.path().join("out");
+    std::fs::write(&file, "[[intervention]]\narea = \"conv9\"\naction = { kind = \"silence\" }\n").unwrap();
+    let arguments = ["run", NETWORK, "--interventions", text(&file), "--out", text(&out)];
+    assert!(sentence(1, &arguments).contains("conv9"));
+    assert!(!out.exists(), "nothing is left of a run that failed");
+    let recipe = folder.path().join("r.toml");
+    std::fs::write(&recipe, format!("model = {NETWORK:?}\nsede = 1\n")).unwrap();
+    let arguments = ["run", "--recipe", text(&recipe), "--out", text(&out)];
+    assert!(sentence(2, &arguments).contains("did you mean \"seed\""));
+}
+
+#[test]
+fn devices_and_cases_are_listed() {
+    let devices = json(&["devices", "--json"]);
+    assert_eq!(devices[0], serde_json::json!({"device": "cpu", "available": true, "reason": null}));
+    let output = gainfield(&["bench", "--list", "--json", "--filter", "mnist_step"]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines[0], r#"{"case":"mnist_step","batch":1,"items":1}"#);
+    assert_eq!(lines.len(), 2);
+}
