@@ -117,11 +117,7 @@ struct Sources {
 
 impl Sources {
     /// Weights of the file `name` below the checkpoints, else `random()`.
-    fn weights(
-        &self,
-        name: &Path,
-        random: impl FnOnce() -> Result<Weights>,
-    ) -> Result<(Weights, Origin)> {
+    fn weights(&self, name: &Path, random: impl FnOnce() -> Result<Weights>) -> Result<(Weights, Origin)> {
         match self.checkpoints.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file()) {
             Some(path) => Ok((checkpoint::read(path)?.weights, Origin::Checkpoint)),
             None => Ok((random()?, Origin::Random)),
@@ -147,8 +143,13 @@ mod tests {
         assert_eq!(all.len(), 12 + 11);
         assert_eq!(all[0], ("brg/mnist_v2/forward".to_owned(), 1));
         assert_eq!(all[1], ("brg/mnist_v2/train".to_owned(), 1));
-        let coco = [("coco_step", 1), ("coco_attend_2x5", 1), ("coco_train_batch_2x5", 1), ("coco_step", 4),
-            ("coco_attend_2x5", 4)];
+        let coco = [
+            ("coco_step", 1),
+            ("coco_attend_2x5", 1),
+            ("coco_train_batch_2x5", 1),
+            ("coco_step", 4),
+            ("coco_attend_2x5", 4),
+        ];
         assert_eq!(named(None, "coco"), coco.map(|(name, batch)| (name.to_owned(), batch)));
         assert_eq!(named(Some(8), "coco_train"), [("coco_train_batch_2x5".to_owned(), 8)]);
     }
@@ -163,8 +164,13 @@ mod tests {
 
     #[test]
     fn every_kind_of_case_runs_on_random_weights() {
-        for name in ["brg/psycphys_contrast/forward", "brg/psycphys_change/train", "mnist_step",
-            "mnist_attend_2x5", "mnist_train_batch_2x5"] {
+        for name in [
+            "brg/psycphys_contrast/forward",
+            "brg/psycphys_change/train",
+            "mnist_step",
+            "mnist_attend_2x5",
+            "mnist_train_batch_2x5",
+        ] {
             let case = cases(&options(Some(1), name)).unwrap().remove(0);
             let (mut call, origin) = (case.build)(&Sources { checkpoints: None }).unwrap();
             call().unwrap();

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 
 use super::{Build, Call, Case};
-use crate::dynamics::{
-    Controls, Dynamics as _, ProtocolOptions, Run, Schedule, State, Workspace, rollout,
-};
+use crate::dynamics::{Controls, Dynamics as _, ProtocolOptions, Run, Schedule, State, Workspace, rollout};
 use crate::error::Result;
 use crate::families::object_attention::{
     Batch, Config, LossSettings, ObjectAttention, initial_weights, train_batch,

@@ -75,16 +75,16 @@ fn case(setup: &Arc<Setup>, kind: &str, batch: usize, prepare: Prepare) -> Case 
 
 /// Uniform noise, another picture at every sweep.
 fn frames(setup: &Setup, batch: usize) -> Result<Vec<Arc<Frame>>> {
-    let shape: [usize; 3] = setup
-        .config
-        .get("in_dims")
-        .and_then(|dims| serde_json::from_value(dims.clone()).ok())
-        .ok_or_else(|| Error::config("in_dims", "three numbers", format!("{:?}", setup.config.get("in_dims"))))?;
+    let shape: [usize; 3] =
+        setup.config.get("in_dims").and_then(|dims| serde_json::from_value(dims.clone()).ok()).ok_or_else(
+            || Error::config("in_dims", "three numbers", format!("{:?}", setup.config.get("in_dims"))),
+        )?;
     let dims = [batch, shape[0], shape[1], shape[2]];
     (0..setup.frames)
         .map(|t| {
             let mut rng = rng::stream(0, "bench", &[batch as u64, t as u64]);
-            let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng::uniform(&mut rng) as f32).collect();
+            let values: Vec<f32> =
+                (0..dims.iter().product()).map(|_| rng::uniform(&mut rng) as f32).collect();
             Ok(Arc::new(Frame::new(Tensor::from_vec(values, dims.as_slice(), &Device::Cpu)?)))
         })
         .collect()

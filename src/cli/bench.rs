@@ -42,11 +42,12 @@ impl Bench {
         for case in cases(&options).map_err(Failure::usage)? {
             if self.list {
                 if common.json {
-                    print::json_line(
-                        &json!({"case": case.name, "batch": case.batch, "items": case.items}),
-                    )?;
+                    print::json_line(&json!({"case": case.name, "batch": case.batch, "items": case.items}))?;
                 } else {
-                    print::line(format_args!("{:<36} batch {:<4} {} items", case.name, case.batch, case.items))?;
+                    print::line(format_args!(
+                        "{:<36} batch {:<4} {} items",
+                        case.name, case.batch, case.items
+                    ))?;
                 }
                 continue;
             }
@@ -54,7 +55,8 @@ impl Bench {
             if common.json {
                 print::json_line(&measured)?;
             } else {
-                let cpu = measured.cpu_ms.map_or_else(String::new, |cpu| format!(" ({cpu:.2} ms of processor)"));
+                let cpu =
+                    measured.cpu_ms.map_or_else(String::new, |cpu| format!(" ({cpu:.2} ms of processor)"));
                 print::line(format_args!(
                     "{:<36} batch {:<4} {:>10.2} ms{cpu}",
                     measured.case, measured.batch, measured.median_ms

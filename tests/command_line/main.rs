@@ -112,12 +112,29 @@ fn a_run_writes_its_files_and_repeats() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("a"), folder.path().join("b"));
     let run = |out: &Path| {
-        json(&["run", NETWORK, "--n", "6", "--seed", "3", "--record", "conv1_out", "--every", "5", "--out",
-            text(out), "--device", "cpu", "--json", "--quiet"])
+        json(&[
+            "run",
+            NETWORK,
+            "--n",
+            "6",
+            "--seed",
+            "3",
+            "--record",
+            "conv1_out",
+            "--every",
+            "5",
+            "--out",
+            text(out),
+            "--device",
+            "cpu",
+            "--json",
+            "--quiet",
+        ])
     };
     let report = run(&first);
     assert_eq!(report["seed"], 3);
-    let files: Vec<&str> = report["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    let files: Vec<&str> =
+        report["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
     assert!(files.iter().all(|file| Path::new(file).is_file()), "{files:?}");
     let accuracy = &report["results"]["accuracy"];
     let phases = accuracy["phases"].as_array().unwrap();

@@ -85,8 +85,7 @@ fn a_written_recording_holds_every_trial_in_order() {
         }
     }
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let axes: serde_json::Value =
-        serde_json::from_str(&header.metadata().as_ref().unwrap()["axes"]).unwrap();
+    let axes: serde_json::Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["axes"]).unwrap();
     assert_eq!(axes["conv2_out"], serde_json::json!(["timestep", "trial", "channel", "row", "column"]));
     for name in ["readout.csv", "config.toml", "recipe.toml", "readout.provenance.json"] {
         assert!(folder.path().join(name).is_file(), "{name}");
@@ -152,7 +151,9 @@ fn the_published_digit_network_is_as_good_as_published() {
 
 #[test]
 fn the_published_recognition_network_reads_clutter() {
-    let Some(accuracy) = accuracy_of("checkpoints/brg/mnist_v2/model.pth", "recognition", 200) else { return };
+    let Some(accuracy) = accuracy_of("checkpoints/brg/mnist_v2/model.pth", "recognition", 200) else {
+        return;
+    };
     let read_out = accuracy.read_out.unwrap();
     println!("read-out {:.4} {:?}, sweeps {:?}", read_out.accuracy, read_out.interval, accuracy.sweeps);
     assert!(read_out.n == 200 && read_out.accuracy >= 0.97, "{read_out:?}");
