@@ -152,6 +152,25 @@ fn values_beyond_the_axes_are_drawn_at_the_edge_and_counted() {
     assert_eq!(edges.matches("<path").count(), 2);
 }
 
+#[test]
+fn more_than_four_series_go_to_a_legend_with_all_their_marks() {
+    let mut plot = Plot::new(Axis::new("x"), Axis::new("y"));
+    for i in 0..5 {
+        let series = Series::new(format!("unit {i}"), Ink::Category(i));
+        let points: Vec<[f64; 2]> = (0..4).map(|x| [f64::from(x), i as f64]).collect();
+        // The line is quiet, but the points of the same name are not.
+        plot = plot.with(Line::new(series.clone().quiet(), points.clone()).unwrap());
+        plot = plot.with(Points::new(series, points).unwrap());
+    }
+    let svg = svg(&Figure::single(Width::OneColumn, Panel::new("units", plot)).unwrap());
+    let legend = &svg[svg.find("class=\"legend\"").unwrap()..];
+    assert_eq!(legend.matches("<text").count(), 5);
+    // Closed paths are markers, open ones the samples of the lines.
+    let lines = legend.matches("<path d=").count() - legend.matches("Z\"/>").count();
+    assert_eq!(lines, 5);
+    Page::read(&svg).assert_legible("five units");
+}
+
 fn names() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[A-Za-z][a-z0-9 ]{0,18}[a-z]", 1..8)
 }

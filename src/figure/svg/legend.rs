@@ -36,6 +36,8 @@ pub(super) enum Owner {
 pub(super) struct Name {
     pub text: String,
     pub owner: Owner,
+    /// Whether some mark asks for the name to be written.
+    asked: bool,
     line: Option<Dash>,
     marker: Option<(Marker, bool)>,
     patch: bool,
@@ -43,7 +45,7 @@ pub(super) struct Name {
 
 impl Name {
     pub fn new(text: impl Into<String>, owner: Owner) -> Self {
-        Self { text: text.into(), owner, line: None, marker: None, patch: false }
+        Self { text: text.into(), owner, asked: true, line: None, marker: None, patch: false }
     }
 
     pub fn size(&self) -> f64 {
@@ -93,19 +95,19 @@ pub(super) fn names(plot: &Plot) -> Vec<Name> {
             }
             continue;
         }
-        let Some(series) = mark.series().filter(|series| series.labelled && !series.name.is_empty()) else {
-            continue;
-        };
+        let Some(series) = mark.series().filter(|series| !series.name.is_empty()) else { continue };
         if matches!(mark, Mark::Strip(_)) {
             continue;
         }
         let owner = Owner::Series(series.ink);
         let at = names.iter().position(|known| known.owner == owner && known.text == series.name);
         let at = at.unwrap_or_else(|| {
-            names.push(Name::new(&series.name, owner));
+            names.push(Name { asked: false, ..Name::new(&series.name, owner) });
             names.len() - 1
         });
         let name = &mut names[at];
+        // One labelled mark is enough; its quiet companions still belong to the sample.
+        name.asked |= series.labelled;
         match mark {
             Mark::Line(line) if line.emphasis != Emphasis::Faint => {
                 name.line = Some(line.dash.unwrap_or(line.series.ink.dash()));
@@ -117,6 +119,7 @@ pub(super) fn names(plot: &Plot) -> Vec<Name> {
             Mark::Strip(_) | Mark::Reference(_) | Mark::Span(_) | Mark::Image(_) | Mark::Text(_) => {}
         }
     }
+    names.retain(|name| name.asked);
     names
 }
 
