@@ -8,7 +8,7 @@ mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egui::{Context, Rect, Ui};
 use egui_tiles::Tree;
@@ -46,6 +46,9 @@ const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
 const SMALL: f32 = 800.0;
 /// Below this width the left column is narrower.
 const NARROW: f32 = 1360.0;
+
+/// A result that is waited for longer dims the one before it.
+const STALE_AFTER: Duration = Duration::from_millis(200);
 
 /// Commands that the trace keeps.
 const TRACE: usize = 64;
@@ -213,6 +216,14 @@ impl Workbench {
         self.shown_run().and_then(|run| run.recording.steps.last()).map_or(0, |step| step.t + 1)
     }
 
+    /// Whether what is shown is still that of an earlier specification while a newer run is awaited.
+    fn is_stale(&self) -> bool {
+        let Some(item) = self.document.recording else { return false };
+        let Some(key) = self.document.run_key(item) else { return false };
+        let waited = self.in_flight.get(&key).is_some_and(|flight| flight.started.elapsed() > STALE_AFTER);
+        waited && self.store.run(key).is_none()
+    }
+
     fn view<'a>(&'a self, hover: Option<&'a str>) -> View<'a> {
         View {
             document: &self.document,
@@ -305,7 +316,9 @@ impl Workbench {
         let mut out = Out { commands: &mut commands, hover: &mut hover, ctx: ui.ctx().clone() };
         part(ui, "top bar", frame.top_bar, |ui| top_bar::show(ui, &view, &mut out, self.active_view));
         left_column(ui, &frame, &view, &mut self.library, &mut self.inspector, &mut out);
+        let opacity = if self.is_stale() { 0.6 } else { 1.0 };
         let edited = part(ui, "views", frame.views, |ui| {
+            ui.multiply_opacity(opacity);
             if let Some(kind) = self.maximised {
                 self.views.show(kind, ui, &view, &mut out);
                 return false;
@@ -320,7 +333,10 @@ impl Workbench {
             self.layouts[self.settings.layout as usize].ui(&mut dock, ui);
             dock.edited
         });
-        part(ui, "timeline", frame.timeline, |ui| self.timeline.show(ui, &view, &mut out));
+        part(ui, "timeline", frame.timeline, |ui| {
+            ui.multiply_opacity(opacity);
+            self.timeline.show(ui, &view, &mut out);
+        });
         part(ui, "status", frame.status, |ui| status::show(ui, &view, &mut out));
         overlays::show(ui, &view, &self.open, &mut out);
         frame.paint_lines(ui);

@@ -69,12 +69,14 @@ impl Timeline {
     fn lanes(&mut self, ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
         let wide = ui.ctx().content_rect().height() >= 1000.0;
         let height = self.lane_height.unwrap_or(if wide { 26.0 } else { 20.0 });
-        lanes::stimulus(ui, view, run, track);
+        let small = ui.ctx().content_rect().height() < 800.0;
+        lanes::stimulus(ui, view, run, track, if small { 34.0 } else { 46.0 });
         lanes::task(ui, view, run, track, out);
         let below = spans::height(view, track.n) + lanes::READOUT;
         let areas = lanes::shown_areas(view, run);
         let wanted = height * areas.len() as f32;
-        let room = (ui.available_height() - below).max(height.min(wanted));
+        let room = ((ui.available_height() - below) / height).floor().max(1.0) * height;
+        let room = room.min(wanted);
         let scroll = ScrollArea::vertical().id_salt("lanes").max_height(room).min_scrolled_height(room);
         scroll.auto_shrink([false, true]).show(ui, |ui| {
             for lane in areas {
@@ -166,18 +168,39 @@ fn bar(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
             out.push(Command::ToggleTimeline);
         }
         ui.label(Text::Body.rich("Timeline", t.text2));
-        match view.run() {
-            Some(run) => {
-                ui.label(Text::Small.rich(transport::time_words(run, view.clock.cursor()), t.text3));
+        let snapshot = view.document.training.and_then(|id| {
+            let run = view.training.get(id)?;
+            run.snapshot.as_ref().map(|_| (id, run))
+        });
+        match (view.layout(), snapshot) {
+            (Layout::Train, Some((id, run))) => {
+                ui.label(Text::Small.rich(format!("No recording of {} yet.", run.name), t.text3));
+                let word = format!("Open snapshot {} in Step", run.update());
+                if ui.add(Button::new(&word).icon(icons::PLAY).small()).clicked() {
+                    out.push(Command::OpenSnapshot(id));
+                }
             }
-            None => {
-                ui.label(Text::Small.rich("No recording yet.", t.text3));
+            _ => {
+                let words = match view.run() {
+                    Some(run) => transport::time_words(run, view.clock.cursor()),
+                    None => "No recording yet.".to_owned(),
+                };
+                ui.label(Text::Small.rich(words, t.text3));
+                if ui.add(Button::new("Show in Step").icon(icons::PLAY).small()).clicked() {
+                    out.push(Command::SetLayout(Layout::Step));
+                }
             }
-        }
-        if ui.add(Button::new("Show in Step").icon(icons::PLAY).small()).clicked() {
-            out.push(Command::SetLayout(Layout::Step));
         }
     });
+    if view.training.is_any_live() {
+        let threads = gainfield::compute::threads(true);
+        let words = match threads {
+            1 => "Training uses 1 thread, the window keeps one".to_owned(),
+            n => format!("Training uses {n} threads, the window keeps one"),
+        };
+        let at = area.right_center();
+        ui.painter().text(at, egui::Align2::RIGHT_CENTER, words, Text::Small.font(), t.text2);
+    }
 }
 
 /// Singular name of the unit of time, with a capital.

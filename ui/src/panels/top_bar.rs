@@ -1,13 +1,15 @@
 //! Top bar: session and model, layouts, jobs, device, export.
 
 use egui::{CornerRadius, Rect, Role, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use gainfield::train::JobCommand;
 
 use crate::command::{Command, ExportFormat, Layout};
 use crate::dock::ViewKind;
 use crate::icons;
 use crate::item::Group;
-use crate::jobs::Job;
+use crate::probing::ProbeState;
 use crate::theme::{Text, metrics, radius, tokens};
+use crate::training::RunState;
 use crate::view::{Out, View};
 use crate::widgets::{self, Button, Ring, focus_ring};
 
@@ -200,16 +202,57 @@ fn budget(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     });
 }
 
+/// What a pill in the bar says of one job.
+struct Running<'a> {
+    name: &'a str,
+    fraction: Option<f32>,
+    stopping: bool,
+    /// How far it is, in words.
+    progress: String,
+    cancel: Command,
+}
+
+/// Everything under way: background jobs, probes, training runs.
+fn running<'a>(view: &View<'a>) -> Vec<Running<'a>> {
+    let jobs = view.jobs.iter().filter(|job| job.is_worth_showing()).map(|job| Running {
+        name: &job.name,
+        fraction: job.fraction(),
+        stopping: job.cancelling,
+        progress: if job.total > 0 { format!("{} of {}", job.done, job.total) } else { String::new() },
+        cancel: Command::CancelJob(job.id),
+    });
+    let probes =
+        view.document.group(Group::ProbeResults).filter_map(|item| match view.probing.get(item.id)?.state {
+            ProbeState::Running { done, total } => Some(Running {
+                name: &item.name,
+                fraction: (total > 0).then(|| done as f32 / total as f32),
+                stopping: false,
+                progress: format!("{done} of {total} stimuli"),
+                cancel: Command::CancelProbe(item.id),
+            }),
+            ProbeState::Done | ProbeState::Failed(_) => None,
+        });
+    let training = view.training.iter().filter(|(_, run)| run.state.is_live()).map(|(id, run)| Running {
+        name: &run.name,
+        fraction: Some(run.update() as f32 / run.n_updates().max(1) as f32),
+        stopping: run.state == RunState::Stopping,
+        progress: format!("{} of {} updates", run.update(), run.n_updates()),
+        cancel: Command::Training(id, JobCommand::Stop),
+    });
+    jobs.chain(probes).chain(training).collect()
+}
+
 fn jobs(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
-    let mut shown = view.jobs.iter().filter(|job| job.is_worth_showing());
-    let Some(first) = shown.next() else { return };
-    pill(ui, first, shown.count(), out);
+    let running = running(view);
+    if let Some(first) = running.first() {
+        pill(ui, first, running.len() - 1, out);
+    }
 }
 
 /// Name, bar and cancel of a job; `more`: how many others there are.
-fn pill(ui: &mut Ui, job: &Job, more: usize, out: &mut Out<'_>) {
+fn pill(ui: &mut Ui, job: &Running<'_>, more: usize, out: &mut Out<'_>) {
     let t = tokens(ui);
-    let mut name = if job.cancelling { "Stopping…".to_owned() } else { job.name.clone() };
+    let mut name = if job.stopping { "Stopping…".to_owned() } else { job.name.to_owned() };
     if more > 0 {
         name += &format!(" +{more}");
     }
@@ -223,17 +266,18 @@ fn pill(ui: &mut Ui, job: &Job, more: usize, out: &mut Out<'_>) {
     ui.painter().galley(pos2(rect.left() + 10.0, top), galley, t.text);
     let bar = Rect::from_min_size(pos2(rect.right() - 84.0, rect.center().y - 8.0), vec2(56.0, 16.0));
     widgets::placed(ui, egui::UiBuilder::new().max_rect(bar), |ui| {
-        widgets::bar(ui, &job.name, job.fraction(), 56.0, 4.0);
+        widgets::bar(ui, job.name, job.fraction, 56.0, 4.0);
     });
     let close = Rect::from_min_size(pos2(rect.right() - 26.0, rect.center().y - 12.0), vec2(24.0, 24.0));
     let cancel = ui.interact(close, response.id.with("cancel"), Sense::click());
     let color = if cancel.hovered() { t.text } else { t.text2 };
     icons::CLOSE.paint(ui.painter(), close.center(), 12.0, color);
     widgets::name(&cancel, Role::Button, &format!("Cancel {}", job.name));
+    focus_ring(ui, &cancel, close, radius::BUTTON, Ring::Inside);
     if cancel.clicked() {
-        out.push(Command::CancelJob(job.id));
+        out.push(job.cancel.clone());
     }
-    if job.total > 0 {
-        response.on_hover_text(format!("{}: {} of {}", job.name, job.done, job.total));
+    if !job.progress.is_empty() {
+        response.on_hover_text(format!("{}: {}", job.name, job.progress));
     }
 }

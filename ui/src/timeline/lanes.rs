@@ -18,11 +18,12 @@ pub(super) const READOUT: f32 = 24.0;
 const UNIT: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 /// Frames as thumbnails where a step is wide enough, else stretches with one thumbnail.
-pub(super) fn stimulus(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track) {
+pub(super) fn stimulus(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, height: f32) {
+    let side = height - 6.0;
     let t = tokens(ui);
-    let (row, lane) = lane_row(ui, track, 46.0);
-    let [_, height, width] = run.shown.shape;
-    lane_header(ui, row, t.roles.stimulus, "Stimulus", &format!("{height} × {width}"));
+    let (row, lane) = lane_row(ui, track, height);
+    let [_, rows, columns] = run.shown.shape;
+    lane_header(ui, row, t.roles.stimulus, "Stimulus", &format!("{rows} × {columns}"));
     let name = view
         .document
         .current_recording()
@@ -39,7 +40,7 @@ pub(super) fn stimulus(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Trac
         let texture = texture::image(ui.ctx(), &run.shown.images[image]);
         if track.step() >= 44.0 {
             for step in from..to {
-                thumbnail(&painter, texture, run, pos2(track.x(step), lane.center().y), 40.0);
+                thumbnail(&painter, texture, run, pos2(track.x(step), lane.center().y), side);
             }
         } else {
             let span = Rect::from_min_max(
@@ -54,7 +55,7 @@ pub(super) fn stimulus(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Trac
             let edge = Rect::from_min_size(span.min, vec2(3.0, span.height()));
             painter.rect_filled(edge, 0, t.roles.stimulus);
             if span.width() >= 44.0 {
-                thumbnail(&painter, texture, run, pos2(span.left() + 24.0, lane.center().y), 30.0);
+                thumbnail(&painter, texture, run, pos2(span.left() + 24.0, lane.center().y), side - 10.0);
             }
             if span.width() >= 120.0 {
                 let at = pos2(span.left() + 48.0, lane.center().y);

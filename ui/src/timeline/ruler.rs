@@ -53,7 +53,8 @@ pub(super) fn show(
 
 fn indices(ui: &Ui, row: Rect, run: &RunData, track: &Track, computed: usize, cursor: usize) {
     let t = tokens(ui);
-    let every = track.label_every(24.0);
+    let longest = time_text(run.recording.time_unit, track.n.saturating_sub(1)).len();
+    let every = track.label_every(10.0 + 8.0 * longest as f32);
     let read_out = |step: usize| run.recording.at(step).is_some_and(|s| s.pass == Pass::ReadOut);
     for step in 0..track.n {
         let last = read_out(step);
@@ -61,8 +62,9 @@ fn indices(ui: &Ui, row: Rect, run: &RunData, track: &Track, computed: usize, cu
             let x = track.edge(step);
             ui.painter().vline(x, row.y_range(), Stroke::new(1.0, t.line_strong));
         }
-        let counted = if every == 1 { true } else { (step + 1).is_multiple_of(every) || step == 0 };
-        if !counted && !last || step == cursor {
+        let counted = every == 1 || (step + 1).is_multiple_of(every) || step == 0;
+        let beside_last = every > 1 && !last && step + 1 + every > track.n && read_out(track.n - 1);
+        if !counted && !last || step == cursor || beside_last {
             continue;
         }
         let color = if step < computed { t.text2 } else { t.text3 };

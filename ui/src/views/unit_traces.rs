@@ -143,6 +143,9 @@ fn plot(view: &View<'_>, run: &RunData) -> gainfield::Result<Plot> {
     let unit = recording.time_unit;
     let x = match unit {
         TimeUnit::Ms { .. } => Axis::new("time").unit("ms"),
+        _ if recording.segments.iter().any(|s| s.kind == SegmentKind::ReadOut) => {
+            Axis::new(format!("{}, the last is the read-out pass", unit.name()))
+        }
         TimeUnit::Sweep | TimeUnit::Pass | TimeUnit::Timestep => Axis::new(unit.name()),
     };
     let last = recording.n_timesteps.saturating_sub(1);

@@ -5,7 +5,7 @@ use gainfield_ui::command::{Command, ExportFormat, Layout};
 use gainfield_ui::dock::ViewKind;
 
 use super::support::{bundled, click, commands_of, key, key_with, press, settle};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 #[test]
 fn a_button_gives_exactly_one_command() {
@@ -123,4 +123,35 @@ fn library_items_are_renamed_copied_and_deleted() {
     assert!(window.state().document().recording.is_some(), "the copy is shown instead");
     key_with(&mut window, Modifiers::COMMAND, Key::Z);
     window.get_by_label("Recordings: Baseline");
+}
+
+#[test]
+fn the_keyboard_alone_reaches_everything_in_the_documented_order() {
+    let mut window = bundled();
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..400 {
+        window.key_press(Key::Tab);
+        window.step();
+        let focused = window.root().children_recursive().find(|node| node.is_focused());
+        let Some(name) = focused.and_then(|node| node.accesskit_node().label()) else { continue };
+        if seen.first() == Some(&name) {
+            break;
+        }
+        seen.push(name);
+    }
+    let wanted = [
+        "Export",
+        "Recordings: Two digits",
+        "Export Stimulus & attention",
+        "conv1_out channel 1",
+        "Play",
+        "Branch from here",
+        "Playhead",
+    ];
+    let places: Vec<Option<usize>> =
+        wanted.iter().map(|name| seen.iter().position(|seen| seen == name)).collect();
+    assert!(places.iter().all(Option::is_some), "{wanted:?} at {places:?} of {seen:?}");
+    for pair in [(0, 1), (1, 2), (2, 3), (3, 4)] {
+        assert!(places[pair.0] < places[pair.1], "{} comes before {}", wanted[pair.1], wanted[pair.0]);
+    }
 }
