@@ -26,6 +26,7 @@ pub use activation::{Activation, activate, relu};
 pub use conv::{ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d};
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
+pub use kernels::without_library_threads;
 pub use linear::linear;
 pub use loss::{Reduction, cross_entropy, log_softmax, mse, softmax};
 pub use norm::{

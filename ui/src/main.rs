@@ -19,7 +19,10 @@ struct Options {
     export_to: Option<PathBuf>,
 }
 
+#[expect(unsafe_code, reason = "settles the tensor library's threads before there are any")]
 fn main() -> ExitCode {
+    // SAFETY: nothing has started a thread yet.
+    unsafe { gainfield::ops::without_library_threads() };
     let options = Options::parse();
     tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).init();
     let native = eframe::NativeOptions {

@@ -25,16 +25,19 @@ impl SlabShape {
         Self { rows: g.h, phases: 1, phase_width: g.w }
     }
 
+    #[inline]
     fn row(&self) -> usize {
         self.phases * self.phase_width
     }
 
     /// Entries of one channel.
+    #[inline]
     pub fn channel(&self) -> usize {
         self.rows * self.row()
     }
 
     /// Where tap `(i, j)` starts to read for output row `r` of the slab.
+    #[inline]
     fn start(&self, channel: usize, r: usize, i: usize, j: usize) -> usize {
         channel * self.channel()
             + (r * self.phases + i) * self.row()
@@ -135,6 +138,7 @@ pub(super) fn scatter<T: Real>(
     }
 }
 
+#[inline]
 fn add<T: Real>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to += from;

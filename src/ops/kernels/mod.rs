@@ -15,6 +15,7 @@ pub(super) mod pool;
 mod product;
 mod real;
 mod scratch;
+mod threads;
 mod weight_gradient;
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
@@ -23,6 +24,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 pub(super) use geometry::Geometry;
 use real::Real;
 pub(super) use scratch::Scratch;
+pub use threads::without_library_threads;
 
 /// Whether kernels take this tensor.
 pub(super) fn serve(x: &Tensor) -> bool {

@@ -28,6 +28,7 @@ impl Pool {
         let mut y = vec![T::zero(); batch * channels * oh * ow];
         let maps: Vec<_> = y.chunks_mut(oh * ow).zip(x.chunks(h * w)).collect();
         each(maps, x.len() * 4, |(y, x)| match self.pooled {
+            Pooled::Max if self.halves() => self.halved(x, w, y),
             Pooled::Max => self.max(x, (h, w), y),
             Pooled::Average => self.average(x, (h, w), y),
         });
@@ -59,11 +60,45 @@ impl Pool {
         self.runs(hw, |to, from, n| {
             let x = x[from..].iter().step_by(self.spec.stride);
             for (best, &x) in y[to..to + n].iter_mut().zip(x) {
-                if x > *best || x.is_nan() {
-                    *best = x;
-                }
+                *best = if (x > *best) | x.is_nan() { x } else { *best };
             }
         });
+    }
+
+    /// Whether windows are two by two, side by side: the common case, worth its own loops.
+    fn halves(&self) -> bool {
+        self.spec == PoolSpec::tiling(2)
+    }
+
+    /// The two rows of each row of windows, in pairs of columns.
+    fn pairs<'a, T>(&self, x: &'a [T], w: usize) -> impl Iterator<Item = (&'a [[T; 2]], &'a [[T; 2]])> {
+        x.chunks_exact(2 * w).map(move |rows| (rows[..w].as_chunks().0, rows[w..].as_chunks().0))
+    }
+
+    fn halved<T: Real>(&self, x: &[T], w: usize, y: &mut [T]) {
+        // NaN is passed on: one in `b` fails the comparison, one in `a` has a test of its own.
+        let larger = |a: T, b: T| if (a >= b) | a.is_nan() { a } else { b };
+        for ((top, bottom), y) in self.pairs(x, w).zip(y.chunks_exact_mut(self.size.1)) {
+            for (y, (top, bottom)) in y.iter_mut().zip(top.iter().zip(bottom)) {
+                *y = larger(larger(top[0], top[1]), larger(bottom[0], bottom[1]));
+            }
+        }
+    }
+
+    fn halved_gradient<T: Real>(&self, x: &[T], w: usize, y: &[T], of: &[T], gradient: &mut [T]) {
+        let rows = self.pairs(x, w).zip(y.chunks_exact(self.size.1)).zip(of.chunks_exact(self.size.1));
+        for ((((top, bottom), y), of), gradient) in rows.zip(gradient.chunks_exact_mut(2 * w)) {
+            let (above, below) = gradient.split_at_mut(w);
+            let to = above.as_chunks_mut().0.iter_mut().zip(below.as_chunks_mut().0);
+            for (((to, x), &y), &of) in to.zip(top.iter().zip(bottom)).zip(y).zip(of) {
+                let is_best = |x: T| (x == y) | x.is_nan();
+                let best = [x.0[0], x.0[1], x.1[0], x.1[1]].map(is_best);
+                let given = |here: bool| if here { of } else { T::zero() };
+                *to.0 = [given(best[0]), given(best[1] & !best[0])];
+                let above = best[0] | best[1];
+                *to.1 = [given(best[2] & !above), given(best[3] & !(above | best[2]))];
+            }
+        }
     }
 
     fn average<T: Real>(&self, x: &[T], hw: (usize, usize), y: &mut [T]) {
@@ -84,6 +119,7 @@ impl Pool {
         let n = self.size.0 * self.size.1;
         let maps = gradient.chunks_mut(h * w).zip(x.chunks(h * w)).zip(y.chunks(n).zip(of.chunks(n)));
         each(maps.collect(), x.len() * 8, |((gradient, x), (y, of))| match self.pooled {
+            Pooled::Max if self.halves() => self.halved_gradient(x, w, y, of, gradient),
             Pooled::Max => self.max_gradient(x, (h, w), y, of, gradient),
             Pooled::Average => {
                 let share = self.share::<T>();

@@ -11,23 +11,29 @@ use super::{Real, each};
 /// Partial sums over the batch that can be computed side by side.
 const PARTS: usize = 8;
 
-/// Fewer columns of the weight than this make poor use of the matrix product.
-const LEAST_WIDTH: usize = 64;
+/// Products per weight from which adding one more partial sum costs little.
+const WORTH_A_PART: usize = 512;
+
+/// Fewer rows than this make poor use of the matrix product.
+const LEAST_HEIGHT: usize = 64;
 
 /// Gradient `[out, channels / groups, kh, kw]` of the weight from the input `x` and the gradient
 /// `y` of the output.
 pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: &Scratch) -> Vec<T> {
-    let parts = PARTS.min(g.batch).max(1);
-    let (out, width) = (g.group_out(), g.group_channels() * g.taps());
+    if g.batch == 0 {
+        return vec![T::zero(); g.out * g.group_channels() * g.taps()];
+    }
+    let parts = (g.batch * g.positions() / WORTH_A_PART).clamp(1, PARTS.min(g.batch));
+    let (out, height) = (g.group_out(), g.group_channels() * g.taps());
     let channels = block_channels(g, parts);
-    let size = g.groups * out * width;
-    let mut sums = vec![T::zero(); parts * size];
+    let size = g.groups * height * out;
+    let mut sums = scratch.take::<T>(parts * size);
 
     let mut jobs = Vec::new();
     for (part, sums) in sums.chunks_mut(size).enumerate() {
         let samples = part * g.batch / parts..(part + 1) * g.batch / parts;
-        for (group, sums) in sums.chunks_mut(out * width).enumerate() {
-            let blocks = sums.chunks_mut(out * channels * g.taps()).enumerate();
+        for (group, sums) in sums.chunks_mut(height * out).enumerate() {
+            let blocks = sums.chunks_mut(channels * g.taps() * out).enumerate();
             jobs.extend(blocks.map(|(block, sum)| (samples.clone(), group, block * channels, sum)));
         }
     }
@@ -41,28 +47,19 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: 
     for part in rest.chunks(size) {
         first.iter_mut().zip(part).for_each(|(sum, &part)| *sum += part);
     }
-    joined(first, out, width, channels * g.taps())
+    first.chunks(height * out).flat_map(|group| transposed(group, out)).collect()
 }
 
 /// Channels of one block: several blocks only where the batch gives too few parts.
 fn block_channels(g: &Geometry, parts: usize) -> usize {
     let wanted = PARTS.div_ceil(parts * g.groups);
-    let least = LEAST_WIDTH.div_ceil(g.taps());
+    let least = LEAST_HEIGHT.div_ceil(g.taps());
     g.group_channels().div_ceil(wanted).max(least).min(g.group_channels()).max(1)
 }
 
-/// Blocks of columns, `[out, block]` after one another, as rows of `width`.
-fn joined<T: Real>(blocks: &[T], out: usize, width: usize, block: usize) -> Vec<T> {
-    let mut rows = Vec::with_capacity(blocks.len());
-    for group in blocks.chunks(out * width) {
-        for o in 0..out {
-            for block in group.chunks(out * block) {
-                let block_width = block.len() / out;
-                rows.extend_from_slice(&block[o * block_width..(o + 1) * block_width]);
-            }
-        }
-    }
-    rows
+/// `[height, width]` as `[width, height]`.
+fn transposed<T: Real>(entries: &[T], width: usize) -> impl Iterator<Item = T> {
+    (0..width).flat_map(move |column| entries[column..].iter().step_by(width).copied())
 }
 
 struct WeightGradient<'a, T: Real> {
@@ -73,11 +70,12 @@ struct WeightGradient<'a, T: Real> {
 }
 
 impl<T: Real> WeightGradient<'_, T> {
-    /// Adds up `samples` for the channels of `group` from `channel` on that `sum` holds.
+    /// Adds up `samples` for the channels of `group` from `channel` on that `sum`
+    /// (`[channels * taps, out]`) holds. That way round, gemm packs the smaller operand.
     fn block(&self, samples: Range<usize>, group: usize, channel: usize, sum: &mut [T]) {
         let (g, n, out) = (self.g, self.g.positions(), self.g.group_out());
         let height = sum.len() / out;
-        let mut sum = Tile::whole(sum, out, height);
+        let mut sum = Tile::whole(sum, height, out);
         let maps = |sample| {
             let maps = group_of(g, self.x, sample, group);
             &maps[channel * g.h * g.w..][..height / g.taps() * g.h * g.w]
@@ -96,9 +94,9 @@ impl<T: Real> WeightGradient<'_, T> {
                         joined[o * width + s * n..][..n].copy_from_slice(self.map(sample, group, o));
                     }
                 }
-                let y = Matrix { data: &joined[..], row_stride: width, column_stride: 1 };
-                let columns = Matrix { data: &columns[..], row_stride: 1, column_stride: width };
-                multiply(&mut sum, accumulate, y, columns, width);
+                let columns = Matrix { data: &columns[..], row_stride: width, column_stride: 1 };
+                let y = Matrix { data: &joined[..], row_stride: 1, column_stride: width };
+                multiply(&mut sum, accumulate, columns, y, width);
                 accumulate = true;
             }
             return;
@@ -109,9 +107,9 @@ impl<T: Real> WeightGradient<'_, T> {
                 let mut columns = self.scratch.take(height * width);
                 gather_rows(g, maps(sample), rows, &mut columns, (0, width), self.scratch);
                 let first = (sample * g.groups + group) * out * n + from;
-                let y = Matrix { data: &self.y[first..], row_stride: n, column_stride: 1 };
-                let columns = Matrix { data: &columns, row_stride: 1, column_stride: width };
-                multiply(&mut sum, accumulate, y, columns, width);
+                let columns = Matrix { data: &columns, row_stride: width, column_stride: 1 };
+                let y = Matrix { data: &self.y[first..], row_stride: 1, column_stride: n };
+                multiply(&mut sum, accumulate, columns, y, width);
                 accumulate = true;
             }
         }
