@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn names_and_batches_are_those_of_the_peers() {
         let all = named(None, "");
-        assert_eq!(all.len(), 12 + 11);
+        assert_eq!(all.len(), 12 + 6 + 11);
         assert_eq!(all[0], ("brg/mnist_v2/forward".to_owned(), 1));
         assert_eq!(all[1], ("brg/mnist_v2/train".to_owned(), 1));
         let coco = [
@@ -167,6 +167,7 @@ mod tests {
         for name in [
             "brg/psycphys_contrast/forward",
             "brg/psycphys_change/train",
+            "psych_contrast_train_step_4_frames",
             "mnist_step",
             "mnist_attend_2x5",
             "mnist_train_batch_2x5",

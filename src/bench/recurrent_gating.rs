@@ -22,9 +22,6 @@ use crate::weights::Weights;
 /// Names, sequences and configurations of the published networks.
 const NETWORKS: &str = include_str!("networks.json");
 
-/// Networks whose training is timed too.
-const TRAINED: [&str; 3] = ["mnist_v2", "psycphys_change", "celeba"];
-
 const REPEATS: usize = 7;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -34,43 +31,50 @@ struct Setup {
     /// Frames of one sequence.
     frames: usize,
     task: Option<usize>,
+    /// Batches that the peers use by default.
+    batches: Vec<usize>,
+    /// Names of the cases, in the peers' order.
+    cases: Vec<(Kind, String)>,
+    /// Sweeps that the loss scores; all and the read-out pass if absent.
+    label_sweeps: Option<Vec<usize>>,
+    mask_sweeps: Option<Vec<usize>>,
     config: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Forward,
+    Train,
 }
 
 pub(super) fn cases(batch: Option<usize>) -> Result<Vec<Case>> {
     let setups: Vec<Setup> = serde_json::from_str(NETWORKS)
         .map_err(|err| Error::Unsupported(format!("the list of timed networks is damaged: {err}")))?;
-    let batch = batch.unwrap_or(1);
     let mut cases = Vec::new();
     for setup in setups {
         let setup = Arc::new(setup);
-        cases.push(case(&setup, "forward", batch, forward));
-        if TRAINED.contains(&setup.name.as_str()) {
-            cases.push(case(&setup, "train", batch, train));
+        for batch in batch.map_or_else(|| setup.batches.clone(), |batch| vec![batch]) {
+            cases.extend(setup.cases.iter().map(|(kind, name)| case(&setup, *kind, name, batch)));
         }
     }
     Ok(cases)
 }
 
-type Prepare = fn(&Setup, Config, Weights, Vec<Arc<Frame>>) -> Result<Call>;
-
-fn case(setup: &Arc<Setup>, kind: &str, batch: usize, prepare: Prepare) -> Case {
+fn case(setup: &Arc<Setup>, kind: Kind, name: &str, batch: usize) -> Case {
     let own = Arc::clone(setup);
     let build: Build = Box::new(move |sources| {
         let config = Config::from_values(Variant::from_name(&own.variant)?, &own.config)?;
         let file = PathBuf::from("brg").join(&own.name).join("model.pth");
         let (weights, origin) = sources.weights(&file, || initial_weights(&config, 0))?;
         let frames = frames(&own, batch)?;
-        Ok((prepare(&own, config, weights, frames)?, origin))
+        let call = match kind {
+            Kind::Forward => forward(&own, config, weights, frames),
+            Kind::Train => train(&own, config, weights, frames),
+        }?;
+        Ok((call, origin))
     });
-    Case {
-        name: format!("brg/{}/{kind}", setup.name),
-        batch,
-        items: batch,
-        frames: Some(setup.frames),
-        repeats: REPEATS,
-        build,
-    }
+    Case { name: name.to_owned(), batch, items: batch, frames: Some(setup.frames), repeats: REPEATS, build }
 }
 
 /// Uniform noise, another picture at every sweep.
@@ -138,11 +142,13 @@ fn train(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Frame>
         instructions: vec![instruction(setup); n],
         frames,
     };
-    let term = || vec![Term { sweeps: (0..n).collect(), weight: 1.0 }];
+    let term = |sweeps: &Option<Vec<usize>>| {
+        vec![Term { sweeps: sweeps.clone().unwrap_or_else(|| (0..n).collect()), weight: 1.0 }]
+    };
     let terms = LossTerms {
-        labels: term(),
-        masks: term(),
-        read_out: Some(1.0),
+        labels: term(&setup.label_sweeps),
+        masks: term(&setup.mask_sweeps),
+        read_out: setup.label_sweeps.is_none().then_some(1.0),
         groups: Vec::new(),
         class_weights: None,
     };
