@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn photographs_come_with_targets_and_super_categories() {
-        let folder = format!("{}/tests/golden/object_attention/mini_coco", env!("CARGO_MANIFEST_DIR"));
+        let folder = format!("{}/tests/golden/oba/mini_coco", env!("CARGO_MANIFEST_DIR"));
         let text = format!("photographs:images={folder}/images,annotations={folder}/instances_mini.json");
         let source = StimulusSource::open(&text.parse().unwrap(), None).unwrap();
         let trials = source.trials(0, 3, 0).unwrap();

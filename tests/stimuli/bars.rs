@@ -36,7 +36,7 @@ struct TurnedBars {
 
 #[test]
 fn turned_bars_show_the_profile_rows_of_the_reference() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/object_attention/rotated_bars.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/oba/rotated_bars.json");
     let stored: TurnedBars = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let profile: Vec<f32> = (0..14).map(|row| rotated_bar(0.0, 1.7).at(0, row, 0)).collect();
     assert_eq!(stored.degrees.len(), 21);

@@ -1,11 +1,11 @@
-//! The photograph loader: polygons, selection, blending, resizing.
+//! Polygons and run lengths; the loader itself is compared by its goldens.
 
 use std::path::{Path, PathBuf};
 
-use gainfield::task::coco::{PairRule, PhotographPairs, RunLengths, rasterised};
+use gainfield::task::coco::{RunLengths, rasterised};
 use serde::Deserialize;
 
-use crate::support::{Golden, shared};
+use crate::support::shared;
 
 #[derive(Deserialize)]
 struct Polygons {
@@ -36,25 +36,6 @@ fn check_polygons(path: &Path) -> usize {
     stored.cases.len()
 }
 
-fn check_loader(folder: &Path, golden: &Golden) {
-    let annotations = folder.join("instances_mini.json");
-    let pairs = PhotographPairs::open(&folder.join("images"), &annotations, PairRule::default()).unwrap();
-    assert!(pairs.unusable().is_empty());
-    let ids: Vec<i64> = pairs.pairs().iter().map(|pair| pair.picture.id).collect();
-    assert_eq!(ids, golden.integers("image_ids"));
-    let objects: Vec<i64> = pairs.pairs().iter().flat_map(|pair| pair.annotation_ids).collect();
-    assert_eq!(objects, golden.integers("annotation_ids"));
-    let scenes: Vec<_> = pairs.scenes(&[0, 1], 0.3).into_iter().map(Result::unwrap).collect();
-    let shown: Vec<u8> = scenes.iter().flat_map(|scene| scene.picture.clone()).collect();
-    assert_eq!(shown, golden.bytes("x_u8"));
-    let targets: Vec<u8> =
-        [0, 1].iter().flat_map(|&k| scenes.iter().flat_map(move |scene| scene.targets[k].clone())).collect();
-    assert_eq!(targets, golden.bytes("data_u8"));
-    let labels: Vec<i64> =
-        [0, 1].iter().flat_map(|&k| scenes.iter().map(move |scene| i64::from(scene.labels[k]))).collect();
-    assert_eq!(labels, golden.integers("labels"));
-}
-
 /// Synthetic reference material that travels with the repository.
 fn bundled(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path)
@@ -62,15 +43,7 @@ fn bundled(path: &str) -> PathBuf {
 
 #[test]
 fn polygons_are_drawn_pixel_for_pixel() {
-    assert_eq!(check_polygons(&bundled("object_attention/polygons.json")), 60);
+    assert_eq!(check_polygons(&bundled("oba/polygons.json")), 60);
     let Some(path) = shared("golden/oba/polygons.json") else { return };
     assert_eq!(check_polygons(&path), 168);
-}
-
-#[test]
-fn pictures_are_selected_blended_and_resized_byte_for_byte() {
-    let folder = bundled("object_attention/mini_coco");
-    check_loader(&folder, &Golden::read(&bundled("object_attention/coco_loader.safetensors")));
-    let Some(path) = shared("golden/oba/coco_loader.safetensors") else { return };
-    check_loader(&path.with_file_name("mini_coco"), &Golden::read(&path));
 }

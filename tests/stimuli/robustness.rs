@@ -45,7 +45,7 @@ fn picture(format: image::ImageFormat) -> Vec<u8> {
 }
 
 fn annotations() -> Vec<u8> {
-    let path = "tests/golden/object_attention/mini_coco/instances_mini.json";
+    let path = "tests/golden/oba/mini_coco/instances_mini.json";
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 

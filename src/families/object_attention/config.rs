@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::task::coco::SUPER_CATEGORIES;
 
 /// Side of every kernel of the family.
 pub const KERNEL: usize = 4;
@@ -213,20 +214,6 @@ impl Config {
 
     /// Names of the classes in the order of the read-out.
     pub fn class_names(&self) -> Vec<String> {
-        const SUPER_CATEGORIES: [&str; 12] = [
-            "accessory",
-            "animal",
-            "appliance",
-            "electronic",
-            "food",
-            "furniture",
-            "indoor",
-            "kitchen",
-            "outdoor",
-            "person",
-            "sports",
-            "vehicle",
-        ];
         if self.variant == Variant::Photographs && self.n_classes == SUPER_CATEGORIES.len() {
             return SUPER_CATEGORIES.map(str::to_owned).to_vec();
         }

@@ -1,19 +1,13 @@
 //! BlockNet and its older sibling: residual-style blocks and a mirrored stream of transposed
 //! convolutions whose maps multiply the input of each block at the next sweep.
 
-use std::sync::atomic::Ordering;
-
 use candle_core::Tensor;
 
-use super::config::{BlockConfig, Config, IMAGENET_MEAN, IMAGENET_STD};
-use super::gate_net::{NEXT_GENERATION, activated, no_such_pass};
-use super::protocol::Protocol;
+use super::config::{BlockConfig, IMAGENET_MEAN, IMAGENET_STD};
+use super::model::{BottomUp, Parts, Streams, activated};
 use super::stages::{ImageInput, add_pooled_current, gained};
-use super::top_down::{ControlSet, ShortPrompt, Softness, TopDown, task_row};
-use crate::dynamics::{
-    Area, AreaKind, Control, Drive, Dynamics, Frame, GainRule, LabelSet, Pass, Prepared, Presentation,
-    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
-};
+use super::top_down::{ShortPrompt, Softness, TopDown, task_row};
+use crate::dynamics::{Area, AreaKind, GainRule, Pass, State, StepContext};
 use crate::error::Result;
 use crate::nn::{Conv2d, ConvTranspose2d, Embedding, Linear, Norm, RnnCell};
 use crate::ops::{self, Activation, ConvSpec, ConvTransposeSpec, PoolSpec, Workspace};
@@ -22,14 +16,9 @@ use crate::weights::Weights;
 /// Mean and standard deviation for grey images.
 const GREY: ([f64; 1], [f64; 1]) = ([0.5], [0.25]);
 
-/// The network with its weights.
-pub struct BlockNet {
+/// The streams with their weights.
+pub(super) struct BlockNet {
     config: BlockConfig,
-    areas: Vec<Area>,
-    controls: ControlSet,
-    protocol: Protocol,
-    generation: u64,
-    input: ImageInput,
     stem: ConvNorm,
     blocks: Vec<Block>,
     middle: Option<(Middle, Middle)>,
@@ -68,11 +57,6 @@ struct Block {
 enum Middle {
     Plain(Linear),
     Recurrent(RnnCell),
-}
-
-struct BottomUp {
-    areas: Vec<Tensor>,
-    outputs: Tensor,
 }
 
 /// Finds the layers of a network by the reference's names.
@@ -138,12 +122,7 @@ impl Loader<'_> {
 }
 
 impl BlockNet {
-    /// # Errors
-    /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Shape`](crate::Error::Shape) for a
-    /// missing or wrong tensor.
-    pub fn new(config: &Config, block: &BlockConfig, weights: &Weights) -> Result<Self> {
-        super::weights::check(config, weights)?;
-        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes());
+    pub fn parts(block: &BlockConfig, weights: &Weights) -> Result<Parts> {
         let loader = Loader { config: block, weights };
         let table = |name: &str| match block.n_tasks > 1 {
             true => Embedding::load(weights, name).map(Some),
@@ -153,12 +132,7 @@ impl BlockNet {
         let (mean, std): (&[f64], &[f64]) =
             if block.in_dims[0] == 3 { (&IMAGENET_MEAN, &IMAGENET_STD) } else { (&GREY.0, &GREY.1) };
         let softness = Softness::Single(block.softness);
-        Ok(Self {
-            areas: areas(block, &softness),
-            controls: ControlSet::new(&softness, protocol.tasks(), protocol.classes()),
-            protocol,
-            generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
-            input: ImageInput::new(block.in_dims, Some((mean, std)), &like)?,
+        let streams = Self {
             stem: loader.conv("first_conv", 0, 2, (block.first_k - 1) / 2)?,
             blocks: (0..block.n_blocks()).map(|b| loader.block(b)).collect::<Result<_>>()?,
             middle: loader.middle()?,
@@ -173,6 +147,12 @@ impl BlockNet {
                 ConvTransposeSpec { stride: 1, padding: 1, output_padding: 0 },
             )?,
             config: block.clone(),
+        };
+        Ok(Parts {
+            areas: areas(block, &softness),
+            softness,
+            input: ImageInput::new(block.in_dims, Some((mean, std)), &like)?,
+            streams: Box::new(streams),
         })
     }
 
@@ -199,25 +179,38 @@ impl BlockNet {
         if self.config.recurrent_update { Ok(past.clone()) } else { Ok(past.zeros_like()?) }
     }
 
-    /// Steps 1 to 3 of a sweep; `gain` scales the maps of `state`, `None` leaves them out.
+    /// The two streams side by side (attention first), or their sum.
+    fn join(&self, attention: &Tensor, activity: &Tensor) -> Result<Tensor> {
+        if self.config.concat {
+            Ok(Tensor::cat(&[attention, activity], 1)?)
+        } else {
+            Ok((attention + activity)?)
+        }
+    }
+}
+
+impl Streams for BlockNet {
     fn bottom_up(
         &self,
         image: &Tensor,
         state: &State,
+        pass: Pass,
         gain: Option<f64>,
-        pre_norm: bool,
         context: &mut StepContext<'_>,
     ) -> Result<BottomUp> {
         let (config, function) = (&self.config, self.config.function);
+        // As published: a run's first sweep leaves out the norm before each block, while a single
+        // sweep and the read-out pass never do.
+        let pre_norm = config.norm_1st || pass != Pass::Sweep || state.t > 0;
         let with_gain = |h: Tensor, i: usize| match gain {
             Some(softness) => gained(&h, &state.areas[self.gain_area(i)], softness),
             None => Ok(h),
         };
-        let mut areas = Vec::with_capacity(self.areas.len());
+        let mut areas = Vec::with_capacity(self.gain_area(self.blocks.len() + 1));
         let h = with_gain(image.clone(), 0)?;
         let scale = if config.skip_maxpool { 1 } else { 2 };
         let z = self.stem.forward(&h, context.ops)?;
-        let z = add_pooled_current(z, &self.areas[0].shape, scale, |z| context.preactivation(0, z))?;
+        let z = add_pooled_current(z, &config.sizes[1], scale, |z| context.preactivation(0, z))?;
         let mut h = ops::activate(&z, function)?;
         if !config.skip_maxpool {
             h = ops::max_pool2d(&h, &PoolSpec { kernel: 3, stride: 2, padding: 1 })?;
@@ -253,7 +246,6 @@ impl BlockNet {
         Ok(BottomUp { areas, outputs })
     }
 
-    /// Steps 4 to 7 of a sweep: appends the backward middle and the gain maps to the areas.
     fn top_down(
         &self,
         bottom_up: BottomUp,
@@ -310,15 +302,6 @@ impl BlockNet {
         areas.extend(maps.into_iter().rev());
         Ok(areas)
     }
-
-    /// The two streams side by side (attention first), or their sum.
-    fn join(&self, attention: &Tensor, activity: &Tensor) -> Result<Tensor> {
-        if self.config.concat {
-            Ok(Tensor::cat(&[attention, activity], 1)?)
-        } else {
-            Ok((attention + activity)?)
-        }
-    }
 }
 
 impl ConvNorm {
@@ -367,88 +350,4 @@ fn areas(block: &BlockConfig, softness: &Softness) -> Vec<Area> {
         Area::new(format!("m{i}"), &block.sizes[i], AreaKind::Gain(rule))
     }));
     areas
-}
-
-impl Dynamics for BlockNet {
-    fn areas(&self) -> &[Area] {
-        &self.areas
-    }
-
-    fn memory(&self) -> &[String] {
-        &[]
-    }
-
-    fn controls(&self) -> &[Control] {
-        &self.controls.controls
-    }
-
-    fn time_unit(&self) -> TimeUnit {
-        TimeUnit::Sweep
-    }
-
-    fn input_shape(&self) -> [usize; 3] {
-        self.input.shape()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.protocol.classes()
-    }
-
-    fn tasks(&self) -> &[String] {
-        self.protocol.tasks()
-    }
-
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    fn rest(&self, batch: usize) -> Result<State> {
-        let zeros = |area: &Area| self.input.zeros(batch, &area.shape);
-        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
-    }
-
-    fn prepare(&self, frame: &Frame, _ops: &mut Workspace) -> Result<Prepared> {
-        Ok(Prepared(vec![self.input.prepare(frame)?]))
-    }
-
-    fn step(
-        &self,
-        prepared: &Prepared,
-        drive: &Drive,
-        state: &State,
-        context: &mut StepContext<'_>,
-    ) -> Result<State> {
-        let image = &prepared.0[0];
-        let gain = match drive.pass {
-            Pass::Sweep | Pass::SingleSweep | Pass::ReadOut => Some(self.controls.softness(context.controls)),
-            Pass::FeedForward => None,
-            Pass::WarmUp | Pass::Instruction | Pass::Error => return Err(no_such_pass(drive.pass)),
-        };
-        // As published: a run's first sweep leaves out the norm before each block, while a single
-        // sweep and the read-out pass never do.
-        let pre_norm = self.config.norm_1st || drive.pass != Pass::Sweep || state.t > 0;
-        let bottom_up = self.bottom_up(image, state, gain, pre_norm, context)?;
-        let readout = bottom_up.outputs.narrow(1, 0, self.config.n_classes)?;
-        let areas = match drive.pass {
-            Pass::Sweep | Pass::SingleSweep => {
-                let top_down = self.controls.top_down(drive, context.controls, &bottom_up.outputs)?;
-                self.top_down(bottom_up, &top_down, state, context)?
-            }
-            _ => {
-                let mut areas = bottom_up.areas;
-                areas.extend_from_slice(&state.areas[areas.len()..]);
-                areas
-            }
-        };
-        Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout: Some(readout) })
-    }
-
-    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
-        self.protocol.schedule(presentation, options)
-    }
-
-    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
-        Ok(self.protocol.scored_labels(labels, drive))
-    }
 }

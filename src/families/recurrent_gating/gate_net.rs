@@ -1,34 +1,21 @@
 //! GateNet: a convolutional stream (recognition) and a mirrored stream (attention) whose maps
 //! multiply the input of each convolution at the next sweep.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use candle_core::Tensor;
 
-use super::config::{Config, GateConfig, NormName, VectorStage};
-use super::protocol::Protocol;
+use super::config::{GateConfig, NormName, VectorStage};
+use super::model::{BottomUp, Parts, Streams, activated};
 use super::stages::{Dropout, ImageInput, add_pooled_current, gained};
-use super::top_down::{ControlSet, ShortPrompt, Softness, TopDown, task_row};
-use crate::dynamics::{
-    Area, AreaKind, Control, Drive, Dynamics, Frame, GainRule, LabelSet, Pass, Prepared, Presentation,
-    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
-};
-use crate::error::{Error, Result};
+use super::top_down::{ShortPrompt, Softness, TopDown, task_row};
+use crate::dynamics::{Area, AreaKind, GainRule, Pass, State, StepContext};
+use crate::error::Result;
 use crate::nn::{Conv2d, ConvTranspose2d, Embedding, Linear, Norm, RnnCell};
-use crate::ops::{self, Activation, ConvSpec, ConvTransposeSpec, PadMode, PoolSpec, Workspace};
+use crate::ops::{self, ConvSpec, ConvTransposeSpec, PadMode, PoolSpec, Workspace};
 use crate::weights::Weights;
 
-/// Counts built networks of the family, so that each has its own generation.
-pub(super) static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
-
-/// The network with its weights.
-pub struct GateNet {
+/// The streams with their weights.
+pub(super) struct GateNet {
     config: GateConfig,
-    areas: Vec<Area>,
-    controls: ControlSet,
-    protocol: Protocol,
-    generation: u64,
-    input: ImageInput,
     dropout: Option<Dropout>,
     encoder: Vec<Encoder>,
     flat: Linear,
@@ -58,20 +45,8 @@ enum Vector {
     Plain(Linear),
 }
 
-/// What the forward stream leaves.
-struct BottomUp {
-    /// Activities of the convolutions, the flat stage and the recurrent stages.
-    areas: Vec<Tensor>,
-    /// `[batch, out_dim]`.
-    outputs: Tensor,
-}
-
 impl GateNet {
-    /// # Errors
-    /// [`Error::Unknown`] or [`Error::Shape`] for a missing or wrong tensor.
-    pub fn new(config: &Config, gate: &GateConfig, weights: &Weights) -> Result<Self> {
-        super::weights::check(config, weights)?;
-        let protocol = Protocol::new(&config.tasks, config.n_tasks(), config.n_classes());
+    pub fn parts(gate: &GateConfig, weights: &Weights, dropout: Option<Dropout>) -> Result<Parts> {
         let n = gate.n_stages();
         let norm = |prefix: String, kind: Option<NormName>| {
             kind.map(|kind| Norm::load(weights, &format!("{prefix}.norm"), kind.kind()))
@@ -116,13 +91,8 @@ impl GateNet {
         let like = weights.get("conv_blocks.0.conv.weight")?.tensor().clone();
         let normalisation = gate.normalisation.as_ref().map(|(mean, std)| (mean.as_slice(), std.as_slice()));
         debug_assert_eq!(gate.sizes.len(), n + 1);
-        Ok(Self {
-            areas: areas(gate, &softness),
-            controls: ControlSet::new(&softness, protocol.tasks(), protocol.classes()),
-            protocol,
-            generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
-            input: ImageInput::new(gate.in_dims, normalisation, &like)?,
-            dropout: None,
+        let streams = Self {
+            dropout,
             encoder: encoder.collect::<Result<_>>()?,
             flat: Linear::load(weights, "conv_frnn.1")?,
             forward: vectors("frnn_blocks", &gate.forward)?,
@@ -132,14 +102,13 @@ impl GateNet {
             unflat: Linear::load(weights, "brnn_deconv.0")?,
             decoder: decoder.collect::<Result<_>>()?,
             config: gate.clone(),
+        };
+        Ok(Parts {
+            areas: areas(gate, &softness),
+            softness,
+            input: ImageInput::new(gate.in_dims, normalisation, &like)?,
+            streams: Box::new(streams),
         })
-    }
-
-    /// The same network with the dropout of one training update.
-    #[must_use]
-    pub fn with_dropout(mut self, dropout: Dropout) -> Self {
-        self.dropout = Some(dropout);
-        self
     }
 
     /// Positions in the list of areas.
@@ -159,17 +128,32 @@ impl GateNet {
         self.encoder.len() + 1 + 2 * self.forward.len() + i
     }
 
-    /// Steps 1 to 5 of a sweep; `gain` scales the maps of `state`, `None` leaves them and the
-    /// recurrent states out.
+    fn drop_maps(&self, z: Tensor, p: f64, t: usize, stage: usize) -> Result<Tensor> {
+        match self.dropout {
+            Some(dropout) if p > 0.0 => dropout.maps(&z, p, t, stage),
+            _ => Ok(z),
+        }
+    }
+
+    fn drop_entries(&self, z: Tensor, p: f64, t: usize, stage: usize) -> Result<Tensor> {
+        match self.dropout {
+            Some(dropout) if p > 0.0 => dropout.entries(&z, p, t, stage),
+            _ => Ok(z),
+        }
+    }
+}
+
+impl Streams for GateNet {
     fn bottom_up(
         &self,
         image: &Tensor,
         state: &State,
+        _pass: Pass,
         gain: Option<f64>,
         context: &mut StepContext<'_>,
     ) -> Result<BottomUp> {
         let n = self.encoder.len();
-        let mut areas = Vec::with_capacity(self.areas.len());
+        let mut areas = Vec::with_capacity(self.gain_area(n));
         let mut h = image.clone();
         for (i, (stage, layers)) in self.config.encoder.iter().zip(&self.encoder).enumerate() {
             if let Some(gain) = gain {
@@ -181,7 +165,9 @@ impl GateNet {
                 z = norm.forward(&z)?;
             }
             z = self.drop_maps(z, stage.dropout, state.t, i)?;
-            z = add_pooled_current(z, &self.areas[i].shape, stage.pool, |z| context.preactivation(i, z))?;
+            z = add_pooled_current(z, &self.config.sizes[i + 1], stage.pool, |z| {
+                context.preactivation(i, z)
+            })?;
             z = ops::activate(&z, stage.function)?;
             if stage.residual {
                 z = (z + &h)?;
@@ -211,7 +197,6 @@ impl GateNet {
         Ok(BottomUp { areas, outputs })
     }
 
-    /// Steps 6 to 9 of a sweep: appends the backward vectors and the gain maps to `areas`.
     fn top_down(
         &self,
         bottom_up: BottomUp,
@@ -260,20 +245,6 @@ impl GateNet {
         areas.extend(maps.into_iter().rev());
         Ok(areas)
     }
-
-    fn drop_maps(&self, z: Tensor, p: f64, t: usize, stage: usize) -> Result<Tensor> {
-        match self.dropout {
-            Some(dropout) if p > 0.0 => dropout.maps(&z, p, t, stage),
-            _ => Ok(z),
-        }
-    }
-
-    fn drop_entries(&self, z: Tensor, p: f64, t: usize, stage: usize) -> Result<Tensor> {
-        match self.dropout {
-            Some(dropout) if p > 0.0 => dropout.entries(&z, p, t, stage),
-            _ => Ok(z),
-        }
-    }
 }
 
 impl Vector {
@@ -283,17 +254,6 @@ impl Vector {
             Self::Plain(linear) => linear.forward(x, ws),
         }
     }
-}
-
-/// `z` through the taps and the nonlinearity of an area.
-pub(super) fn activated(
-    z: Tensor,
-    area: usize,
-    function: Activation,
-    context: &mut StepContext<'_>,
-) -> Result<Tensor> {
-    let z = context.preactivation(area, z)?;
-    context.activity(area, ops::activate(&z, function)?)
 }
 
 fn areas(gate: &GateConfig, softness: &Softness) -> Vec<Area> {
@@ -321,92 +281,4 @@ fn areas(gate: &GateConfig, softness: &Softness) -> Vec<Area> {
         Area::new(format!("m{i}"), &[channels, height, width], AreaKind::Gain(rule))
     }));
     areas
-}
-
-impl Dynamics for GateNet {
-    fn areas(&self) -> &[Area] {
-        &self.areas
-    }
-
-    fn memory(&self) -> &[String] {
-        &[]
-    }
-
-    fn controls(&self) -> &[Control] {
-        &self.controls.controls
-    }
-
-    fn time_unit(&self) -> TimeUnit {
-        TimeUnit::Sweep
-    }
-
-    fn input_shape(&self) -> [usize; 3] {
-        self.input.shape()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.protocol.classes()
-    }
-
-    fn tasks(&self) -> &[String] {
-        self.protocol.tasks()
-    }
-
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    fn rest(&self, batch: usize) -> Result<State> {
-        let zeros = |area: &Area| self.input.zeros(batch, &area.shape);
-        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
-    }
-
-    fn prepare(&self, frame: &Frame, _ops: &mut Workspace) -> Result<Prepared> {
-        Ok(Prepared(vec![self.input.prepare(frame)?]))
-    }
-
-    fn step(
-        &self,
-        prepared: &Prepared,
-        drive: &Drive,
-        state: &State,
-        context: &mut StepContext<'_>,
-    ) -> Result<State> {
-        let image = &prepared.0[0];
-        let gain = match drive.pass {
-            Pass::Sweep | Pass::SingleSweep | Pass::ReadOut => Some(self.controls.softness(context.controls)),
-            Pass::FeedForward => None,
-            Pass::WarmUp | Pass::Instruction | Pass::Error => return Err(no_such_pass(drive.pass)),
-        };
-        let bottom_up = self.bottom_up(image, state, gain, context)?;
-        let readout = bottom_up.outputs.narrow(1, 0, self.config.n_classes)?;
-        let areas = match drive.pass {
-            Pass::Sweep | Pass::SingleSweep => {
-                let top_down = self.controls.top_down(drive, context.controls, &bottom_up.outputs)?;
-                self.top_down(bottom_up, &top_down, state, context)?
-            }
-            // The read-out pass leaves the backward stream as the last sweep left it.
-            _ => {
-                let mut areas = bottom_up.areas;
-                areas.extend_from_slice(&state.areas[areas.len()..]);
-                areas
-            }
-        };
-        Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout: Some(readout) })
-    }
-
-    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
-        self.protocol.schedule(presentation, options)
-    }
-
-    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
-        Ok(self.protocol.scored_labels(labels, drive))
-    }
-}
-
-pub(super) fn no_such_pass(pass: Pass) -> Error {
-    Error::Unsupported(format!(
-        "recurrent gating has no {pass:?} pass; it has sweeps, read-out and feed-forward passes"
-    ))
 }

@@ -18,6 +18,7 @@
 mod block_net;
 mod config;
 mod gate_net;
+mod model;
 mod open;
 mod parity;
 mod protocol;
@@ -31,12 +32,11 @@ mod weights;
 
 use std::sync::Arc;
 
-pub use block_net::BlockNet;
 pub use config::{
     BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, Shapes, TASKS, Variant,
     VectorStage, variant_of,
 };
-pub use gate_net::GateNet;
+pub use model::RecurrentGating;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use protocol::{Protocol, drive};
@@ -56,8 +56,5 @@ use crate::weights::Weights;
 /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Shape`](crate::Error::Shape) for a missing
 /// or wrong tensor, [`Error::Config`](crate::Error::Config) for tasks that do not belong to it.
 pub fn build(config: &Config, weights: &Weights) -> Result<Arc<dyn Dynamics>> {
-    Ok(match &config.network {
-        Network::Gate(gate) => Arc::new(GateNet::new(config, gate, weights)?),
-        Network::Block(block) => Arc::new(BlockNet::new(config, block, weights)?),
-    })
+    Ok(Arc::new(RecurrentGating::new(config, weights, None)?))
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
-use super::config::{Config, Network};
+use super::RecurrentGating;
+use super::config::Config;
 use super::protocol::drive;
 use super::stages::Dropout;
 use super::tasks::{LossSpec, TaskSpec};
 use super::weights::trainable;
-use super::{BlockNet, GateNet};
 use crate::dynamics::{
     Controls, Dynamics, Frame, Instruction, Pass, Run, Schedule, Workspace, find_area, rollout,
 };
@@ -203,16 +203,7 @@ fn respond(
     with_read_out: bool,
     dropout: Option<Dropout>,
 ) -> Result<Responses> {
-    let model: Box<dyn Dynamics> = match &config.network {
-        Network::Gate(gate) => {
-            let net = GateNet::new(config, gate, weights)?;
-            Box::new(match dropout {
-                Some(dropout) => net.with_dropout(dropout),
-                None => net,
-            })
-        }
-        Network::Block(block) => Box::new(BlockNet::new(config, block, weights)?),
-    };
+    let model = RecurrentGating::new(config, weights, dropout)?;
     let n = batch.frames.len();
     let Some(last) = batch.frames.last() else {
         return Err(Error::config("frames of a batch", "at least one", "none"));
@@ -227,7 +218,7 @@ fn respond(
     let schedule = Schedule { drives, segments: Vec::new(), published: None };
     let controls = Controls::defaults(model.controls());
     let run = Run {
-        model: model.as_ref(),
+        model: &model,
         schedule: &schedule,
         controls: &controls,
         interventions: &[],
