@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gainfield::parity::{self, Options, Row};
 use gainfield::progress::Progress as _;
-use gainfield::{Error, Result, families};
+use gainfield::{Error, Result, device, families, files};
 
 use super::progress::Shown;
 use super::{Common, Ending, Outcome, print};
@@ -23,6 +23,9 @@ pub struct Parity {
     /// Only these kinds.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kind: Vec<String>,
+    /// Also write a Markdown page with a line per folder and kind.
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
 }
 
 impl Parity {
@@ -47,6 +50,16 @@ impl Parity {
             for file in &outcome.ignored {
                 print::remark(format_args!("{file}: does not describe itself, ignored"));
             }
+        }
+        if let Some(path) = &self.summary {
+            let version = env!("CARGO_PKG_VERSION");
+            let device = device::name(&options.device);
+            let page = format!(
+                "# Parity\n\nReference outputs recomputed by Gainfield {version} on the {device}; \
+                 `gainfield parity DIR --summary FILE` writes this page.\n\n{}",
+                parity::summary(&outcome.rows)
+            );
+            files::write_atomic(path, page)?;
         }
         if common.json {
             print::json(&outcome.rows)?;

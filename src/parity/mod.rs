@@ -30,6 +30,7 @@ mod registry;
 mod rules;
 mod run;
 mod spectrum;
+mod summary;
 mod tolerance;
 
 pub use array::{Array, Numbers, Value};
@@ -39,4 +40,5 @@ pub use header::Header;
 pub use recomputed::Recomputed;
 pub use registry::{GoldenKind, Recompute, Registry};
 pub use run::{Options, Outcome, run};
+pub use summary::summary;
 pub use tolerance::{Rule, Tolerance};
