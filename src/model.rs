@@ -20,16 +20,18 @@ use crate::weights::Weights;
 pub enum Family {
     RecurrentGating,
     ObjectAttention,
+    Blt,
 }
 
 impl Family {
-    pub const ALL: [Self; 2] = [Self::RecurrentGating, Self::ObjectAttention];
+    pub const ALL: [Self; 3] = [Self::RecurrentGating, Self::ObjectAttention, Self::Blt];
 
     /// Name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::RecurrentGating => "recurrent_gating",
             Self::ObjectAttention => "object_attention",
+            Self::Blt => "blt",
         }
     }
 
@@ -38,6 +40,7 @@ impl Family {
         match self {
             Self::RecurrentGating => "brg",
             Self::ObjectAttention => "oba",
+            Self::Blt => "blt",
         }
     }
 
@@ -46,6 +49,7 @@ impl Family {
         match self {
             Self::RecurrentGating => "Recurrent gating",
             Self::ObjectAttention => "Object attention",
+            Self::Blt => "BLT",
         }
     }
 }
@@ -86,7 +90,7 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     pub family: Family,
-    /// `gate`, `block`, `resatt`; `digits`, `photographs`.
+    /// `gate`, `block`, `resatt`; `digits`, `photographs`; `blt_bl`, `cornet_rt` and the like.
     pub variant: String,
     pub config: ConfigTable,
     pub origin: Origin,
@@ -102,10 +106,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// Learnable numbers: everything but the running statistics of norms.
+    /// Learnable numbers: everything but the running statistics of norms and constant filters.
     pub fn n_parameters(&self) -> usize {
         let is_buffer = |name: &str| {
-            [".running_mean", ".running_var", ".num_batches_tracked"]
+            [".running_mean", ".running_var", ".num_batches_tracked", ".filt"]
                 .iter()
                 .any(|suffix| name.ends_with(suffix))
         };
@@ -115,11 +119,15 @@ impl Model {
 
     /// The report of `gainfield info`.
     pub fn describe(&self) -> Value {
-        let areas: Vec<Value> = self
-            .dynamics
-            .areas()
-            .iter()
-            .map(|area| json!({"name": area.name, "shape": area.shape}))
+        let areas = self.dynamics.areas().iter().enumerate();
+        let areas: Vec<Value> = areas
+            .map(|(index, area)| {
+                json!({
+                    "name": area.name,
+                    "shape": area.shape,
+                    "live_from": self.dynamics.live_from(index),
+                })
+            })
             .collect();
         json!({
             "family": self.info.family.name(),

@@ -84,6 +84,12 @@ pub trait Dynamics: Send + Sync {
         &[]
     }
 
+    /// First timestep of a run from rest at whose end the area holds a value: before it the area is
+    /// undefined, holds zeros and takes part in nothing. `None` if that never happens.
+    fn live_from(&self, _area: usize) -> Option<usize> {
+        Some(0)
+    }
+
     /// Unique per built model, so that what was prepared for other weights is never used.
     fn generation(&self) -> u64;
 

@@ -9,6 +9,7 @@ use crate::parity::{GoldenKind, Registry};
 use crate::pretrained;
 use crate::settings::Overrides;
 
+pub mod blt;
 pub mod object_attention;
 pub mod recurrent_gating;
 
@@ -34,6 +35,7 @@ const FAMILIES: &[Entry] = &[
         open: object_attention::open,
         goldens: object_attention::GOLDEN_KINDS,
     },
+    Entry { family: Family::Blt, recognise: blt::recognise, open: blt::open, goldens: blt::GOLDEN_KINDS },
 ];
 
 /// Which family the names and shapes of a checkpoint belong to.

@@ -5,6 +5,7 @@
 //! exist, else a composition of tensor primitives whose own gradients are right.
 
 mod activation;
+mod blur;
 mod composite;
 mod conv;
 mod deep_stack;
@@ -23,6 +24,7 @@ mod testing;
 mod workspace;
 
 pub use activation::{Activation, activate, relu};
+pub use blur::blur_pool2d;
 pub use conv::{ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d};
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};

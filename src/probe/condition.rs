@@ -45,6 +45,11 @@ pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> 
             plain("unattended", "attend the digit", Role::Unattended, Read::Picked(1)),
             plain("first_pass", "first pass, no gain", Role::Neutral, Read::Timestep(0)),
         ],
+        // No gain to set and nothing to attend: what the network does by itself.
+        Family::Blt => vec![
+            plain("first_step", "first timestep", Role::Neutral, Read::Timestep(0)),
+            plain("free", "last timestep", Role::Recorded, Read::LastSweep),
+        ],
         Family::RecurrentGating => {
             let elsewhere = Place { row: 1.0 - place.row, col: 1.0 - place.col, ..place };
             let opposite = if (place.row, place.col) == (0.5, 0.5) {

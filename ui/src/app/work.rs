@@ -272,6 +272,7 @@ fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
             vec![format!("digits:n={objects}")]
         }
         Family::RecurrentGating => ["cue", "recognition"].map(str::to_owned).to_vec(),
+        Family::Blt => Vec::new(),
     };
     for text in wanted {
         let spec: StimulusSpec = text.parse()?;
