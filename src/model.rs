@@ -20,11 +20,12 @@ use crate::weights::Weights;
 pub enum Family {
     RecurrentGating,
     ObjectAttention,
+    CounterHebb,
     Blt,
 }
 
 impl Family {
-    pub const ALL: [Self; 3] = [Self::RecurrentGating, Self::ObjectAttention, Self::Blt];
+    pub const ALL: [Self; 4] = [Self::RecurrentGating, Self::ObjectAttention, Self::CounterHebb, Self::Blt];
 
     /// Name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -32,6 +33,7 @@ impl Family {
             Self::RecurrentGating => "recurrent_gating",
             Self::ObjectAttention => "object_attention",
             Self::Blt => "blt",
+            Self::CounterHebb => "counter_hebb",
         }
     }
 
@@ -41,6 +43,7 @@ impl Family {
             Self::RecurrentGating => "brg",
             Self::ObjectAttention => "oba",
             Self::Blt => "blt",
+            Self::CounterHebb => "butd",
         }
     }
 
@@ -50,6 +53,7 @@ impl Family {
             Self::RecurrentGating => "Recurrent gating",
             Self::ObjectAttention => "Object attention",
             Self::Blt => "BLT",
+            Self::CounterHebb => "Counter-Hebb",
         }
     }
 }
@@ -90,7 +94,8 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     pub family: Family,
-    /// `gate`, `block`, `resatt`; `digits`, `photographs`; `blt_bl`, `cornet_rt` and the like.
+    /// `gate`, `block`, `resatt`; `digits`, `photographs`; `fc`, `simple`, `conv`; `blt_bl`, `cornet_rt`
+    /// and the like.
     pub variant: String,
     pub config: ConfigTable,
     pub origin: Origin,

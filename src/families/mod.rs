@@ -10,6 +10,7 @@ use crate::pretrained;
 use crate::settings::Overrides;
 
 pub mod blt;
+pub mod counter_hebb;
 pub mod object_attention;
 pub mod recurrent_gating;
 
@@ -36,6 +37,13 @@ const FAMILIES: &[Entry] = &[
         goldens: object_attention::GOLDEN_KINDS,
     },
     Entry { family: Family::Blt, recognise: blt::recognise, open: blt::open, goldens: blt::GOLDEN_KINDS },
+    // Last, because it also takes plain networks of others.
+    Entry {
+        family: Family::CounterHebb,
+        recognise: counter_hebb::recognise,
+        open: counter_hebb::open,
+        goldens: counter_hebb::GOLDEN_KINDS,
+    },
 ];
 
 /// Which family the names and shapes of a checkpoint belong to.

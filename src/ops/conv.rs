@@ -59,26 +59,10 @@ pub fn conv2d(
     spec: &ConvSpec,
     ws: &mut Workspace,
 ) -> Result<Tensor> {
-    let size = output_size(x, weight.tensor(), spec)?;
+    let size = output_size(x.dims(), weight.dims(), spec)?;
     check_bias(bias, weight.dims()[0])?;
     if ws.path().takes_kernel(x)? {
-        let (batch, channels, h, w) = x.dims4()?;
-        let (out, _, kh, kw) = weight.tensor().dims4()?;
-        let geometry = Geometry {
-            batch,
-            channels,
-            h,
-            w,
-            out,
-            oh: size.0,
-            ow: size.1,
-            kh,
-            kw,
-            stride: spec.stride,
-            padding: spec.padding,
-            pad_mode: spec.pad_mode,
-            groups: spec.groups,
-        };
+        let geometry = geometry(x.dims(), weight.dims(), spec, size);
         return by_kernel(x, weight, bias, geometry, Product::Forward, ws);
     }
     with_bias(composite_conv2d(x, weight.tensor(), spec, size)?, bias)
@@ -100,33 +84,133 @@ pub fn conv_transpose2d(
 ) -> Result<Tensor> {
     let size = transposed_size(x, weight.tensor(), spec)?;
     check_bias(bias, weight.dims()[1])?;
-    let (kh, kw) = (weight.dims()[2], weight.dims()[3]);
-    if ws.path().takes_kernel(x)? {
-        let (batch, out, oh, ow) = x.dims4()?;
-        let geometry = Geometry {
-            batch,
-            channels: weight.dims()[1],
-            h: size.0,
-            w: size.1,
-            out,
-            oh,
-            ow,
-            kh,
-            kw,
-            stride: spec.stride,
-            padding: spec.padding,
-            pad_mode: PadMode::Zero,
-            groups: 1,
-        };
-        return by_kernel(x, weight, bias, geometry, Product::Transposed, ws);
+    let spec = ConvSpec { stride: spec.stride, padding: spec.padding, ..ConvSpec::default() };
+    transposed(x, weight, bias, &spec, size, ws)
+}
+
+/// What [`conv2d`] with `weight` sends back: `y` `[batch, out, oh, ow]` spread onto a map of `size`,
+/// the input of that convolution. Rows and columns that no window covers are 0.
+///
+/// # Errors
+/// [`Error::Shape`] unless a convolution of a map of this size gives maps like `y`;
+/// [`Error::Unsupported`] for mirrored edges.
+pub fn conv2d_transposed(
+    y: &Tensor,
+    weight: &Weight,
+    spec: &ConvSpec,
+    size: (usize, usize),
+    ws: &mut Workspace,
+) -> Result<Tensor> {
+    refuse_mirrored(spec)?;
+    let batch = y.dims().first().copied().unwrap_or(0);
+    let channels = weight.dims().get(1).copied().unwrap_or(0) * spec.groups;
+    let (oh, ow) = output_size(&[batch, channels, size.0, size.1], weight.dims(), spec)?;
+    let expected = [batch, weight.dims()[0], oh, ow];
+    if y.dims() != expected {
+        return Err(Error::shape("output of a convolution to be sent back", expected, y.dims()));
     }
+    transposed(y, weight, None, spec, size, ws)
+}
+
+/// The gradient of the weight `[out, in / groups, kh, kw]` of [`conv2d`] from its input `x` and the
+/// gradient `y` of its output, outside any graph.
+///
+/// # Errors
+/// As [`conv2d_transposed`].
+pub fn conv2d_weight_gradient(
+    x: &Tensor,
+    y: &Tensor,
+    (kh, kw): (usize, usize),
+    spec: &ConvSpec,
+    ws: &Workspace,
+) -> Result<Tensor> {
+    refuse_mirrored(spec)?;
+    let (x, y) = (x.detach(), y.detach());
+    let (batch, out, ..) = y.dims4()?;
+    let channels = x.dims4()?.1;
+    let weight = [out, channels / spec.groups.max(1), kh, kw];
+    let size = output_size(x.dims(), &weight, spec)?;
+    let expected = [batch, out, size.0, size.1];
+    if y.dims() != expected || x.dims()[0] != batch {
+        return Err(Error::shape("gradient of a convolution's output", expected, y.dims()));
+    }
+    if ws.path().takes_kernel(&x)? {
+        let geometry = geometry(x.dims(), &weight, spec, size);
+        let operation = Convolution { geometry, product: Product::Weight, scratch: ws.scratch() };
+        return Ok(x.contiguous()?.apply_op2_no_bwd(&y.contiguous()?, &operation)?);
+    }
+    let columns = columns(&x, (kh, kw), spec, size)?;
+    let maps = y.transpose(0, 1)?.reshape((spec.groups, out / spec.groups, ()))?;
+    Ok(maps.matmul(&columns.transpose(1, 2)?.contiguous()?)?.reshape(&weight)?)
+}
+
+/// A kernel with `dilation - 1` zeros between its taps: what a dilated convolution is with.
+///
+/// # Errors
+/// [`Error::Config`] for a dilation of 0; those of the tensor library.
+pub fn dilated_kernel(weight: &Weight, dilation: usize) -> Result<Weight> {
+    match dilation {
+        0 => Err(Error::config("dilation", "1 or more", 0)),
+        1 => Ok(weight.clone()),
+        _ => Ok(Weight::new(dilate2d(weight.tensor(), dilation)?)),
+    }
+}
+
+fn refuse_mirrored(spec: &ConvSpec) -> Result<()> {
+    match spec.pad_mode {
+        PadMode::Zero => Ok(()),
+        PadMode::Reflect => {
+            Err(Error::Unsupported("convolutions with mirrored edges are not sent back".to_owned()))
+        }
+    }
+}
+
+/// `y` sent back to a map of `size`; the sizes were checked.
+fn transposed(
+    y: &Tensor,
+    weight: &Weight,
+    bias: Option<&Weight>,
+    spec: &ConvSpec,
+    size: (usize, usize),
+    ws: &mut Workspace,
+) -> Result<Tensor> {
+    let (batch, out, oh, ow) = y.dims4()?;
+    let &[_, per_group, kh, kw] = weight.dims() else {
+        return Err(Error::shape("weight of a transposed convolution", "four axes", weight.dims()));
+    };
+    if ws.path().takes_kernel(y)? {
+        let x = [batch, per_group * spec.groups, size.0, size.1];
+        let geometry = geometry(&x, weight.dims(), spec, (oh, ow));
+        return by_kernel(y, weight, bias, geometry, Product::Transposed, ws);
+    }
+    let groups = spec.groups;
     let flipped = ws.packed(weight, Packing::FlippedTransposed, |weight| {
-        Ok(weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous()?)
+        let by_group = weight.flip(&[2, 3])?.reshape((groups, out / groups, per_group, kh * kw))?;
+        Ok(by_group.transpose(1, 2)?.reshape((groups * per_group, out / groups, kh, kw))?)
     })?;
-    let x = dilate2d(x, spec.stride)?;
-    let x = grow(&x, 2, kh, size.0, spec.padding)?;
-    let x = grow(&x, 3, kw, size.1, spec.padding)?;
-    with_bias(composite_conv2d(&x, &flipped, &ConvSpec::default(), size)?, bias)
+    let y = dilate2d(y, spec.stride)?;
+    let y = grow(&y, 2, kh, size.0, spec.padding)?;
+    let y = grow(&y, 3, kw, size.1, spec.padding)?;
+    with_bias(composite_conv2d(&y, &flipped, &ConvSpec { groups, ..ConvSpec::default() }, size)?, bias)
+}
+
+/// Of a convolution from maps `[batch, channels, h, w]` to maps of `oh` x `ow`.
+fn geometry(x: &[usize], weight: &[usize], spec: &ConvSpec, (oh, ow): (usize, usize)) -> Geometry {
+    Geometry {
+        batch: x[0],
+        channels: x[1],
+        h: x[2],
+        w: x[3],
+        out: weight[0],
+        oh,
+        ow,
+        kh: weight[2],
+        kw: weight[3],
+        stride: spec.stride,
+        padding: spec.padding,
+        pad_mode: spec.pad_mode,
+        groups: spec.groups,
+    }
 }
 
 fn by_kernel(
@@ -162,15 +246,26 @@ fn composite_conv2d(
 ) -> Result<Tensor> {
     let (batch, channels, _, _) = x.dims4()?;
     let (out, _, kh, kw) = weight.dims4()?;
+    let columns = columns(x, (kh, kw), spec, (oh, ow))?;
+    let weight = weight.reshape((spec.groups, out / spec.groups, channels / spec.groups * kh * kw))?;
+    Ok(weight.matmul(&columns)?.reshape((out, batch, oh, ow))?.transpose(0, 1)?.contiguous()?)
+}
+
+/// The windows of `x` as columns: `[groups, channels / groups * kh * kw, batch * oh * ow]`.
+fn columns(
+    x: &Tensor,
+    (kh, kw): (usize, usize),
+    spec: &ConvSpec,
+    (oh, ow): (usize, usize),
+) -> Result<Tensor> {
+    let (batch, channels, _, _) = x.dims4()?;
     let padded = pad2d(x, spec.padding, spec.pad_mode)?;
     let taps = taps(&padded, (kh, kw), spec.stride, (oh, ow))?;
-    let columns = Tensor::stack(&taps, 2)?.permute((1, 2, 0, 3, 4))?.reshape((
+    Ok(Tensor::stack(&taps, 2)?.permute((1, 2, 0, 3, 4))?.reshape((
         spec.groups,
         channels / spec.groups * kh * kw,
         batch * oh * ow,
-    ))?;
-    let weight = weight.reshape((spec.groups, out / spec.groups, channels / spec.groups * kh * kw))?;
-    Ok(weight.matmul(&columns)?.reshape((out, batch, oh, ow))?.transpose(0, 1)?.contiguous()?)
+    ))?)
 }
 
 fn with_bias(y: Tensor, bias: Option<&Weight>) -> Result<Tensor> {
@@ -188,28 +283,28 @@ fn check_bias(bias: Option<&Weight>, out: usize) -> Result<()> {
 }
 
 /// Height and width of the result of [`conv2d`].
-fn output_size(x: &Tensor, weight: &Tensor, spec: &ConvSpec) -> Result<(usize, usize)> {
-    let &[_, channels, h, w] = x.dims() else {
-        return Err(Error::shape("input of a convolution", "[batch, channels, height, width]", x.dims()));
+fn output_size(x: &[usize], weight: &[usize], spec: &ConvSpec) -> Result<(usize, usize)> {
+    let &[_, channels, h, w] = x else {
+        return Err(Error::shape("input of a convolution", "[batch, channels, height, width]", x));
     };
-    let &[out, per_group, kh, kw] = weight.dims() else {
-        return Err(Error::shape("weight of a convolution", "[out, in / groups, kh, kw]", weight.dims()));
+    let &[out, per_group, kh, kw] = weight else {
+        return Err(Error::shape("weight of a convolution", "[out, in / groups, kh, kw]", weight));
     };
     if spec.stride * spec.groups * channels * out * kh * kw == 0 {
         return Err(Error::config("stride, groups, channels and kernel of a convolution", "1 or more", 0));
     }
     if per_group * spec.groups != channels || out % spec.groups != 0 {
         let expected = format!("{} input channels and {} groups", per_group * spec.groups, spec.groups);
-        return Err(Error::shape("input of a convolution", expected, x.dims()));
+        return Err(Error::shape("input of a convolution", expected, x));
     }
     if spec.pad_mode == PadMode::Reflect && spec.padding >= h.min(w) {
         let expected = format!("more than {} rows and columns for reflect padding", spec.padding);
-        return Err(Error::shape("input of a convolution", expected, x.dims()));
+        return Err(Error::shape("input of a convolution", expected, x));
     }
     let (h, w) = (h + 2 * spec.padding, w + 2 * spec.padding);
     if kh > h || kw > w {
         let expected = format!("at least {kh} rows and {kw} columns with padding");
-        return Err(Error::shape("input of a convolution", expected, x.dims()));
+        return Err(Error::shape("input of a convolution", expected, x));
     }
     Ok(((h - kh) / spec.stride + 1, (w - kw) / spec.stride + 1))
 }
@@ -318,6 +413,37 @@ mod tests {
                 check_gradients(&inputs, |inputs| run_transposed(inputs, &spec, path));
             }
         }
+    }
+
+    /// Sent back, with groups, and with rows that no window covers.
+    #[test]
+    fn what_is_sent_back_is_the_gradient() {
+        for (x, w, spec) in cases().into_iter().filter(|(_, _, spec)| spec.pad_mode == PadMode::Zero) {
+            let inputs = [variable(&normal(1, &x)), variable(&normal(2, &w))];
+            for path in PATHS {
+                let y = run(&inputs, &spec, path).unwrap();
+                let of = normal(3, y.dims());
+                let found =
+                    backward(&(&y * &of).unwrap().sum_all().unwrap(), &[&inputs[0], &inputs[1]]).unwrap();
+                let mut ws = workspace(path);
+                let back = conv2d_transposed(&of, &weight(&inputs[1]), &spec, (x[2], x[3]), &mut ws).unwrap();
+                assert!(difference(&back, found[0].as_ref().unwrap()) < 1e-12);
+                let of_weight = conv2d_weight_gradient(&inputs[0], &of, (w[2], w[3]), &spec, &ws).unwrap();
+                assert!(difference(&of_weight, found[1].as_ref().unwrap()) < 1e-12);
+                let short = (x[2] + spec.stride * 2, x[3]);
+                assert!(conv2d_transposed(&of, &weight(&inputs[1]), &spec, short, &mut ws).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_dilated_kernel_skips_entries() {
+        let kernel = dilated_kernel(&weight(&normal(1, &[1, 1, 2, 2])), 3).unwrap();
+        assert_eq!(kernel.dims(), [1, 1, 4, 4]);
+        let (small, large) = (values(&normal(1, &[1, 1, 2, 2])), values(kernel.tensor()));
+        assert_eq!([large[0], large[3], large[12], large[15]], small[..]);
+        assert_eq!(large.iter().filter(|&&v| v != 0.0).count(), 4);
+        assert!(dilated_kernel(&kernel, 0).is_err());
     }
 
     #[test]

@@ -25,11 +25,14 @@ mod workspace;
 
 pub use activation::{Activation, activate, relu};
 pub use blur::blur_pool2d;
-pub use conv::{ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d};
+pub use conv::{
+    ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_transposed,
+    conv2d_weight_gradient, dilated_kernel,
+};
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
 pub use kernels::without_library_threads;
-pub use linear::linear;
+pub use linear::{linear, linear_transposed};
 pub use loss::{Reduction, cross_entropy, log_softmax, mse, softmax};
 pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,

@@ -50,6 +50,30 @@ pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> 
             plain("first_step", "first timestep", Role::Neutral, Read::Timestep(0)),
             plain("free", "last timestep", Role::Recorded, Read::LastSweep),
         ],
+        Family::CounterHebb => {
+            // An instructed network predicts after its instruction; the others at once.
+            let Some(instruction) = model.controls().iter().find(|control| control.name == "instruction")
+            else {
+                return vec![plain("plain", "bottom-up pass", Role::Recorded, Read::Timestep(0))];
+            };
+            let instructed = |name, label, role, choice: usize| {
+                let set = Action::Set { control: instruction.name.clone(), value: choice as f64 };
+                Condition {
+                    interventions: vec![Intervention::new("", Units::all(), set, 0, None)],
+                    ..plain(name, label, role, Read::Timestep(1))
+                }
+            };
+            // After "stimulus" and "none" come the instructions.
+            let mut conditions = vec![
+                instructed("plain", "no instruction", Role::Neutral, 1),
+                instructed("first_instruction", "first instruction", Role::Attended, 2),
+            ];
+            if instruction.choices.len() > 3 {
+                let second = ("second_instruction", "second instruction", Role::Unattended);
+                conditions.push(instructed(second.0, second.1, second.2, 3));
+            }
+            conditions
+        }
         Family::RecurrentGating => {
             let elsewhere = Place { row: 1.0 - place.row, col: 1.0 - place.col, ..place };
             let opposite = if (place.row, place.col) == (0.5, 0.5) {

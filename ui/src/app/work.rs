@@ -273,6 +273,7 @@ fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
         }
         Family::RecurrentGating => ["cue", "recognition"].map(str::to_owned).to_vec(),
         Family::Blt => Vec::new(),
+        Family::CounterHebb => Vec::new(),
     };
     for text in wanted {
         let spec: StimulusSpec = text.parse()?;

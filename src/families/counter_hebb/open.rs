@@ -1,0 +1,305 @@
+//! From a checkpoint to a model of this family.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use serde_json::{Map, Value};
+
+use super::config::{Config, Trunk};
+use super::foreign;
+use super::infer::{Shapes, infer, is_reference, shapes_of};
+use super::model::CounterHebb;
+use super::tensors::{COUNTER, Expected, Role, expected, initial};
+use crate::checkpoint::{Checkpoint, Description, Report, compare};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::model::{Family, Model, ModelInfo, Origin, Target};
+use crate::rng;
+use crate::settings::{ConfigTable, Overrides, Source};
+use crate::weights::Weights;
+
+/// Counters may be absent: nothing is computed from them.
+const OPTIONAL: &[&str] = &["*.num_batches_tracked"];
+
+/// Are these weights of the family?
+pub fn recognise(checkpoint: &Checkpoint) -> bool {
+    let shapes = shapes_of(&checkpoint.weights);
+    is_own(checkpoint) || is_reference(&shapes) || foreign::recognise(&shapes, &checkpoint.order)
+}
+
+/// Written by this program for this family, so that the configuration is in the file.
+fn is_own(checkpoint: &Checkpoint) -> bool {
+    checkpoint.metadata.get("family").map(String::as_str) == Some(Family::CounterHebb.name())
+}
+
+/// The model of a checkpoint; what neither its tensors nor the JSON beside it tell is a marked default.
+///
+/// # Errors
+/// [`Error::File`] or [`Error::Config`] naming a key that contradicts the tensors or itself,
+/// [`Error::Weights`] for tensors that do not fit.
+pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
+    let opened = Opened::read(checkpoint, overrides)?;
+    let weights = opened.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
+    let origin = Origin {
+        name: checkpoint.identity().name,
+        path: Some(checkpoint.path.clone()),
+        sha256: Some(checkpoint.sha256.clone()),
+    };
+    model(&opened.config, opened.table, weights, origin, opened.report)
+}
+
+/// The model of a resolved configuration around weights that did not come from a file.
+///
+/// # Errors
+/// As [`CounterHebb::new`].
+pub fn model_of(config: &Config, weights: Weights, name: &str) -> Result<Model> {
+    let mut table = ConfigTable::default();
+    if let Value::Object(values) = serde_json::json!(config) {
+        for (key, value) in values {
+            table.set(&key, value, Source::File);
+        }
+    }
+    let report = compare(&super::shapes(config)?, &weights, OPTIONAL);
+    model(config, table, weights, Origin { name: name.to_owned(), path: None, sha256: None }, report)
+}
+
+/// What is written into the header of a file with these weights.
+///
+/// # Errors
+/// As [`Description::new`].
+pub fn description(config: &Config) -> Result<Description> {
+    Description::new(Family::CounterHebb.name(), config.network_name.variant(), config)
+}
+
+fn model(
+    config: &Config,
+    table: ConfigTable,
+    weights: Weights,
+    origin: Origin,
+    report: Report,
+) -> Result<Model> {
+    let info = ModelInfo {
+        family: Family::CounterHebb,
+        variant: config.network_name.variant().to_owned(),
+        config: table,
+        origin,
+        report,
+    };
+    Ok(Model { dynamics: Arc::new(CounterHebb::new(config, &weights)?), weights, info: Arc::new(info) })
+}
+
+/// A checkpoint taken apart.
+pub(super) struct Opened {
+    pub(super) config: Config,
+    pub(super) table: ConfigTable,
+    /// Under canonical names alone.
+    pub(super) weights: Weights,
+    pub(super) report: Report,
+}
+
+impl Opened {
+    pub(super) fn read(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<Self> {
+        let shapes = shapes_of(&checkpoint.weights);
+        if !is_own(checkpoint) && !is_reference(&shapes) {
+            return Self::read_foreign(checkpoint, &shapes, overrides);
+        }
+        let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+        let mut table = match is_reference(&shapes) {
+            true => infer(&shapes, &checkpoint.identity().name).map_err(unfit)?,
+            false => Config::defaults(Trunk::Layers),
+        };
+        let (file, values) = configuration(checkpoint, &table)?;
+        for (key, value) in &values {
+            check_agrees(&table, key, value).map_err(|(found, told)| {
+                let expected =
+                    format!("{key} = {told}, which the tensors of {} tell", checkpoint.identity().name);
+                Error::file(
+                    &file,
+                    expected,
+                    found,
+                    "correct it, or put the configuration of these weights there",
+                )
+            })?;
+        }
+        for (key, value) in overrides.iter() {
+            check_agrees(&table, key, value).map_err(|(found, told)| {
+                let requirement = format!("{told}, which the tensors of {} tell", checkpoint.path.display());
+                Error::config(key, requirement, found)
+            })?;
+        }
+        for (key, value) in values {
+            table.set(&key, value, Source::File);
+        }
+        table.apply(overrides)?;
+        let config = Config::resolve(&mut table).map_err(|err| naming_file(err, &file, &table))?;
+        let expected = expected(&config)?;
+        let weights = canonical(&expected, &checkpoint.weights, &config)?;
+        let report =
+            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
+        let weights = with_counters(&expected, &weights)?;
+        Ok(Self { config, table, weights, report })
+    }
+
+    /// A network of others, with an instruction head drawn.
+    fn read_foreign(checkpoint: &Checkpoint, shapes: &Shapes, overrides: &Overrides) -> Result<Self> {
+        let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+        let foreign = match foreign::read(shapes, &checkpoint.order) {
+            Ok(foreign) => foreign,
+            Err(err) => return Err(unfit(err)),
+        };
+        let mut table = foreign.table.clone();
+        table.apply(overrides)?;
+        let config = Config::resolve(&mut table)?;
+        let names = foreign.names(&config);
+        let taken = names.iter().filter_map(|(own, theirs)| {
+            Some((own.clone(), checkpoint.weights.find(theirs)?.tensor().clone()))
+        });
+        let taken = Weights::from_tensors(taken);
+        let expected = expected(&config)?;
+        let mut drawn = Vec::new();
+        for (index, tensor) in expected.iter().enumerate() {
+            let is_own = tensor.name.starts_with("task_head.")
+                || matches!(tensor.role, Role::BackWeight | Role::BackBias)
+                || tensor.name.contains(".back_batch_norm.");
+            if is_own && !taken.contains(&tensor.name) {
+                let mut rng = rng::stream(0, "counter-hebb instruction head", &[index as u64]);
+                drawn.push((tensor.name.clone(), initial(tensor, 1.0, &mut rng)?));
+            }
+        }
+        let weights = taken.with(drawn);
+        let report =
+            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
+        let weights = with_counters(&expected, &weights)?;
+        Ok(Self { config, table, weights, report })
+    }
+}
+
+fn names_and_shapes(expected: &[Expected]) -> Vec<(String, Vec<usize>)> {
+    expected.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect()
+}
+
+/// The same tensors under their first names. Top-down norms of the sizes that the reference wrongly
+/// gives them, which cannot have been used, are replaced by new ones.
+fn canonical(expected: &[Expected], found: &Weights, config: &Config) -> Result<Weights> {
+    let mut tensors: Vec<(String, Tensor)> = Vec::new();
+    let is_second = |name: &str| expected.iter().any(|tensor| tensor.alias.as_deref() == Some(name));
+    for (name, weight) in found.iter().filter(|(name, _)| !is_second(name)) {
+        tensors.push((name.to_owned(), weight.tensor().clone()));
+    }
+    for tensor in expected {
+        let alias = tensor.alias.as_deref().and_then(|alias| found.find(alias));
+        if let (None, Some(weight)) = (found.find(&tensor.name), alias) {
+            tensors.push((tensor.name.clone(), weight.tensor().clone()));
+        }
+    }
+    if config.network_name == Trunk::TinyResnet {
+        for (name, value) in &mut tensors {
+            let known = expected.iter().find(|tensor| tensor.name == *name);
+            let Some(tensor) = known.filter(|tensor| tensor.name.contains(".back_batch_norm.")) else {
+                continue;
+            };
+            if value.dims() != tensor.shape
+                && Some(value.dims()) == reference_shape(expected, tensor).as_deref()
+            {
+                *value = initial(tensor, 1.0, &mut rng::stream(0, "unused norm", &[]))?;
+            }
+        }
+    }
+    Ok(Weights::from_tensors(tensors))
+}
+
+/// The size that the reference gives to a top-down norm of its tiny ResNet: that of the bottom-up norm.
+fn reference_shape(expected: &[Expected], tensor: &Expected) -> Option<Vec<usize>> {
+    let bottom_up = tensor.name.replacen("back_batch_norm.", "", 1);
+    expected.iter().find(|other| other.name == bottom_up).map(|other| other.shape.clone())
+}
+
+/// Counters that a file lacks begin at 0.
+fn with_counters(expected: &[Expected], weights: &Weights) -> Result<Weights> {
+    let missing =
+        expected.iter().filter(|tensor| tensor.name.ends_with(COUNTER) && !weights.contains(&tensor.name));
+    let counters = missing
+        .map(|tensor| Ok((tensor.name.clone(), initial(tensor, 1.0, &mut rng::stream(0, COUNTER, &[]))?)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(weights.with(counters))
+}
+
+/// The file and the values that came with the weights: in their header, or in a JSON file of their
+/// name, as flat keys or in the sections of the reference.
+fn configuration(
+    checkpoint: &Checkpoint,
+    table: &ConfigTable,
+) -> Result<(std::path::PathBuf, Map<String, Value>)> {
+    if let Some(saved) = checkpoint.saved_config() {
+        return Ok((checkpoint.path.clone(), saved));
+    }
+    let path = files::beside(&checkpoint.path, ".json");
+    let Some(sidecar) = checkpoint.sidecars.iter().find(|sidecar| sidecar.path == path) else {
+        return Ok((path, Map::new()));
+    };
+    let Value::Object(document) = &sidecar.json else {
+        let hint = "write the network's settings by name, or move the file elsewhere";
+        return Err(Error::file(&path, "a JSON object", "another value", hint));
+    };
+    let values = flattened(document, table);
+    if let Some(unknown) = values.keys().find(|key| table.get(key).is_none()) {
+        let known = table.iter().map(|(key, _)| key.to_owned()).collect::<Vec<_>>().join(", ");
+        let hint = format!("keep to the keys {known}");
+        return Err(Error::file(&path, "settings of a Counter-Hebb network", format!("{unknown:?}"), hint));
+    }
+    Ok((path, values))
+}
+
+/// Sections of the reference's configuration files; of those, what describes a network is kept.
+const SECTIONS: [&str; 4] =
+    ["learning settings", "architecture parameters", "data set parameters", "optimizer parameters"];
+
+fn flattened(document: &Map<String, Value>, table: &ConfigTable) -> Map<String, Value> {
+    if !SECTIONS.iter().any(|section| document.contains_key(*section)) {
+        return document.clone();
+    }
+    let sections = SECTIONS.iter().filter_map(|section| document.get(*section)?.as_object());
+    let known =
+        |key: &str| table.get(key).is_some() && !key.contains("available") && !key.contains("comment");
+    sections
+        .flatten()
+        .filter(|(key, _)| known(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// `Err` with the value and with what the tensors tell instead, where they do.
+fn check_agrees(table: &ConfigTable, key: &str, value: &Value) -> std::result::Result<(), (String, String)> {
+    let Some(told) = table.get(key).filter(|entry| entry.source == Source::Inferred) else { return Ok(()) };
+    let trunk = table.get("network_name").and_then(|entry| {
+        Trunk::ALL.into_iter().find(|trunk| Some(trunk.network_name()) == entry.value.as_str())
+    });
+    // How many decoders share the outputs is not told by the tensors.
+    let is_free = matches!(key, "n_classes" | "n_tasks" | "multi_decoders" | "in_shape");
+    if is_free || trunk.is_some_and(|trunk| !trunk.uses(key)) {
+        return Ok(());
+    }
+    let plain = |value: &Value| match (key, value) {
+        ("norm_layer", Value::Null) => Value::from("batch_norm"),
+        ("conv_channels", Value::Array(channels)) => channels.iter().take(2).cloned().collect(),
+        _ => value.clone(),
+    };
+    if plain(value) == plain(&told.value) { Ok(()) } else { Err((value.to_string(), told.value.to_string())) }
+}
+
+/// Says in which file a wrong value stands, unless the user gave it.
+fn naming_file(err: Error, file: &Path, table: &ConfigTable) -> Error {
+    match err {
+        Error::Config { field, requirement, value } => {
+            let key = field.split(['.', '[']).next().unwrap_or_default();
+            if table.get(key).is_some_and(|entry| entry.source == Source::File) {
+                let hint = format!("correct it, or give it with --set {key}=…");
+                Error::file(file, format!("{field} to be {requirement}"), value, hint)
+            } else {
+                Error::Config { field, requirement, value }
+            }
+        }
+        other => other,
+    }
+}

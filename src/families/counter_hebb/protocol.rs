@@ -1,0 +1,103 @@
+//! The passes as timesteps: instruction top-down, guided bottom-up, error top-down; and their labels.
+
+use crate::dynamics::{Drive, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind};
+use crate::error::{Error, Result};
+
+/// Most timesteps of one run.
+const MAX_TIMESTEPS: usize = 1_000_000;
+
+/// The passes of one cycle.
+pub(super) fn cycle(has_instructions: bool) -> &'static [Pass] {
+    if has_instructions {
+        &[Pass::Instruction, Pass::Sweep, Pass::Error]
+    } else {
+        &[Pass::FeedForward, Pass::Error]
+    }
+}
+
+/// One cycle of passes per picture and instruction; more timesteps begin further cycles, which show
+/// the next picture and hold the last.
+pub(super) fn schedule(
+    has_instructions: bool,
+    presentation: &Presentation,
+    options: &ProtocolOptions,
+) -> Result<Schedule> {
+    let frames = &presentation.frames;
+    let Some(last) = frames.len().checked_sub(1) else {
+        return Err(Error::config("frames of a presentation", "at least one", "none"));
+    };
+    let instructions = &presentation.instructions;
+    if !instructions.is_empty() && instructions.len() != frames.len() {
+        let requirement = format!("one per frame, {}", frames.len());
+        return Err(Error::config("instructions of a presentation", requirement, instructions.len()));
+    }
+    let passes = cycle(has_instructions);
+    let n = options.timesteps.unwrap_or(frames.len().saturating_mul(passes.len()));
+    if !(1..=MAX_TIMESTEPS).contains(&n) {
+        return Err(Error::config("timesteps", format!("1 to {MAX_TIMESTEPS}"), n));
+    }
+    let drives = (0..n).map(|t| {
+        let (phase, pass_index) = (t / passes.len(), t % passes.len());
+        let shown = phase.min(last);
+        Drive {
+            frame: frames[shown].clone(),
+            instruction: instructions.get(shown).cloned().flatten(),
+            target: presentation.target.clone(),
+            pass: passes[pass_index],
+            phase,
+            pass_index,
+            n_passes: passes.len(),
+        }
+    });
+    let drives: Vec<Drive> = drives.collect();
+    let segments = drives.iter().enumerate().flat_map(|(t, drive)| segments_at(t, drive.pass)).collect();
+    Ok(Schedule { drives, segments, published: Some(frames.len() * passes.len()) })
+}
+
+fn segments_at(t: usize, pass: Pass) -> Vec<Segment> {
+    let segment = |kind, name: &str| Segment { kind, name: name.to_owned(), from: t, to: t + 1 };
+    match pass {
+        Pass::Instruction => vec![segment(SegmentKind::Cue, "instruction")],
+        Pass::Error => vec![segment(SegmentKind::Phase, "error")],
+        _ => vec![segment(SegmentKind::Stimulus, "prediction"), segment(SegmentKind::Scored, "answer")],
+    }
+}
+
+/// The answer of the picture that this pass shows; only passes that predict are scored.
+pub(super) fn scored_labels(labels: &LabelSet, drive: &Drive) -> Option<Vec<i64>> {
+    let rows = match labels {
+        LabelSet::PerTimestep(rows) => rows,
+        // Several objects have no one answer unless an instruction picks it.
+        LabelSet::PerObject(rows) if rows.len() == 1 => rows,
+        LabelSet::PerObject(_) => return None,
+    };
+    match drive.pass {
+        Pass::Sweep | Pass::SingleSweep | Pass::FeedForward | Pass::ReadOut => {
+            rows.get(drive.phase).or(rows.last()).cloned()
+        }
+        Pass::WarmUp | Pass::Instruction | Pass::Error => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn cycles_repeat_and_only_predictions_are_scored() {
+        let shown = Presentation::held(Tensor::zeros((2, 1, 4, 4), DType::F32, &Device::Cpu).unwrap());
+        let five = ProtocolOptions { timesteps: Some(5), ..ProtocolOptions::default() };
+        let schedule = schedule(true, &shown, &five).unwrap();
+        let passes: Vec<Pass> = schedule.drives.iter().map(|drive| drive.pass).collect();
+        assert_eq!(passes, [Pass::Instruction, Pass::Sweep, Pass::Error, Pass::Instruction, Pass::Sweep]);
+        assert!(schedule.is_off_protocol() && schedule.published == Some(3));
+        let labels = LabelSet::PerTimestep(vec![vec![4, 2]]);
+        let scored: Vec<usize> =
+            (0..5).filter(|&t| scored_labels(&labels, &schedule.drives[t]).is_some()).collect();
+        assert_eq!(scored, [1, 4]);
+        let two = LabelSet::PerObject(vec![vec![4, 2], vec![1, 1]]);
+        assert!(scored_labels(&two, &schedule.drives[1]).is_none());
+    }
+}
