@@ -70,7 +70,8 @@ pub struct Drive {
     pub frame: Arc<Frame>,
     pub instruction: Option<Instruction>,
     /// What the answer is compared with, in the family's own form; object attention: the image
-    /// that attending each object alone would leave, `[objects, batch, channels, height, width]`.
+    /// that attending each object alone would leave, `[objects, batch, channels, height, width]`;
+    /// Counter-Hebb: the right answers, `[batch]`.
     pub target: Option<Tensor>,
     pub pass: Pass,
     /// Index of the phase (object attention: one per attended object).

@@ -201,6 +201,13 @@ pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
         (Family::ObjectAttention, [1, 28, width]) if width >= 28 && width % 14 == 0 => {
             format!("digits:n={}", (width - 28) / 14 + 1)
         }
+        (Family::CounterHebb, [1, 28, 28]) if model.dynamics.classes().len() == 10 => {
+            match model.dynamics.tasks().len() {
+                0 => "multi-mnist:task=single".to_owned(),
+                2 => "multi-mnist".to_owned(),
+                _ => "multi-mnist:task=left_right_of".to_owned(),
+            }
+        }
         (Family::RecurrentGating, [3, 96, 96])
             if model.dynamics.tasks().iter().any(|task| task == "Recognition") =>
         {

@@ -3,6 +3,7 @@
 pub mod bars_and_digit;
 pub mod coco;
 pub mod digit_pairs;
+pub mod multi_mnist;
 pub mod pictures;
 pub mod presentation;
 pub mod recurrent_gating;

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 
 use super::Trials;
 use crate::{
-    dynamics::{Frame, Instruction, Presentation},
+    dynamics::{Frame, Instruction, LabelSet, Presentation},
     error::{Error, Result},
 };
 
@@ -30,8 +30,8 @@ impl Trials {
             .map(|frame| Ok(Arc::new(Frame::new(tensor(frame, device)?))))
             .collect::<Result<Vec<_>>>()?;
         let prompt = self.prompt.as_ref().map(|prompt| tensor(prompt, device)).transpose()?;
-        let instruction =
-            self.embedding_row.map(|task| Instruction { task: Some(task), prompt: prompt.clone() });
+        let is_asked = self.embedding_row.is_some() || prompt.is_some();
+        let instruction = is_asked.then(|| Instruction { task: self.embedding_row, prompt: prompt.clone() });
         let instructions = match instruction {
             Some(instruction) => vec![Some(instruction); self.frame_index.len()],
             None => Vec::new(),
@@ -39,19 +39,29 @@ impl Trials {
         Ok(Presentation {
             frames: self.frame_index.iter().map(|&k| Arc::clone(&distinct[k])).collect(),
             instructions,
-            target: self.targets.as_ref().map(|targets| tensor(targets, device)).transpose()?,
+            target: match &self.targets {
+                Some(targets) => Some(tensor(targets, device)?),
+                None => self.answers(device)?,
+            },
             segments: self.segments.clone(),
         })
+    }
+
+    /// The one answer of each trial, `[batch]`, where it is asked for once.
+    fn answers(&self, device: &Device) -> Result<Option<Tensor>> {
+        match &self.labels {
+            Some(LabelSet::PerTimestep(rows)) if rows.len() == 1 => {
+                Ok(Some(Tensor::new(rows[0].as_slice(), device)?))
+            }
+            _ => Ok(None),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dynamics::LabelSet,
-        task::{StimulusSource, StimulusSpec},
-    };
+    use crate::task::{StimulusSource, StimulusSpec};
 
     #[test]
     fn held_frames_stay_one_tensor_and_instructions_follow_the_task() {

@@ -11,6 +11,7 @@ use super::{
     Trials,
     coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs, PhotographScene, SUPER_CATEGORIES},
     digit_pairs::{DigitPairs, DigitScene},
+    multi_mnist::{MultiMnist, TwoDigits},
     pictures::{Canvas, PictureStimulus, fitted},
     recurrent_gating::{ArrowShapes, GatingTask, Mode, Timed, Trial},
     stimulus_spec::{StimulusKind, StimulusSpec},
@@ -21,7 +22,7 @@ use crate::{
     error::{Error, Result},
     rng,
     stimulus::{
-        DIGIT_CLASSES, DataIdentity, Digits, Image,
+        DIGIT_CLASSES, DIGIT_SIZE, DataIdentity, Digits, Image,
         idx::load_digits,
         image_file::{pictures_in, read_picture},
         procedural_digits::procedural_digits,
@@ -120,6 +121,9 @@ impl StimulusSource {
     pub fn native_canvas(&self) -> Option<Canvas> {
         match &self.spec.kind {
             StimulusKind::Digits(pairs) => Some(Canvas { channels: 1, height: 28, width: pairs.width() }),
+            StimulusKind::MultiMnist(_) => {
+                Some(Canvas { channels: 1, height: DIGIT_SIZE, width: DIGIT_SIZE })
+            }
             StimulusKind::Gating { .. } => Some(Canvas { channels: 3, height: 96, width: 96 }),
             StimulusKind::Photographs(_) => {
                 Some(Canvas { channels: 3, height: PHOTOGRAPH_SIZE, width: PHOTOGRAPH_SIZE })
@@ -161,6 +165,7 @@ impl StimulusSource {
         let numbers = first..first + n;
         match &self.spec.kind {
             StimulusKind::Digits(pairs) => self.digit_trials(pairs, numbers, seed),
+            StimulusKind::MultiMnist(stimulus) => self.two_digit_trials(stimulus, numbers, seed),
             StimulusKind::Gating { task, mode, noise } => {
                 self.gating_trials(task, *mode, *noise, numbers, seed)
             }
@@ -230,6 +235,39 @@ impl StimulusSource {
             class_names: class_names(),
             targets: Some(stacked_sets(&per_object(|scene| &scene.targets))?),
             objects: Some(stacked_sets(&per_object(|scene| &scene.objects))?),
+            ..Trials::pictures(self.spec.name(), digits.identity().clone(), &pictures, captions)?
+        })
+    }
+
+    fn two_digit_trials(
+        &self,
+        stimulus: &MultiMnist,
+        numbers: std::ops::Range<usize>,
+        seed: u64,
+    ) -> Result<Trials> {
+        let digits = self.digits()?;
+        let scenes: Vec<TwoDigits> = numbers
+            .into_par_iter()
+            .map(|number| {
+                let mut rng = rng::stream(seed, self.spec.name(), &[number as u64]);
+                stimulus.scene(digits, number % digits.len(), &mut rng)
+            })
+            .collect::<Result<_>>()?;
+        let size = stimulus.instruction_size();
+        let prompt = (size > 0).then(|| {
+            ndarray::Array2::from_shape_fn((scenes.len(), size), |(trial, at)| scenes[trial].instruction[at])
+        });
+        let captions = scenes.iter().map(|scene| match size {
+            0 => scene.answer.to_string(),
+            _ => format!("{}, answer {}", joined(&scene.labels), scene.answer),
+        });
+        let captions = captions.collect();
+        let answers = scenes.iter().map(|scene| i64::from(scene.answer)).collect();
+        let pictures: Vec<Image> = scenes.iter().map(|scene| scene.picture.clone()).collect();
+        Ok(Trials {
+            labels: Some(LabelSet::PerTimestep(vec![answers])),
+            class_names: class_names(),
+            prompt,
             ..Trials::pictures(self.spec.name(), digits.identity().clone(), &pictures, captions)?
         })
     }

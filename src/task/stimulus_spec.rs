@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     bars_and_digit::BarsAndDigit,
     digit_pairs::DigitPairs,
+    multi_mnist::MultiMnist,
     pictures::{PhotographStimulus, PictureStimulus},
     recurrent_gating::{GatingTask, Mode},
 };
@@ -34,6 +35,8 @@ pub struct StimulusSpec {
 pub enum StimulusKind {
     /// Overlapping digits in a row.
     Digits(DigitPairs),
+    /// Two overlapping digits in one small picture, with an instruction that asks for one of them.
+    MultiMnist(MultiMnist),
     /// A task of the recurrent-gating networks; `noise`: `None` is the mode's own.
     Gating { task: GatingTask, mode: Mode, noise: Option<f64> },
     /// One picture file.
@@ -63,7 +66,8 @@ impl StimulusSpec {
     /// Names of all kinds.
     pub fn kinds() -> Vec<&'static str> {
         let gating = GatingTask::all();
-        std::iter::once("digits")
+        ["digits", "multi-mnist"]
+            .into_iter()
             .chain(gating.iter().map(GatingTask::name))
             .chain(["image", "folder", "photographs", "bar", "bars", "grating"])
             .collect()
@@ -76,6 +80,7 @@ impl StimulusSpec {
     pub fn default_of(name: &str) -> Result<Self> {
         let kind = match name {
             "digits" => StimulusKind::Digits(DigitPairs::default()),
+            "multi-mnist" => StimulusKind::MultiMnist(MultiMnist::default()),
             "image" => StimulusKind::Image(PictureStimulus::default()),
             "folder" => StimulusKind::Folder(PictureStimulus::default()),
             "photographs" => StimulusKind::Photographs(PhotographStimulus::default()),
@@ -94,6 +99,7 @@ impl StimulusSpec {
     pub fn name(&self) -> &'static str {
         match &self.kind {
             StimulusKind::Digits(_) => "digits",
+            StimulusKind::MultiMnist(_) => "multi-mnist",
             StimulusKind::Gating { task, .. } => task.name(),
             StimulusKind::Image(_) => "image",
             StimulusKind::Folder(_) => "folder",
@@ -106,7 +112,13 @@ impl StimulusSpec {
 
     /// Whether it is made of digits, so that `data` and `split` matter.
     pub fn uses_digits(&self) -> bool {
-        matches!(self.kind, StimulusKind::Digits(_) | StimulusKind::Gating { .. } | StimulusKind::Bars { .. })
+        matches!(
+            self.kind,
+            StimulusKind::Digits(_)
+                | StimulusKind::MultiMnist(_)
+                | StimulusKind::Gating { .. }
+                | StimulusKind::Bars { .. }
+        )
     }
 
     /// # Errors
@@ -114,6 +126,7 @@ impl StimulusSpec {
     pub fn validate(&self) -> Result<()> {
         match &self.kind {
             StimulusKind::Digits(pairs) => pairs.validate(),
+            StimulusKind::MultiMnist(_) => Ok(()),
             StimulusKind::Gating { task, noise, .. } => match noise {
                 Some(noise) if !(0.0..=1.0).contains(noise) => Err(Error::config("noise", "0 to 1", noise)),
                 _ => task.validate(),
@@ -135,6 +148,7 @@ impl StimulusSpec {
         table.insert("kind".to_owned(), self.name().into());
         let settings = match &self.kind {
             StimulusKind::Digits(pairs) => object(pairs),
+            StimulusKind::MultiMnist(stimulus) => object(stimulus),
             StimulusKind::Gating { task, mode, noise } => {
                 let mut settings = object(task);
                 settings.insert("mode".to_owned(), value(mode));
@@ -209,11 +223,12 @@ impl StimulusSpec {
                 take("kind");
                 StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
             }
-            "digits" | "image" | "folder" | "photographs" | "bar" | "grating" => {
+            "digits" | "multi-mnist" | "image" | "folder" | "photographs" | "bar" | "grating" => {
                 take("kind");
                 let table = Value::from(table);
                 match name {
                     "digits" => StimulusKind::Digits(serde_json::from_value(table)?),
+                    "multi-mnist" => StimulusKind::MultiMnist(serde_json::from_value(table)?),
                     "image" => StimulusKind::Image(serde_json::from_value(table)?),
                     "folder" => StimulusKind::Folder(serde_json::from_value(table)?),
                     "photographs" => StimulusKind::Photographs(serde_json::from_value(table)?),

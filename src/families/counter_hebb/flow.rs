@@ -22,7 +22,7 @@ pub(super) struct Flow<'a, 'b> {
 
 /// What a top-down pass carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Carried {
+pub(super) enum Carried {
     /// Rectified, with biases, outside any graph.
     Instruction,
     /// Linear, without biases, gated by the bottom-up activity.
@@ -103,7 +103,8 @@ impl Flow<'_, '_> {
         self.descend(Carried::Error)
     }
 
-    fn descend(&mut self, carried: Carried) -> Result<()> {
+    /// From the top units, which carry it already, down to the picture.
+    pub(super) fn descend(&mut self, carried: Carried) -> Result<()> {
         let net = self.net;
         for node in net.architecture.nodes.iter().rev() {
             match *node {

@@ -22,6 +22,7 @@ mod model;
 mod open;
 mod parity;
 mod protocol;
+mod subnetworks;
 mod tensors;
 mod update;
 
@@ -31,6 +32,7 @@ pub use loss::Loss;
 pub use model::CounterHebb;
 pub use open::{description, model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
+pub use subnetworks::{Subnetwork, subnetworks};
 pub use tensors::{InitOptions, initial_weights, shapes, with_aliases};
 pub use update::{
     Agreement, Batch, BundleAgreement, Cycle, UpdateRule, agreement, counter_hebb, exact_gradient, run_cycle,

@@ -42,6 +42,13 @@ pub(super) struct Expected {
     fan: Vec<usize>,
 }
 
+impl Expected {
+    /// Inputs that one unit of its bundle reads.
+    pub(super) fn fan_in(&self) -> usize {
+        self.fan[1..].iter().product()
+    }
+}
+
 /// All tensors, in the order in which the reference registers them but for norms, which follow
 /// their convolution.
 ///
@@ -131,7 +138,7 @@ pub fn initial_weights(config: &Config, seed: u64, options: &InitOptions) -> Res
 /// The initial value of one tensor.
 pub(super) fn initial(tensor: &Expected, factor: f64, rng: &mut Rng) -> Result<Tensor> {
     let shape = tensor.shape.as_slice();
-    let fan_in = tensor.fan[1..].iter().product::<usize>() as f64;
+    let fan_in = tensor.fan_in() as f64;
     let fan_out = (tensor.fan[0] * tensor.fan[2..].iter().product::<usize>()) as f64;
     let constant = |value: f32| Ok(Tensor::full(value, shape, &Device::Cpu)?);
     match tensor.role {

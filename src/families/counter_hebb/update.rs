@@ -107,6 +107,19 @@ impl<'a> Passes<'a> {
     }
 }
 
+/// The state after sending `instructions` `[batch, entries]` down, with no picture shown.
+pub(super) fn instructed(net: &CounterHebb, instructions: &Tensor) -> Result<State> {
+    let batch = instructions.dims()[0];
+    let [channels, height, width] = net.input_shape();
+    let dark = Batch {
+        images: Tensor::zeros((batch, channels, height, width), net.dtype(), net.device())?,
+        instruction: Some(instructions.clone()),
+        labels: Tensor::zeros(batch, DType::I64, net.device())?,
+    };
+    let passes = Passes::new(net, &dark, false)?;
+    passes.step(Pass::Instruction, &net.rest(batch)?, &mut Workspace::new())
+}
+
 /// Instruction, prediction and error pass on `batch`; norms divide by the statistics of the batch
 /// (which their running statistics follow) or by the running ones.
 ///

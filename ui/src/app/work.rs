@@ -273,7 +273,8 @@ fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
         }
         Family::RecurrentGating => ["cue", "recognition"].map(str::to_owned).to_vec(),
         Family::Blt => Vec::new(),
-        Family::CounterHebb => Vec::new(),
+        Family::CounterHebb if model.tasks.is_empty() => vec!["multi-mnist:task=single".to_owned()],
+        Family::CounterHebb => ["multi-mnist", "multi-mnist:task=left_right_of"].map(str::to_owned).to_vec(),
     };
     for text in wanted {
         let spec: StimulusSpec = text.parse()?;
