@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gainfield::dynamics::{Units, Workspace};
+use gainfield::families::counter_hebb::Agreement;
 use gainfield::figure::{Figure, style::DEFAULT_DPI};
 use gainfield::figure::{Format, export};
 use gainfield::files;
 use gainfield::model::Model;
 use gainfield::probe::{
-    self, ProbeRecipe, ReferenceRecipe, RfRecipe, Statistic, TuningResult, figures, receptive_fields, table,
+    self, AgreementRecipe, ProbeRecipe, ReferenceRecipe, RfRecipe, Statistic, TuningResult, figures,
+    receptive_fields, table,
 };
 use gainfield::provenance::Provenance;
-use gainfield::recipe::quoted;
+use gainfield::recipe::{default_stimulus, quoted};
 use gainfield::settings::Overrides;
 use gainfield::{Error, Result, families};
 use serde_json::{Map, Value, json};
@@ -23,6 +25,7 @@ use super::{Common, Ending, Failure, Outcome, Settings, print};
 /// Names of probes besides the features.
 const REFERENCE: &str = "reference";
 const RECEPTIVE_FIELD: &str = "receptive_field";
+const UPDATE_AGREEMENT: &str = "update_agreement";
 
 #[derive(Debug, Args)]
 pub struct ProbeCommand {
@@ -32,7 +35,8 @@ pub struct ProbeCommand {
     /// TOML file with model, probe and settings; flags go before it.
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// orientation, spatial_frequency, contrast, position_x, position_y, size, receptive_field, reference.
+    /// orientation, spatial_frequency, contrast, position_x, position_y, size, receptive_field, reference,
+    /// update_agreement.
     #[arg(long, value_name = "NAME")]
     probe: Option<String>,
     /// Area whose units are probed.
@@ -61,6 +65,7 @@ enum Asked {
     Tuning(ProbeRecipe),
     Reference(ReferenceRecipe),
     ReceptiveField(RfRecipe),
+    UpdateAgreement(AgreementRecipe),
 }
 
 impl ProbeCommand {
@@ -88,6 +93,7 @@ impl ProbeCommand {
             Asked::Tuning(recipe) => (json!(recipe), recipe.seed),
             Asked::Reference(recipe) => (json!(recipe), recipe.seed),
             Asked::ReceptiveField(recipe) => (json!(recipe), 0),
+            Asked::UpdateAgreement(recipe) => (json!(recipe), recipe.seed),
         };
         let provenance = Provenance {
             config: json!({"probe": config, "model": model.info.config}),
@@ -98,7 +104,12 @@ impl ProbeCommand {
             }),
             ..Provenance::new(command_line())
         };
-        let (results, files) = match result? {
+        let result = result?;
+        let headline = match &result {
+            Found::Agreement(agreement) => json!(agreement.whole),
+            _ => Value::Null,
+        };
+        let (results, files) = match result {
             Found::Tuning(result, statistic) => {
                 (table::summary(&result, statistic), write_tuning(&result, statistic, &out, &provenance)?)
             }
@@ -111,12 +122,19 @@ impl ProbeCommand {
                 }
                 (json!({"area": area, "fields": fields}), written)
             }
+            Found::Agreement(agreement) => {
+                let path = out.join("update_agreement.csv");
+                files::write_atomic(&path, agreement_csv(&agreement))?;
+                provenance.write_beside(&path)?;
+                (json!(agreement), vec![path])
+            }
         };
         if common.json {
             let config = provenance.config;
             print::json(&json!({"config": config, "seed": seed, "files": files, "results": results}))?;
         } else {
-            print::line(serde_json::to_string_pretty(&results["scaling"]).unwrap_or_default())?;
+            let shown = if headline.is_null() { &results["scaling"] } else { &headline };
+            print::line(serde_json::to_string_pretty(shown).unwrap_or_default())?;
             for file in files {
                 print::line(format_args!("wrote {}", file.display()))?;
             }
@@ -155,13 +173,14 @@ fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
     let known = match name.as_str() {
         REFERENCE => json!(ReferenceRecipe::default()),
         RECEPTIVE_FIELD => json!(RfRecipe::default()),
+        UPDATE_AGREEMENT => json!(AgreementRecipe::default()),
         feature => {
             if !probe::Feature::ALL.iter().any(|one| one.name() == feature) {
                 let names = probe::Feature::ALL.map(probe::Feature::name);
                 return Err(Error::unknown(
                     "probe",
                     feature,
-                    names.into_iter().chain([RECEPTIVE_FIELD, REFERENCE]),
+                    names.into_iter().chain([RECEPTIVE_FIELD, REFERENCE, UPDATE_AGREEMENT]),
                 ));
             }
             table.insert("feature".to_owned(), feature.into());
@@ -184,6 +203,7 @@ fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
     let asked = match name.as_str() {
         REFERENCE => Asked::Reference(parsed(own)?),
         RECEPTIVE_FIELD => Asked::ReceptiveField(parsed(own)?),
+        UPDATE_AGREEMENT => Asked::UpdateAgreement(parsed(own)?),
         _ => Asked::Tuning(parsed(own)?),
     };
     Ok((asked, overrides))
@@ -192,6 +212,7 @@ fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
 enum Found {
     Tuning(Box<TuningResult>, Statistic),
     Fields(String, Vec<probe::ReceptiveField>),
+    Agreement(Agreement),
 }
 
 fn run(asked: &Asked, model: &Model, shown: &mut Shown) -> Result<Found> {
@@ -206,7 +227,22 @@ fn run(asked: &Asked, model: &Model, shown: &mut Shown) -> Result<Found> {
         Asked::ReceptiveField(recipe) => {
             Found::Fields(recipe.area.clone(), receptive_fields(recipe, model, &mut workspace, shown)?)
         }
+        Asked::UpdateAgreement(recipe) => {
+            let default = match &recipe.stimulus {
+                Some(text) => text.parse()?,
+                None => default_stimulus(model)?,
+            };
+            Found::Agreement(probe::update_agreement(recipe, default, model)?)
+        }
     })
+}
+
+/// One line per bundle, bottom to top, and one for all.
+fn agreement_csv(agreement: &Agreement) -> String {
+    let rows = agreement.bundles.iter().chain([&agreement.whole]).map(|row| {
+        format!("{},{},{:e},{:e}\n", row.bundle, row.cosine, row.max_difference, row.max_gradient)
+    });
+    std::iter::once("bundle,cosine,max_difference,max_gradient\n".to_owned()).chain(rows).collect()
 }
 
 /// Figures of the strongest unit and of the population, and all responses as a table.

@@ -13,6 +13,7 @@ mod reference;
 mod responses;
 pub mod table;
 mod tuning;
+mod update_agreement;
 
 pub use condition::{Condition, Read};
 pub use receptive_field::{ReceptiveField, RfRecipe, receptive_fields};
@@ -20,3 +21,4 @@ pub use recipe::{Carrier, Feature, ProbeRecipe};
 pub use reference::{ReferenceGrid, ReferenceRecipe, reference};
 pub use responses::Responses;
 pub use tuning::{ConditionResult, Statistic, TuningResult, UnitId, run};
+pub use update_agreement::{AgreementRecipe, update_agreement};

@@ -81,6 +81,28 @@ fn object_attention_goldens_are_met_and_corruptions_noticed() {
 }
 
 #[test]
+fn counter_hebb_goldens_are_met() {
+    // The curves of whole trainings take too long for a test.
+    let kinds = [
+        "units",
+        "losses",
+        "ch_case",
+        "ch_case_bn",
+        "bu_only_bn",
+        "multimnist_compose",
+        "trained_multimnist",
+        "options",
+        "optimiser_trajectories",
+    ];
+    let Some(folder) = shared("butd") else { return };
+    let options = Options { kinds: kinds.map(str::to_owned).to_vec(), ..Options::default() };
+    let go_on = |_: &str, _, _| ControlFlow::Continue(());
+    let outcome = run(&folder, &families::goldens(), &options, go_on).unwrap();
+    let failing: Vec<_> = outcome.rows.iter().filter(|row| !row.ok).collect();
+    assert!(failing.is_empty() && outcome.rows.len() > 1500, "{failing:?}");
+}
+
+#[test]
 fn expected_outputs_are_out_of_reach_of_the_recomputation() {
     let file = own().join("oba/ops.safetensors");
     let golden = Golden::read(&file, &Device::Cpu, &CheckpointFolders::default()).unwrap().unwrap();

@@ -180,7 +180,7 @@ fn sequential(layers: Vec<Plain>) -> Result<Foreign> {
     let mut found = (n_conv == 0).then(|| (PATTERNS[0], flat_picture(features)));
     if n_conv > 0 {
         let tries =
-            PATTERNS.into_iter().flat_map(|pattern| SIDES.map(|side| (pattern, [channels, side, side])));
+            SIDES.into_iter().flat_map(|side| PATTERNS.map(|pattern| (pattern, [channels, side, side])));
         let mut tries =
             tries.filter(|&(pattern, shape)| flattened(&specs(pattern)[..], shape) == Some(features));
         found = tries.next();

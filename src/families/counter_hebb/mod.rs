@@ -35,6 +35,6 @@ pub use parity::GOLDEN_KINDS;
 pub use subnetworks::{Subnetwork, subnetworks};
 pub use tensors::{InitOptions, initial_weights, shapes, with_aliases};
 pub use update::{
-    Agreement, Batch, BundleAgreement, Cycle, UpdateRule, agreement, counter_hebb, exact_gradient, run_cycle,
-    with_statistics,
+    Agreement, Batch, BundleAgreement, Cycle, UpdateRule, agreement, counter_hebb, exact_gradient, predicted,
+    run_cycle, with_statistics,
 };

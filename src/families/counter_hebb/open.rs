@@ -303,3 +303,140 @@ fn naming_file(err: Error, file: &Path, table: &ConfigTable) -> Error {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tensors::{InitOptions, initial_weights, with_aliases};
+    use super::*;
+    use crate::checkpoint;
+    use crate::provenance::Provenance;
+
+    fn config(values: Value) -> Config {
+        Config::from_values(values.as_object().unwrap()).unwrap()
+    }
+
+    fn saved(folder: &Path, config: &Config, is_ours: bool) -> Checkpoint {
+        let weights = initial_weights(config, 1, &InitOptions::default()).unwrap();
+        let weights = with_aliases(config, &weights).unwrap();
+        let path = if is_ours {
+            checkpoint::save(
+                folder.join("n"),
+                &weights,
+                &description(config).unwrap(),
+                &Provenance::new("test"),
+            )
+            .unwrap()
+        } else {
+            // Named tensors and nothing else, as after a conversion.
+            let bare = Description::new("none", "none", &json!({})).unwrap();
+            let path = folder.join("bare.safetensors");
+            checkpoint::write_safetensors(&path, &weights, &bare).unwrap();
+            path
+        };
+        checkpoint::read(path).unwrap()
+    }
+
+    fn opened(checkpoint: &Checkpoint, sets: &[&str]) -> Result<Model> {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        open(checkpoint, &Overrides::read(None, &sets).unwrap(), &Target::default())
+    }
+
+    #[test]
+    fn a_saved_network_opens_with_its_configuration() {
+        let layers = json!([
+            {"kind": "conv", "channels": 4, "kernel": 3, "stride": 2},
+            {"kind": "block", "channels": 5},
+            {"kind": "linear", "units": 6},
+        ]);
+        for values in [
+            json!({"network_name": "simple net", "mtl": true, "n_tasks": 2, "task_embedding_size": 7}),
+            json!({"network_name": "layers", "layers": layers, "shared_weights": false}),
+            json!({"network_name": "tiny resnet", "norm_layer": null, "in_shape": [2, 14, 14]}),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let config = config(values);
+            let checkpoint = saved(folder.path(), &config, true);
+            assert!(recognise(&checkpoint));
+            let model = opened(&checkpoint, &[]).unwrap();
+            assert_eq!(model.info.config.parse::<Config>().unwrap(), config);
+            assert!(model.weights.names().all(|name| !name.contains("layers.0.0.")));
+        }
+    }
+
+    #[test]
+    fn bare_tensors_tell_the_network_and_the_rest_is_a_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = config(json!({"network_name": "fc net", "depth": 2, "last_hidden_size": 20}));
+        let checkpoint = saved(folder.path(), &own, false);
+        let model = opened(&checkpoint, &["loss_name=MSE"]).unwrap();
+        let source = |key: &str| model.info.config.get(key).unwrap().source;
+        assert_eq!(
+            [source("depth"), source("in_shape"), source("loss_name")],
+            [Source::Inferred, Source::Default, Source::Given]
+        );
+        assert_eq!(model.info.variant, "fc");
+    }
+
+    #[test]
+    fn a_configuration_that_contradicts_the_tensors_is_named_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = config(json!({"network_name": "simple net", "conv_channels": [4, 5]}));
+        let checkpoint = saved(folder.path(), &own, false);
+        let message = opened(&checkpoint, &["shared_weights=false"]).err().unwrap().to_string();
+        assert!(message.starts_with("shared_weights must be true"), "{message}");
+        let message = opened(&checkpoint, &["in_shape=[1,40,40]"]).err().unwrap().to_string();
+        assert!(message.contains("bare.safetensors") && message.contains("core_net._fc.weight"), "{message}");
+        for (json, key) in [
+            (json!({"network_name": "conv net"}), "network_name"),
+            (json!({"conv_channels": [4, 6]}), "conv_channels"),
+            (json!({"mtl": true}), "mtl"),
+            (json!({"architecture parameters": {"bias": false, "available": 1}}), "bias"),
+            (json!({"chanels": 3}), "chanels"),
+            (json!({"mean": [0.1, 0.2]}), "mean"),
+        ] {
+            files::write_atomic(&folder.path().join("bare.json"), json.to_string()).unwrap();
+            let checkpoint = checkpoint::read(&checkpoint.path).unwrap();
+            let message = opened(&checkpoint, &[]).err().unwrap().to_string();
+            assert!(message.contains("bare.json") && message.contains(key), "{message}");
+        }
+    }
+
+    #[test]
+    fn unused_norms_of_the_reference_are_replaced() {
+        let own = config(json!({"network_name": "tiny resnet", "norm_layer": null}));
+        let weights = initial_weights(&own, 1, &InitOptions::default()).unwrap();
+        let wrong = Tensor::ones(32, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+        let name = "core_net.bn1.back_batch_norm.weight";
+        let found = weights.with([(name.to_owned(), wrong)]);
+        let expected = expected(&own).unwrap();
+        let fixed = canonical(&expected, &found, &own).unwrap();
+        assert_eq!(fixed.get(name).unwrap().dims(), [1]);
+    }
+
+    #[test]
+    fn a_plain_sequence_opens_with_its_weights_and_a_drawn_instruction_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let tensor =
+            |shape: &[usize], value: f32| Tensor::full(value, shape, &candle_core::Device::Cpu).unwrap();
+        let weights = Weights::from_tensors([
+            ("features.0.weight".to_owned(), tensor(&[3, 1, 5, 5], 0.1)),
+            ("features.0.bias".to_owned(), tensor(&[3], 0.2)),
+            ("head.weight".to_owned(), tensor(&[4, 3 * 12 * 12], 0.3)),
+            ("head.bias".to_owned(), tensor(&[4], 0.4)),
+        ]);
+        let path = folder.path().join("seq.safetensors");
+        let bare = Description::new("none", "none", &json!({})).unwrap();
+        checkpoint::write_safetensors(&path, &weights, &bare).unwrap();
+        let checkpoint = checkpoint::read(&path).unwrap();
+        assert!(recognise(&checkpoint));
+        let model = opened(&checkpoint, &[]).unwrap();
+        assert_eq!((model.info.variant.as_str(), model.dynamics.input_shape()), ("layers", [1, 28, 28]));
+        assert_eq!(model.dynamics.tasks(), ["left", "right"]);
+        assert_eq!(model.weights.get("core_net.layers.0.bias").unwrap().dims(), [3]);
+        assert!(model.weights.contains("task_head.0.weight"));
+        let single = opened(&checkpoint, &["mtl=false"]).unwrap();
+        assert!(single.dynamics.tasks().is_empty());
+    }
+}

@@ -120,6 +120,14 @@ pub(super) fn instructed(net: &CounterHebb, instructions: &Tensor) -> Result<Sta
     passes.step(Pass::Instruction, &net.rest(batch)?, &mut Workspace::new())
 }
 
+/// Instruction and prediction on `batch`, as in [`run_cycle`].
+///
+/// # Errors
+/// As a step of the network.
+pub fn predicted(net: &CounterHebb, batch: &Batch, of_the_batch: bool, ws: &mut Workspace) -> Result<State> {
+    Passes::new(net, batch, of_the_batch)?.predict(ws)
+}
+
 /// Instruction, prediction and error pass on `batch`; norms divide by the statistics of the batch
 /// (which their running statistics follow) or by the running ones.
 ///
