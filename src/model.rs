@@ -22,10 +22,13 @@ pub enum Family {
     ObjectAttention,
     CounterHebb,
     Blt,
+    #[serde(rename = "cordsnet")]
+    CordsNet,
 }
 
 impl Family {
-    pub const ALL: [Self; 4] = [Self::RecurrentGating, Self::ObjectAttention, Self::CounterHebb, Self::Blt];
+    pub const ALL: [Self; 5] =
+        [Self::RecurrentGating, Self::ObjectAttention, Self::CounterHebb, Self::Blt, Self::CordsNet];
 
     /// Name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Family {
             Self::ObjectAttention => "object_attention",
             Self::Blt => "blt",
             Self::CounterHebb => "counter_hebb",
+            Self::CordsNet => "cordsnet",
         }
     }
 
@@ -44,6 +48,7 @@ impl Family {
             Self::ObjectAttention => "oba",
             Self::Blt => "blt",
             Self::CounterHebb => "butd",
+            Self::CordsNet => "cordsnet",
         }
     }
 
@@ -54,6 +59,7 @@ impl Family {
             Self::ObjectAttention => "Object attention",
             Self::Blt => "BLT",
             Self::CounterHebb => "Counter-Hebb",
+            Self::CordsNet => "CordsNet",
         }
     }
 }
@@ -94,8 +100,8 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     pub family: Family,
-    /// `gate`, `block`, `resatt`; `digits`, `photographs`; `fc`, `simple`, `conv`; `blt_bl`, `cornet_rt`
-    /// and the like.
+    /// `gate`, `block`, `resatt`; `digits`, `photographs`; `fc`, `simple`, `conv`; `blt_bl`, `cornet_rt`;
+    /// `r8`, `r4-linear` and the like.
     pub variant: String,
     pub config: ConfigTable,
     pub origin: Origin,

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("ops", &["weights", "rng", "compute"]),
     ("nn", &["ops", "weights", "rng"]),
-    ("dynamics", &["ops", "weights", "rng"]),
+    ("dynamics", &["ops", "stimulus", "weights", "rng"]),
     ("recording", &["dynamics"]),
     ("analysis", &["recording", "dynamics", "stimulus", "rng"]),
     ("stimulus", &["rng"]),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
+
+use crate::error::Result;
 
 static NEXT_FRAME: AtomicU64 = AtomicU64::new(1);
 
@@ -13,12 +15,30 @@ static NEXT_FRAME: AtomicU64 = AtomicU64::new(1);
 pub struct Frame {
     id: u64,
     image: Tensor,
+    is_blank: bool,
 }
 
 impl Frame {
     /// `image`: `[batch, channels, height, width]`, values usually in `0..=1`.
     pub fn new(image: Tensor) -> Self {
-        Self { id: NEXT_FRAME.fetch_add(1, Ordering::Relaxed), image }
+        Self { id: NEXT_FRAME.fetch_add(1, Ordering::Relaxed), image, is_blank: false }
+    }
+
+    /// No picture at all, for `batch` trials of networks that take `shape`. What reaches a network
+    /// then is its family's affair: nothing, where the source says so, else a picture of zeros.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn blank(batch: usize, shape: [usize; 3]) -> Result<Self> {
+        let [channels, height, width] = shape;
+        let zeros = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
+        let image = zeros.broadcast_as((batch, channels, height, width))?;
+        Ok(Self { is_blank: true, ..Self::new(image) })
+    }
+
+    /// Made by [`Frame::blank`]?
+    pub fn is_blank(&self) -> bool {
+        self.is_blank
     }
 
     /// Unique within the process.

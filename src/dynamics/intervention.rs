@@ -180,7 +180,7 @@ impl Taps for ActiveTaps<'_> {
         let mut value = value;
         for (index, (intervention, resolved)) in self.run.interventions.iter().zip(self.resolved).enumerate()
         {
-            if intervention.stage() != Some(stage) || !intervention.is_active(self.t) {
+            if !self.is_in_force(intervention, stage) {
                 continue;
             }
             let Some((_, mask)) = resolved.areas.iter().find(|(chosen, _)| *chosen == area) else { continue };
@@ -197,9 +197,20 @@ impl Taps for ActiveTaps<'_> {
         }
         Ok(value)
     }
+
+    fn touches(&self, area: usize, stage: Stage) -> bool {
+        let mut all = self.run.interventions.iter().zip(self.resolved);
+        all.any(|(intervention, resolved)| {
+            self.is_in_force(intervention, stage) && resolved.areas.iter().any(|(chosen, _)| *chosen == area)
+        })
+    }
 }
 
 impl ActiveTaps<'_> {
+    fn is_in_force(&self, intervention: &Intervention, stage: Stage) -> bool {
+        intervention.stage() == Some(stage) && intervention.is_active(self.t)
+    }
+
     /// `value` as if every unit were selected.
     fn apply(&self, index: usize, action: &Action, area: usize, value: &Tensor) -> Result<Tensor> {
         let constant = |number: f64| -> Result<Tensor> {

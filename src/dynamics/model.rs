@@ -9,6 +9,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::ops;
+use crate::stimulus::Preparation;
 
 /// The natural unit of a family's timestep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -49,6 +50,11 @@ pub struct StepContext<'a> {
 }
 
 impl StepContext<'_> {
+    /// May the taps look at or change the value of `area` at `stage`?
+    pub fn is_tapped(&self, area: usize, stage: Stage) -> bool {
+        self.taps.touches(area, stage)
+    }
+
     /// Passes the preactivation of `area` through the taps.
     pub fn preactivation(&mut self, area: usize, value: Tensor) -> Result<Tensor> {
         self.taps.tap(area, Stage::Preactivation, value)
@@ -75,6 +81,11 @@ pub trait Dynamics: Send + Sync {
 
     /// `[channels, height, width]` of the image it takes.
     fn input_shape(&self) -> [usize; 3];
+
+    /// How the source brings any picture to its input, where it says so.
+    fn preparation(&self) -> Option<Preparation> {
+        None
+    }
 
     /// Names of the classes of the read-out, in order.
     fn classes(&self) -> &[String];

@@ -19,6 +19,11 @@ pub enum Stage {
 pub trait Taps {
     /// `value`: `[batch, ..areas()[area].shape]`. Returns what the network goes on with.
     fn tap(&mut self, area: usize, stage: Stage, value: Tensor) -> Result<Tensor>;
+
+    /// May [`Taps::tap`] look at or change this value? Where not, a network need not compute it.
+    fn touches(&self, _area: usize, _stage: Stage) -> bool {
+        true
+    }
 }
 
 /// Lets everything pass.
@@ -28,5 +33,9 @@ pub struct NoTaps;
 impl Taps for NoTaps {
     fn tap(&mut self, _area: usize, _stage: Stage, value: Tensor) -> Result<Tensor> {
         Ok(value)
+    }
+
+    fn touches(&self, _area: usize, _stage: Stage) -> bool {
+        false
     }
 }

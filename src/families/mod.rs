@@ -10,6 +10,7 @@ use crate::pretrained;
 use crate::settings::Overrides;
 
 pub mod blt;
+pub mod cordsnet;
 pub mod counter_hebb;
 pub mod object_attention;
 pub mod recurrent_gating;
@@ -37,6 +38,12 @@ const FAMILIES: &[Entry] = &[
         goldens: object_attention::GOLDEN_KINDS,
     },
     Entry { family: Family::Blt, recognise: blt::recognise, open: blt::open, goldens: blt::GOLDEN_KINDS },
+    Entry {
+        family: Family::CordsNet,
+        recognise: cordsnet::recognise,
+        open: cordsnet::open,
+        goldens: cordsnet::GOLDEN_KINDS,
+    },
     // Last, because it also takes plain networks of others.
     Entry {
         family: Family::CounterHebb,

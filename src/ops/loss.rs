@@ -75,6 +75,23 @@ pub fn cross_entropy(
     }
 }
 
+/// `-sum(targets * log_softmax(logits))` per row, where `targets` `[rows, classes]` are shares of
+/// classes, as mixed pictures have them.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes differ.
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    if logits.rank() != 2 || targets.dims() != logits.dims() {
+        return Err(Error::shape("targets of classes", logits.dims(), targets.dims()));
+    }
+    let terms = (log_softmax(logits, 1)? * targets.detach())?.sum(1)?.neg()?;
+    match reduction {
+        Reduction::None => Ok(terms),
+        Reduction::Sum => Ok(terms.sum_all()?),
+        Reduction::Mean => Ok(terms.mean_all()?),
+    }
+}
+
 /// Mean squared difference over all entries.
 ///
 /// # Errors
@@ -138,6 +155,21 @@ mod tests {
         close(loss(None, Reduction::Mean), &[(a + b) / 2.0]);
         close(loss(Some(&weights), Reduction::Sum), &[a + 3.0 * b]);
         close(loss(Some(&weights), Reduction::Mean), &[(a + 3.0 * b) / 4.0]);
+    }
+
+    #[test]
+    fn shares_of_classes_generalise_labels() {
+        let logits = normal(1, &[4, 3]);
+        let one_hot = Tensor::new(&[[0f64, 0., 1.], [1., 0., 0.], [0., 1., 0.], [0., 0., 1.]], &Device::Cpu);
+        let one_hot = one_hot.unwrap();
+        for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
+            let hard = cross_entropy(&logits, &labels(), None, reduction).unwrap();
+            let soft = soft_cross_entropy(&logits, &one_hot, reduction).unwrap();
+            assert!(difference(&hard, &soft) < 1e-14);
+        }
+        let shares = (one_hot * 0.7).unwrap().affine(1.0, 0.1).unwrap();
+        check_gradients(&[logits.clone()], |x| soft_cross_entropy(&x[0], &shares, Reduction::Mean));
+        assert!(soft_cross_entropy(&logits, &shares.t().unwrap(), Reduction::Mean).is_err());
     }
 
     #[test]

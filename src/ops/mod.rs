@@ -13,6 +13,7 @@ mod elementwise;
 #[cfg(test)]
 mod golden;
 mod kernels;
+mod leaky;
 mod linear;
 mod loss;
 mod norm;
@@ -32,8 +33,9 @@ pub use conv::{
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
 pub use kernels::without_library_threads;
+pub use leaky::{LeakyRule, LeakyTerms, add_rectified, leaky_step, leaky_update};
 pub use linear::{linear, linear_transposed};
-pub use loss::{Reduction, cross_entropy, log_softmax, mse, softmax};
+pub use loss::{Reduction, cross_entropy, log_softmax, mse, soft_cross_entropy, softmax};
 pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,
 };

@@ -74,6 +74,7 @@ pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> 
             }
             conditions
         }
+        Family::CordsNet => vec![plain("response", "shown alone", Role::Recorded, Read::LastSweep)],
         Family::RecurrentGating => {
             let elsewhere = Place { row: 1.0 - place.row, col: 1.0 - place.col, ..place };
             let opposite = if (place.row, place.col) == (0.5, 0.5) {

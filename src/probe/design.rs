@@ -51,7 +51,9 @@ impl Design {
             recipe.values.clone()
         };
         let (layout, middle) = match model.info.family {
-            Family::RecurrentGating | Family::CounterHebb | Family::Blt => (Layout::Alone, [0.0, 0.0]),
+            Family::RecurrentGating | Family::CounterHebb | Family::Blt | Family::CordsNet => {
+                (Layout::Alone, [0.0, 0.0])
+            }
             Family::ObjectAttention => {
                 // A third of the shorter side from either edge: the columns of a two-digit stimulus.
                 let left = height as f64 / 2.0 - width as f64 / 2.0;

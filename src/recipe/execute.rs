@@ -112,7 +112,7 @@ pub fn execute_on(
         Some(spec) => spec.clone(),
         None => default_stimulus(model)?,
     };
-    let mut source = TrialSource::open(&spec, recipe, dynamics.input_shape())?;
+    let mut source = TrialSource::open(&spec, recipe, dynamics)?;
     let plan = match recipe.record.as_slice() {
         [] => RecordPlan { areas: Vec::new(), every: recipe.every, ..RecordPlan::everything(dynamics) },
         names => RecordPlan::of(dynamics, names, recipe.every)?,
@@ -247,8 +247,9 @@ struct TrialSource {
 }
 
 impl TrialSource {
-    fn open(spec: &StimulusSpec, recipe: &RunRecipe, [channels, height, width]: [usize; 3]) -> Result<Self> {
-        let source = StimulusSource::open(spec, recipe.data.as_deref())?;
+    fn open(spec: &StimulusSpec, recipe: &RunRecipe, model: &dyn Dynamics) -> Result<Self> {
+        let source = StimulusSource::open(spec, recipe.data.as_deref())?.prepared_by(model.preparation());
+        let [channels, height, width] = model.input_shape();
         let canvas = Canvas { channels, height, width };
         let is_spread = matches!(spec.kind, StimulusKind::Bar(_) | StimulusKind::Grating(_));
         let all = if is_spread { Some(source.trials_on(canvas, 0, recipe.n, recipe.seed)?) } else { None };

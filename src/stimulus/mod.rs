@@ -10,8 +10,10 @@ pub mod idx;
 mod image;
 pub mod image_file;
 mod pink_noise;
+mod preparation;
 pub mod procedural_digits;
 mod resize;
+mod scene;
 
 pub use crate::provenance::{DataFile, DataIdentity};
 pub use affine::{Affine, AffineRange, rotated};
@@ -22,4 +24,6 @@ pub use fixation::{fixation_candidates, fixation_dot};
 pub use gratings::{Aperture, Grating};
 pub use image::Image;
 pub use pink_noise::pink_noise;
+pub use preparation::{PixelScale, Preparation, Resizing};
 pub use resize::{resize, resize_bytes};
+pub use scene::coloured_scene;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
-    stimulus::{Image, resize},
+    stimulus::{Image, Preparation, image_file::Picture, resize, resize_bytes},
 };
 
 /// Grey that fills what a picture leaves free.
@@ -16,8 +16,10 @@ const FILL: f32 = 127.0 / 255.0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// All of the picture, centred on grey.
+    /// As the model's source prepares pictures, where it says so, else as `Pad`.
     #[default]
+    Auto,
+    /// All of the picture, centred on grey.
     Pad,
     /// As much of its middle as fills the input.
     Crop,
@@ -31,6 +33,31 @@ pub enum Fit {
 pub struct PictureStimulus {
     pub path: PathBuf,
     pub fit: Fit,
+}
+
+/// Coloured pictures made from the seed, one per trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SceneStimulus {
+    /// Number of shapes, 0 to 100.
+    pub shapes: usize,
+}
+
+impl Default for SceneStimulus {
+    fn default() -> Self {
+        Self { shapes: 6 }
+    }
+}
+
+impl SceneStimulus {
+    /// # Errors
+    /// [`Error::Config`] for too many shapes.
+    pub fn validate(&self) -> Result<()> {
+        match self.shapes {
+            0..=100 => Ok(()),
+            shapes => Err(Error::config("shapes", "0 to 100", shapes)),
+        }
+    }
 }
 
 /// Photographs with two annotated objects each, as the photograph model was trained on.
@@ -104,7 +131,7 @@ pub fn fitted(picture: &Image, canvas: Canvas, fit: Fit) -> Result<Image> {
     }
     let scales = (canvas.height as f64 / height as f64, canvas.width as f64 / width as f64);
     let scale = match fit {
-        Fit::Pad => scales.0.min(scales.1),
+        Fit::Auto | Fit::Pad => scales.0.min(scales.1),
         Fit::Crop => scales.0.max(scales.1),
         Fit::Stretch => 0.0,
     };
@@ -116,14 +143,56 @@ pub fn fitted(picture: &Image, canvas: Canvas, fit: Fit) -> Result<Image> {
     let mut out = Image::uniform(&[FILL; 3], canvas.height, canvas.width);
     let middle = |room: usize, length: usize| (room as isize - length as isize).div_euclid(2);
     out.paste(&resized, middle(canvas.height, resized.height()), middle(canvas.width, resized.width()));
-    if canvas.channels == 3 {
-        return Ok(out);
-    }
-    let [red, green, blue] = [0, 1, 2].map(|channel| out.plane(channel));
-    Ok(Image::from_fn(canvas.height, canvas.width, |row, column| {
-        let at = row * canvas.width + column;
+    Ok(if canvas.channels == 3 { out } else { luminance(&out) })
+}
+
+/// Luminance of a picture of three channels.
+pub fn luminance(picture: &Image) -> Image {
+    let [red, green, blue] = [0, 1, 2].map(|channel| picture.plane(channel));
+    Image::from_fn(picture.height(), picture.width(), |row, column| {
+        let at = row * picture.width() + column;
         0.299 * red[at] + 0.587 * green[at] + 0.114 * blue[at]
-    }))
+    })
+}
+
+/// `picture` on `canvas` as the model's source prepares it, where `fit` leaves that to it and the
+/// source says how for this canvas; else [`fitted`].
+///
+/// # Errors
+/// As [`fitted`].
+pub fn prepared(
+    picture: &Picture,
+    canvas: Canvas,
+    fit: Fit,
+    preparation: Option<Preparation>,
+) -> Result<Image> {
+    let fits = |preparation: &Preparation| [canvas.height, canvas.width] == [preparation.side; 2];
+    match preparation.filter(|preparation| fit == Fit::Auto && fits(preparation)) {
+        Some(preparation) if [1, 3].contains(&canvas.channels) => {
+            let shape = [picture.height, picture.width, 3];
+            let image = preparation.image(&picture.rgb, shape)?;
+            Ok(if canvas.channels == 3 { image } else { luminance(&image) })
+        }
+        _ => fitted(&picture.to_image(), canvas, fit),
+    }
+}
+
+/// A square of grey `bytes` on `canvas`: resized as Pillow does to the shorter side, in the middle of
+/// black, equal in all channels.
+///
+/// # Errors
+/// [`Error::Shape`] if `bytes` is no square or one of them has no pixel.
+pub fn enlarged(bytes: &[u8], side: usize, canvas: Canvas) -> Result<Image> {
+    let shorter = canvas.height.min(canvas.width);
+    if bytes.len() != side * side || side == 0 || shorter == 0 {
+        return Err(Error::shape("square of grey bytes", [side, side], &[bytes.len()]));
+    }
+    let square =
+        Image::from_grey_bytes(shorter, shorter, &resize_bytes(bytes, [side, side, 1], [shorter; 2]));
+    let mut out = Image::zeros(1, canvas.height, canvas.width);
+    let middle = |room: usize| ((room - shorter) / 2) as isize;
+    out.paste(&square, middle(canvas.height), middle(canvas.width));
+    Ok(out.repeated(canvas.channels))
 }
 
 #[cfg(test)]

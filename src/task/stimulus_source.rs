@@ -12,7 +12,7 @@ use super::{
     coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs, PhotographScene, SUPER_CATEGORIES},
     digit_pairs::{DigitPairs, DigitScene},
     multi_mnist::{MultiMnist, TwoDigits},
-    pictures::{Canvas, PictureStimulus, fitted},
+    pictures::{Canvas, PictureStimulus, SceneStimulus, enlarged, luminance, prepared},
     recurrent_gating::{ArrowShapes, GatingTask, Mode, Timed, Trial},
     stimulus_spec::{StimulusKind, StimulusSpec},
     trials::{stacked, stacked_sets},
@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     rng,
     stimulus::{
-        DIGIT_CLASSES, DIGIT_SIZE, DataIdentity, Digits, Image,
+        DIGIT_CLASSES, DIGIT_SIZE, DataIdentity, Digits, Image, Preparation, coloured_scene,
         idx::load_digits,
         image_file::{pictures_in, read_picture},
         procedural_digits::procedural_digits,
@@ -42,6 +42,7 @@ pub struct StimulusSource {
     arrows: ArrowShapes,
     pictures: Vec<PathBuf>,
     photographs: Option<Arc<PhotographPairs>>,
+    preparation: Option<Preparation>,
 }
 
 impl StimulusSource {
@@ -81,7 +82,13 @@ impl StimulusSource {
             }
             _ => None,
         };
-        Ok(Self { spec: spec.clone(), digits, arrows, pictures, photographs })
+        Ok(Self { spec: spec.clone(), digits, arrows, pictures, photographs, preparation: None })
+    }
+
+    /// Picture files are prepared as the source of the model they are for does it.
+    #[must_use]
+    pub fn prepared_by(self, preparation: Option<Preparation>) -> Self {
+        Self { preparation, ..self }
     }
 
     /// A stimulus made of digits on those at hand, for training and tests.
@@ -99,6 +106,7 @@ impl StimulusSource {
             arrows: ArrowShapes::drawn(),
             pictures: Vec::new(),
             photographs: None,
+            preparation: None,
         })
     }
 
@@ -112,7 +120,7 @@ impl StimulusSource {
             StimulusKind::Image(_) | StimulusKind::Folder(_) => Some(self.pictures.len()),
             StimulusKind::Photographs(_) => self.photographs.as_ref().map(|pairs| pairs.len()),
             StimulusKind::Bars { bars, .. } => Some(bars.grid.n_places()),
-            StimulusKind::Bar(_) | StimulusKind::Grating(_) => None,
+            StimulusKind::Bar(_) | StimulusKind::Grating(_) | StimulusKind::Scene(_) => None,
             _ => self.digits.as_ref().map(Digits::len),
         }
     }
@@ -169,6 +177,8 @@ impl StimulusSource {
             StimulusKind::Gating { task, mode, noise } => {
                 self.gating_trials(task, *mode, *noise, numbers, seed)
             }
+            StimulusKind::Digit => self.enlarged_digit_trials(canvas, numbers),
+            StimulusKind::Scene(scene) => self.scene_trials(*scene, canvas, numbers, seed),
             StimulusKind::Image(stimulus) | StimulusKind::Folder(stimulus) => {
                 self.picture_trials(stimulus, canvas, numbers)
             }
@@ -334,6 +344,49 @@ impl StimulusSource {
         })
     }
 
+    fn enlarged_digit_trials(&self, canvas: Canvas, numbers: std::ops::Range<usize>) -> Result<Trials> {
+        let digits = self.digits()?;
+        let indices: Vec<usize> = numbers.map(|number| number % digits.len()).collect();
+        let pictures = indices
+            .iter()
+            .map(|&index| enlarged(digits.bytes(index), DIGIT_SIZE, canvas))
+            .collect::<Result<Vec<_>>>()?;
+        let labels: Vec<u32> = indices.iter().map(|&index| digits.label(index)).collect();
+        Ok(Trials {
+            labels: Some(LabelSet::PerTimestep(vec![labels.iter().map(|&label| i64::from(label)).collect()])),
+            class_names: class_names(),
+            ..Trials::pictures(
+                self.spec.name(),
+                digits.identity().clone(),
+                &pictures,
+                labels.iter().map(u32::to_string).collect(),
+            )?
+        })
+    }
+
+    fn scene_trials(
+        &self,
+        SceneStimulus { shapes }: SceneStimulus,
+        canvas: Canvas,
+        numbers: std::ops::Range<usize>,
+        seed: u64,
+    ) -> Result<Trials> {
+        if ![1, 3].contains(&canvas.channels) {
+            let expected = "1 or 3 channels for a coloured picture";
+            return Err(Error::shape("input of the model", expected, &[canvas.channels]));
+        }
+        let captions = numbers.clone().map(|number| format!("scene {number}")).collect();
+        let pictures: Vec<Image> = numbers
+            .into_par_iter()
+            .map(|number| {
+                let scene = coloured_scene(seed, number as u64, shapes, canvas.height, canvas.width);
+                if canvas.channels == 3 { scene } else { luminance(&scene) }
+            })
+            .collect();
+        let data = DataIdentity::procedural(format!("coloured scenes, seed {seed}"));
+        Trials::pictures(self.spec.name(), data, &pictures, captions)
+    }
+
     fn picture_trials(
         &self,
         stimulus: &PictureStimulus,
@@ -345,7 +398,7 @@ impl StimulusSource {
         for number in numbers {
             let path = &self.pictures[number % self.pictures.len()];
             let (picture, file) = read_picture(path)?;
-            pictures.push(fitted(&picture.to_image(), canvas, stimulus.fit)?);
+            pictures.push(prepared(&picture, canvas, stimulus.fit, self.preparation)?);
             captions.push(file.name.clone());
             data.files.push(file);
         }
@@ -453,6 +506,44 @@ mod tests {
         let trials = source("bars:orientation=90").trials(724, 4, 0).unwrap();
         assert_eq!(trials.targets.unwrap().dim(), (2, 4, 1, 28, 42));
         assert_eq!(trials.captions[2], "90°, sigma 0.5, x -15, y -10");
+    }
+
+    #[test]
+    fn digits_and_scenes_fill_any_canvas() {
+        let canvas = Canvas { channels: 3, height: 40, width: 64 };
+        let digits = source("digit").trials_on(canvas, 3, 2, 0).unwrap();
+        assert_eq!(
+            (digits.frame_shape(), &digits.captions[..]),
+            ([3, 40, 64], &["3", "4"].map(String::from)[..])
+        );
+        assert_eq!(digits.labels, Some(LabelSet::PerTimestep(vec![vec![3, 4]])));
+        let frame = digits.frame(0, 0);
+        assert!(frame.plane(0) == frame.plane(2) && frame.data().iter().any(|&value| value > 0.5));
+        assert!((0..40).all(|row| frame.at(0, row, 11) == 0.0 && frame.at(0, row, 52) == 0.0));
+        let scenes = StimulusSource::open(&"scene:shapes=3".parse().unwrap(), None).unwrap();
+        let (two, one) =
+            (scenes.trials_on(canvas, 0, 2, 5).unwrap(), scenes.trials_on(canvas, 1, 1, 5).unwrap());
+        assert_eq!(two.frame(1, 0), one.frame(0, 0));
+        let grey = scenes.trials_on(Canvas { channels: 1, ..canvas }, 1, 1, 5).unwrap();
+        assert_eq!(grey.frame(0, 0), luminance(&one.frame(0, 0)));
+    }
+
+    #[test]
+    fn pictures_are_prepared_as_the_source_does_unless_asked_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = image::GrayImage::from_fn(16, 8, |x, _| image::Luma([x as u8 * 16]));
+        picture.save(folder.path().join("a.png")).unwrap();
+        let canvas = Canvas { channels: 1, height: 4, width: 4 };
+        let preparation = Preparation { resizing: crate::stimulus::Resizing::Shorter(4), side: 4 };
+        let shown = |text: &str| {
+            let spec = format!("image:{}/a.png{text}", folder.path().display()).parse().unwrap();
+            let source = StimulusSource::open(&spec, None).unwrap().prepared_by(Some(preparation));
+            source.trials_on(canvas, 0, 1, 0).unwrap().frame(0, 0)
+        };
+        let bytes: Vec<u8> = (0..8).flat_map(|_| (0..16).map(|x| x * 16)).collect();
+        let expected = preparation.image(&bytes, [8, 16, 1]).unwrap();
+        assert!(shown("").data().iter().zip(expected.data()).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert_ne!(shown(",fit=stretch"), shown(""));
     }
 
     #[test]

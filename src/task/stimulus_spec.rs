@@ -9,7 +9,7 @@ use super::{
     bars_and_digit::BarsAndDigit,
     digit_pairs::DigitPairs,
     multi_mnist::MultiMnist,
-    pictures::{PhotographStimulus, PictureStimulus},
+    pictures::{PhotographStimulus, PictureStimulus, SceneStimulus},
     recurrent_gating::{GatingTask, Mode},
 };
 use crate::{
@@ -39,6 +39,10 @@ pub enum StimulusKind {
     MultiMnist(MultiMnist),
     /// A task of the recurrent-gating networks; `noise`: `None` is the mode's own.
     Gating { task: GatingTask, mode: Mode, noise: Option<f64> },
+    /// One digit, enlarged to whatever a model takes.
+    Digit,
+    /// A coloured picture made from the seed.
+    Scene(SceneStimulus),
     /// One picture file.
     Image(PictureStimulus),
     /// The picture files of a folder, one per trial.
@@ -69,7 +73,7 @@ impl StimulusSpec {
         ["digits", "multi-mnist"]
             .into_iter()
             .chain(gating.iter().map(GatingTask::name))
-            .chain(["image", "folder", "photographs", "bar", "bars", "grating"])
+            .chain(["digit", "scene", "image", "folder", "photographs", "bar", "bars", "grating"])
             .collect()
     }
 
@@ -81,6 +85,8 @@ impl StimulusSpec {
         let kind = match name {
             "digits" => StimulusKind::Digits(DigitPairs::default()),
             "multi-mnist" => StimulusKind::MultiMnist(MultiMnist::default()),
+            "digit" => StimulusKind::Digit,
+            "scene" => StimulusKind::Scene(SceneStimulus::default()),
             "image" => StimulusKind::Image(PictureStimulus::default()),
             "folder" => StimulusKind::Folder(PictureStimulus::default()),
             "photographs" => StimulusKind::Photographs(PhotographStimulus::default()),
@@ -101,6 +107,8 @@ impl StimulusSpec {
             StimulusKind::Digits(_) => "digits",
             StimulusKind::MultiMnist(_) => "multi-mnist",
             StimulusKind::Gating { task, .. } => task.name(),
+            StimulusKind::Digit => "digit",
+            StimulusKind::Scene(_) => "scene",
             StimulusKind::Image(_) => "image",
             StimulusKind::Folder(_) => "folder",
             StimulusKind::Photographs(_) => "photographs",
@@ -116,6 +124,7 @@ impl StimulusSpec {
             self.kind,
             StimulusKind::Digits(_)
                 | StimulusKind::MultiMnist(_)
+                | StimulusKind::Digit
                 | StimulusKind::Gating { .. }
                 | StimulusKind::Bars { .. }
         )
@@ -131,6 +140,8 @@ impl StimulusSpec {
                 Some(noise) if !(0.0..=1.0).contains(noise) => Err(Error::config("noise", "0 to 1", noise)),
                 _ => task.validate(),
             },
+            StimulusKind::Digit => Ok(()),
+            StimulusKind::Scene(scene) => scene.validate(),
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.validate(),
             StimulusKind::Photographs(photographs) => photographs.validate(),
             StimulusKind::Bar(bar) => bar.validate(),
@@ -155,6 +166,8 @@ impl StimulusSpec {
                 settings.insert("noise".to_owned(), value(noise));
                 settings
             }
+            StimulusKind::Digit => Map::new(),
+            StimulusKind::Scene(scene) => object(scene),
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => object(picture),
             StimulusKind::Photographs(photographs) => object(photographs),
             StimulusKind::Bar(bar) => object(bar),
@@ -223,12 +236,14 @@ impl StimulusSpec {
                 take("kind");
                 StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
             }
-            "digits" | "multi-mnist" | "image" | "folder" | "photographs" | "bar" | "grating" => {
+            "digit" => StimulusKind::Digit,
+            "digits" | "multi-mnist" | "scene" | "image" | "folder" | "photographs" | "bar" | "grating" => {
                 take("kind");
                 let table = Value::from(table);
                 match name {
                     "digits" => StimulusKind::Digits(serde_json::from_value(table)?),
                     "multi-mnist" => StimulusKind::MultiMnist(serde_json::from_value(table)?),
+                    "scene" => StimulusKind::Scene(serde_json::from_value(table)?),
                     "image" => StimulusKind::Image(serde_json::from_value(table)?),
                     "folder" => StimulusKind::Folder(serde_json::from_value(table)?),
                     "photographs" => StimulusKind::Photographs(serde_json::from_value(table)?),

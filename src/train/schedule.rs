@@ -30,6 +30,8 @@ pub enum Schedule {
     },
     /// Down to `floor` times the learning rate along half a cosine.
     Cosine { total: u64, floor: f64 },
+    /// From `from` times the learning rate along a straight line to all of it.
+    Linear { from: f64, total: u64 },
 }
 
 impl Schedule {
@@ -46,6 +48,10 @@ impl Schedule {
             Self::Cosine { total, floor } => {
                 let done = (k as f64 / total.max(1) as f64).min(1.0);
                 fixed(cosine(learning_rate, learning_rate * floor, done))
+            }
+            Self::Linear { from, total } => {
+                let done = (k as f64 / total.max(1) as f64).min(1.0);
+                fixed(learning_rate * (from + (1.0 - from) * done))
             }
         }
     }

@@ -8,6 +8,7 @@ mod columns;
 pub(super) mod conv;
 mod gemm;
 mod geometry;
+pub(super) mod leaky;
 pub(super) mod nearest;
 pub(super) mod normalise;
 pub(super) mod pointwise;

@@ -127,8 +127,9 @@ impl Runner {
         if let Some(known) = known {
             return Ok(known.presentation.clone());
         }
-        let [channels, height, width] = request.model.dynamics.input_shape();
-        let source = StimulusSource::open(&request.stimulus.spec, None)?;
+        let dynamics = &request.model.dynamics;
+        let [channels, height, width] = dynamics.input_shape();
+        let source = StimulusSource::open(&request.stimulus.spec, None)?.prepared_by(dynamics.preparation());
         let canvas = Canvas { channels, height, width };
         let trials = source.trials_on(canvas, request.stimulus.trial, 1, request.stimulus.seed)?;
         let tensor = request.model.weights.iter().map(|(_, weight)| weight.tensor()).next();

@@ -1,0 +1,304 @@
+//! The convolutional twin, with batch normalisation (step 1) or folded: what the areas imitate.
+//!
+//! `class_rnn_1_compatibility.py` and `class_rnn_1_folding.py`. No nonlinearity stands between the
+//! two convolutions of an area, which is what lets a recurrent area imitate them.
+
+use candle_core::Tensor;
+
+use super::config::{Config, Stage, TARGET};
+use super::model::normalised;
+use super::protocol;
+use super::trunk::{INPUT_POOL, ReadOut, SAME, Trunk};
+use crate::dynamics::{
+    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
+    State, StepContext, TimeUnit,
+};
+use crate::error::{Error, Result};
+use crate::nn::{Norm, NormKind};
+use crate::ops::{self, Activation, Moments, Workspace};
+use crate::stimulus::Preparation;
+use crate::weights::{Weight, Weights};
+
+/// Share of a batch in the running statistics.
+const MOMENTUM: f64 = 0.1;
+
+/// What stands after each convolution.
+#[derive(Clone, Debug)]
+enum Offsets {
+    /// Batch normalisation, by name of the layer.
+    Norms { input: Norm, first: Vec<Norm>, second: Vec<Norm>, skips: Vec<Norm> },
+    /// One value per unit, per area.
+    Maps { first: Vec<Weight>, second: Vec<Weight> },
+}
+
+/// Which statistics batch normalisation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// The running ones.
+    Stored,
+    /// Those of the batch, as in training.
+    Batch,
+}
+
+/// Sees, and may replace, what passes: (area, is before the nonlinearity, value).
+type Tap<'a> = dyn FnMut(usize, bool, Tensor) -> Result<Tensor> + 'a;
+
+/// The twin as a network that answers in one timestep.
+#[derive(Clone, Debug)]
+pub struct Twin {
+    config: Config,
+    trunk: Trunk,
+    offsets: Offsets,
+    read_out: Option<ReadOut>,
+    areas: Vec<Area>,
+    classes: Vec<String>,
+    generation: u64,
+}
+
+/// What one pass gives.
+#[derive(Clone, Debug)]
+pub struct TwinPass {
+    /// Activity of every area.
+    pub areas: Vec<Tensor>,
+    /// `[batch, classes]`.
+    pub logits: Tensor,
+    /// Running statistics moved towards the batch, by tensor name; empty with stored statistics.
+    pub running: Vec<(String, Tensor)>,
+}
+
+impl Twin {
+    /// # Errors
+    /// [`Error::Config`] for an invalid configuration or a stage with dynamics, [`Error::Unknown`] or
+    /// [`Error::Shape`] for weights that are not its own.
+    pub fn new(config: &Config, weights: &Weights) -> Result<Self> {
+        config.validate()?;
+        if !config.stage.is_feed_forward() {
+            return Err(Error::config("stage", "cnn or folded for the twin", config.stage.name()));
+        }
+        let is_used = |name: &str| {
+            // The twin with batch normalisation has maps that nothing uses, and counters.
+            let is_unused = config.stage == Stage::Cnn && name.starts_with("area_bias.");
+            !is_unused && !name.ends_with("num_batches_tracked")
+        };
+        for (name, shape) in config.tensors().into_iter().filter(|(name, _)| is_used(name)) {
+            weights.get_shaped(&name, &shape)?;
+        }
+        let read_out = Some(ReadOut::load(config, weights)?);
+        Self::load(config, weights, "", read_out)
+    }
+
+    /// The folded twin inside a file of the inverse stage, which has no read-out of its own.
+    pub(super) fn target(config: &Config, weights: &Weights) -> Result<Self> {
+        Self::load(&Config { stage: Stage::Folded, ..config.clone() }, weights, TARGET, None)
+    }
+
+    fn load(config: &Config, weights: &Weights, prefix: &str, read_out: Option<ReadOut>) -> Result<Self> {
+        let trunk = Trunk::load(config, weights, prefix)?;
+        let depth = config.depth;
+        let offsets = if config.stage == Stage::Cnn {
+            let norms = |name: &str, n: usize| {
+                (0..n).map(|i| Norm::load(weights, &format!("{name}.{i}"), NormKind::Batch)).collect()
+            };
+            Offsets::Norms {
+                input: Norm::load(weights, "inp_norm", NormKind::Batch),
+                first: norms("area_norm", depth),
+                second: norms("area_nrm2", depth),
+                skips: norms("skip_norm", config.n_skips()),
+            }
+        } else {
+            let maps = |name: &str| -> Result<Vec<Weight>> {
+                (0..depth).map(|area| Ok(weights.get(&format!("{prefix}{name}.{area}"))?.clone())).collect()
+            };
+            Offsets::Maps { first: maps("area_bias")?, second: maps("conv_bias")? }
+        };
+        let shapes = config.area_shapes().into_iter().enumerate();
+        Ok(Self {
+            areas: shapes.map(|(area, shape)| Area::activity(format!("area{area}"), &shape)).collect(),
+            classes: config.class_names(),
+            // Weights of normalisations have generations of their own.
+            generation: weights.iter().map(|(_, w)| w.generation()).fold(trunk.generation(), u64::max),
+            config: config.clone(),
+            trunk,
+            offsets,
+            read_out,
+        })
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// One pass on a normalised picture `[batch, channels, side, side]`.
+    ///
+    /// # Errors
+    /// Those of the tensor library; [`Error::Unsupported`] for a target without a read-out.
+    pub fn forward(&self, image: &Tensor, statistics: Statistics, ws: &mut Workspace) -> Result<TwinPass> {
+        let mut pass = Pass { twin: self, statistics, running: Vec::new() };
+        let pooled = pass.pooled_input(image, ws)?;
+        let areas = pass.areas(&pooled, ws, &mut |_, _, value| Ok(value))?;
+        let logits = self.read_out()?.logits(&areas, ws)?;
+        Ok(TwinPass { areas, logits, running: pass.running })
+    }
+
+    /// Activity of every area with stored statistics.
+    pub(super) fn evaluate(&self, image: &Tensor, ws: &mut Workspace) -> Result<Vec<Tensor>> {
+        let mut pass = Pass { twin: self, statistics: Statistics::Stored, running: Vec::new() };
+        let pooled = pass.pooled_input(image, ws)?;
+        pass.areas(&pooled, ws, &mut |_, _, value| Ok(value))
+    }
+
+    fn read_out(&self) -> Result<&ReadOut> {
+        self.read_out.as_ref().ok_or_else(|| Error::Unsupported("a target has no read-out".to_owned()))
+    }
+}
+
+/// One pass under way.
+struct Pass<'a> {
+    twin: &'a Twin,
+    statistics: Statistics,
+    running: Vec<(String, Tensor)>,
+}
+
+impl Pass<'_> {
+    fn norm(&mut self, norm: &Norm, name: String, x: &Tensor) -> Result<Tensor> {
+        if self.statistics == Statistics::Stored {
+            return norm.forward(x);
+        }
+        if let Some(running) = &norm.running {
+            let Moments { mean, variance } = norm.moved_towards(running, &x.detach(), MOMENTUM)?;
+            self.running.push((format!("{name}.running_mean"), mean));
+            self.running.push((format!("{name}.running_var"), variance));
+        }
+        norm.forward_current(x)
+    }
+
+    fn pooled_input(&mut self, image: &Tensor, ws: &mut Workspace) -> Result<Tensor> {
+        let twin = self.twin;
+        let mut x = twin.trunk.input(image, ws)?;
+        if let Offsets::Norms { input, .. } = &twin.offsets {
+            x = self.norm(input, "inp_norm".to_owned(), &x)?;
+        }
+        ops::avg_pool2d(&x, &INPUT_POOL)
+    }
+
+    fn areas(&mut self, pooled: &Tensor, ws: &mut Workspace, tap: &mut Tap<'_>) -> Result<Vec<Tensor>> {
+        let twin = self.twin;
+        let mut areas: Vec<Tensor> = Vec::with_capacity(twin.config.depth);
+        for area in 0..twin.config.depth {
+            let below = match area {
+                0 => pooled.clone(),
+                1 => (&areas[0] + twin.trunk.input_skip(pooled, ws)?)?,
+                _ if area.is_multiple_of(2) => (&areas[area - 1] + &areas[area - 2])?,
+                _ => {
+                    let skip = (area - 3) / 2;
+                    let mut x = twin.trunk.skip(skip, &areas[area - 2], ws)?;
+                    if let Offsets::Norms { skips, .. } = &twin.offsets {
+                        x = self.norm(&skips[skip], format!("skip_norm.{skip}"), &x)?;
+                    }
+                    (&areas[area - 1] + x)?
+                }
+            };
+            let x = twin.trunk.forward(area, &below, ws)?;
+            let x = match &twin.offsets {
+                Offsets::Norms { first, .. } => self.norm(&first[area], format!("area_norm.{area}"), &x)?,
+                Offsets::Maps { first, .. } => x.broadcast_add(first[area].tensor())?,
+            };
+            let x = ops::conv2d(&x, &twin.trunk.area_conv[area], None, &SAME, ws)?;
+            let x = match &twin.offsets {
+                Offsets::Norms { second, .. } => self.norm(&second[area], format!("area_nrm2.{area}"), &x)?,
+                Offsets::Maps { second, .. } => x.broadcast_add(second[area].tensor())?,
+            };
+            let x = ops::activate(&tap(area, true, x)?, Activation::Relu)?;
+            areas.push(tap(area, false, x)?);
+        }
+        Ok(areas)
+    }
+}
+
+impl Dynamics for Twin {
+    fn areas(&self) -> &[Area] {
+        &self.areas
+    }
+
+    fn memory(&self) -> &[String] {
+        &[]
+    }
+
+    fn controls(&self) -> &[Control] {
+        &[]
+    }
+
+    /// The clock of the network in time, whose twin it is.
+    fn time_unit(&self) -> TimeUnit {
+        TimeUnit::Ms { dt_ms: self.config.dt_ms }
+    }
+
+    fn input_shape(&self) -> [usize; 3] {
+        [self.config.image_channels, self.config.image_side, self.config.image_side]
+    }
+
+    fn preparation(&self) -> Option<Preparation> {
+        Some(protocol::preparation(&self.config))
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn rest(&self, batch: usize) -> Result<State> {
+        let zeros = |area: &Area| {
+            let dims = [&[batch], area.shape.as_slice()].concat();
+            Ok(Tensor::zeros(dims, self.trunk.dtype(), self.trunk.device())?)
+        };
+        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
+        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
+    }
+
+    /// The picture through the first convolution; a blank is a normalised picture of zeros.
+    fn prepare(&self, frame: &Frame, ops: &mut Workspace) -> Result<Prepared> {
+        let config = match frame.is_blank() {
+            true => &Config { normalise: false, ..self.config.clone() },
+            false => &self.config,
+        };
+        let image = normalised(config, frame.image(), &self.trunk)?;
+        let mut pass = Pass { twin: self, statistics: Statistics::Stored, running: Vec::new() };
+        Ok(Prepared(vec![pass.pooled_input(&image, ops)?]))
+    }
+
+    fn step(
+        &self,
+        prepared: &Prepared,
+        _drive: &Drive,
+        state: &State,
+        context: &mut StepContext<'_>,
+    ) -> Result<State> {
+        let pooled = &prepared.0[0];
+        if state.areas.len() != self.areas.len() || state.batch() != pooled.dims()[0] {
+            let expected = [self.areas.len(), pooled.dims()[0]];
+            return Err(Error::shape("state (areas, trials)", expected, &[state.areas.len(), state.batch()]));
+        }
+        let mut pass = Pass { twin: self, statistics: Statistics::Stored, running: Vec::new() };
+        let StepContext { taps, ops, .. } = context;
+        let areas = pass.areas(pooled, ops, &mut |area, is_before, value| {
+            let stage = match is_before {
+                true => crate::dynamics::Stage::Preactivation,
+                false => crate::dynamics::Stage::Activity,
+            };
+            taps.tap(area, stage, value)
+        })?;
+        let readout = Some(self.read_out()?.logits(&areas, ops)?);
+        Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout })
+    }
+
+    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
+        protocol::schedule(&self.config, presentation, options)
+    }
+
+    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>> {
+        Ok(protocol::scored_labels(&self.config, labels, drive, state))
+    }
+}

@@ -1,0 +1,242 @@
+//! What rate units do between convolutions, in one pass over memory: the leaky step, sums of rates.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
+use pulp::Arch;
+
+use super::{Operand, Real, by_dtype, each, entries, with_entries};
+
+/// Entries of one piece of work.
+const PIECE: usize = 16 * 1024;
+
+/// `kept * r + gain * f(z)` with `f(z) = z` above 0 and `slope * z` elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ops) struct Leaky {
+    pub kept: f64,
+    pub gain: f64,
+    pub slope: f64,
+}
+
+/// [`Leaky`] in the type of the numbers.
+#[derive(Clone, Copy)]
+struct Rule<T> {
+    kept: T,
+    gain: T,
+    slope: T,
+    /// A slope of 0 gives 0 below 0, even at minus infinity.
+    is_flat: bool,
+}
+
+impl<T: Real> Rule<T> {
+    #[inline(always)]
+    fn step(self, r: T, z: T) -> T {
+        let below = if self.is_flat { T::zero() } else { self.slope * z };
+        self.kept * r + self.gain * if z <= T::zero() { below } else { z }
+    }
+}
+
+impl Leaky {
+    fn rule<T: Real>(self) -> Rule<T> {
+        let is_flat = self.slope == 0.0;
+        let [kept, gain, slope] = [self.kept, self.gain, self.slope].map(T::from_f64);
+        Rule { kept, gain, slope, is_flat }
+    }
+
+    /// Gradient of `z`.
+    fn gradient<T: Real>(self, z: &[T], of: &[T]) -> Vec<T> {
+        let (above, below) = (T::from_f64(self.gain), T::from_f64(self.gain * self.slope));
+        zipped(of, z, move |of, z| of * if z > T::zero() { above } else { below })
+    }
+
+    fn compute<T: Real>(self, r: Operand<'_>, z: Operand<'_>) -> Result<(CpuStorage, Shape)> {
+        let shape = r.1.shape().clone();
+        let (r, z, rule) = (entries::<T>(r)?, entries::<T>(z)?, self.rule::<T>());
+        let y = zipped(r, z, move |r, z| rule.step(r, z));
+        Ok((T::to_cpu_storage_owned(y), shape))
+    }
+}
+
+impl CustomOp2 for Leaky {
+    fn name(&self) -> &'static str {
+        "leaky step"
+    }
+
+    fn cpu_fwd(
+        &self,
+        r: &CpuStorage,
+        lr: &Layout,
+        z: &CpuStorage,
+        lz: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        by_dtype!(r, T => self.compute::<T>((r, lr), (z, lz)))
+    }
+
+    fn bwd(
+        &self,
+        r: &Tensor,
+        z: &Tensor,
+        _: &Tensor,
+        of: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let of_r = r.track_op().then(|| of * self.kept).transpose()?;
+        let of_z = || {
+            with_entries([z, of], |[z, of]| {
+                by_dtype!(z.0, T => {
+                    let gradient = self.gradient::<T>(entries(z)?, entries(of)?);
+                    Tensor::from_vec(gradient, z.1.shape(), &Device::Cpu)
+                })
+            })
+        };
+        Ok((of_r, z.track_op().then(of_z).transpose()?))
+    }
+}
+
+/// The leaky step of `(r, recurrent, bias)` with `z = recurrent + bias + input`, where `bias` is one
+/// trial's map; without a gradient.
+#[derive(Clone, Debug)]
+pub(in crate::ops) struct FusedLeaky {
+    pub rule: Leaky,
+    pub input: Option<Tensor>,
+}
+
+impl FusedLeaky {
+    fn compute<T: Real>(
+        &self,
+        r: Operand<'_>,
+        recurrent: Operand<'_>,
+        bias: Operand<'_>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let shape = r.1.shape().clone();
+        let (r, recurrent, bias) = (entries::<T>(r)?, entries::<T>(recurrent)?, entries::<T>(bias)?);
+        let y = match &self.input {
+            Some(input) => with_entries([input], |[input]| {
+                Ok(updated(self.rule.rule::<T>(), r, recurrent, bias, Some(entries::<T>(input)?)))
+            })?,
+            None => updated(self.rule.rule::<T>(), r, recurrent, bias, None),
+        };
+        Ok((T::to_cpu_storage_owned(y), shape))
+    }
+}
+
+fn updated<T: Real>(rule: Rule<T>, r: &[T], recurrent: &[T], bias: &[T], input: Option<&[T]>) -> Vec<T> {
+    let mut y = vec![T::zero(); r.len()];
+    let mut pieces = Vec::new();
+    for (trial, y) in y.chunks_mut(bias.len().max(1)).enumerate() {
+        for (part, y) in y.chunks_mut(PIECE).enumerate() {
+            pieces.push((trial * bias.len() + part * PIECE, part * PIECE, y));
+        }
+    }
+    each(pieces, 4 * r.len(), |(at, unit, y)| {
+        let n = y.len();
+        let (r, recurrent, bias) = (&r[at..at + n], &recurrent[at..at + n], &bias[unit..unit + n]);
+        let input = input.map(|input| &input[at..at + n]);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let units = y.iter_mut().zip(r).zip(recurrent).zip(bias);
+                match input {
+                    Some(input) => units.zip(input).for_each(|((((y, &r), &a), &b), &c)| {
+                        *y = rule.step(r, a + b + c);
+                    }),
+                    None => units.for_each(|(((y, &r), &a), &b)| *y = rule.step(r, a + b)),
+                }
+            },
+        );
+    });
+    y
+}
+
+impl CustomOp3 for FusedLeaky {
+    fn name(&self) -> &'static str {
+        "leaky update"
+    }
+
+    fn cpu_fwd(
+        &self,
+        r: &CpuStorage,
+        lr: &Layout,
+        recurrent: &CpuStorage,
+        la: &Layout,
+        bias: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        by_dtype!(r, T => self.compute::<T>((r, lr), (recurrent, la), (bias, lb)))
+    }
+}
+
+/// `relu(a) + b`, or `relu(a) + relu(b)`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ops) struct AddRectified {
+    pub both: bool,
+}
+
+#[inline(always)]
+fn rectified<T: Real>(x: T) -> T {
+    if x <= T::zero() { T::zero() } else { x }
+}
+
+impl AddRectified {
+    fn compute<T: Real>(self, a: Operand<'_>, b: Operand<'_>) -> Result<(CpuStorage, Shape)> {
+        let shape = a.1.shape().clone();
+        let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
+        let y = match self.both {
+            true => zipped(a, b, |a, b| rectified(a) + rectified(b)),
+            false => zipped(a, b, |a, b| rectified(a) + b),
+        };
+        Ok((T::to_cpu_storage_owned(y), shape))
+    }
+}
+
+fn passed<T: Real>(x: &[T], of: &[T]) -> Vec<T> {
+    zipped(of, x, |of, x| if x <= T::zero() { T::zero() } else { of })
+}
+
+/// `of` where `x` is above 0.
+fn passed_back(x: &Tensor, of: &Tensor) -> Result<Tensor> {
+    with_entries([x, of], |[x, of]| {
+        by_dtype!(x.0, T => {
+            let gradient = passed::<T>(entries(x)?, entries(of)?);
+            Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
+        })
+    })
+}
+
+impl CustomOp2 for AddRectified {
+    fn name(&self) -> &'static str {
+        "sum of rates"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb)))
+    }
+
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        of: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let of_a = a.track_op().then(|| passed_back(a, of)).transpose()?;
+        let of_b = || if self.both { passed_back(b, of) } else { Ok(of.clone()) };
+        Ok((of_a, b.track_op().then(of_b).transpose()?))
+    }
+}
+
+/// `f` of the entries of `a` and `b`, piece by piece.
+fn zipped<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Copy + Sync + Send) -> Vec<T> {
+    let mut y = vec![T::zero(); a.len()];
+    let pieces: Vec<_> = y.chunks_mut(PIECE).zip(a.chunks(PIECE)).zip(b.chunks(PIECE)).collect();
+    each(pieces, 4 * a.len(), |((y, a), b)| {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)),
+        );
+    });
+    y
+}
