@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod bench;
 pub mod checkpoint;
 pub mod compute;
+pub mod connectivity;
 pub mod device;
 pub mod dynamics;
 pub mod error;

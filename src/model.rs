@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::checkpoint::Report;
-use crate::dynamics::Dynamics;
+use crate::dynamics::{Dynamics, Graph};
 use crate::error::{Error, Result};
 use crate::settings::ConfigTable;
 use crate::weights::Weights;
@@ -126,6 +126,11 @@ impl Model {
         };
         let learnable = self.weights.iter().filter(|(name, _)| !is_buffer(name));
         learnable.map(|(_, weight)| weight.tensor().elem_count()).sum()
+    }
+
+    /// Areas and connections, with parameters and multiply-adds counted.
+    pub fn graph(&self) -> Graph {
+        self.dynamics.graph().counted(self.weights.iter().map(|(name, weight)| (name, weight.dims())))
     }
 
     /// The report of `gainfield info`.

@@ -1,5 +1,6 @@
 //! Timed cases: the same work, names and shapes as the PyTorch peers, to be laid side by side.
 
+mod blt;
 mod counter_hebb;
 mod measure;
 mod object_attention;
@@ -83,6 +84,7 @@ pub fn cases(options: &BenchOptions) -> Result<Vec<Case>> {
     let mut cases = recurrent_gating::cases(options.batch)?;
     cases.extend(object_attention::cases(options.batch));
     cases.extend(counter_hebb::cases(options.batch)?);
+    cases.extend(blt::cases(options.batch));
     cases.retain(|case| case.name.contains(&options.filter));
     Ok(cases)
 }
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn names_and_batches_are_those_of_the_peers() {
         let all = named(None, "");
-        assert_eq!(all.len(), 12 + 6 + 11 + 23);
+        assert_eq!(all.len(), 12 + 6 + 11 + 23 + 14);
         assert_eq!(all[0], ("brg/mnist_v2/forward".to_owned(), 1));
         assert_eq!(all[1], ("brg/mnist_v2/train".to_owned(), 1));
         let coco = [

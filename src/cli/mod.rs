@@ -1,6 +1,7 @@
 //! The command line: one file per command, results on stdout, everything else on stderr.
 
 mod bench;
+mod connectivity;
 mod devices;
 mod info;
 mod parity;
@@ -56,6 +57,8 @@ enum Command {
     Probe(Box<probe::ProbeCommand>),
     /// Train a network; write a run folder that reopens and resumes.
     Train(train::TrainCommand),
+    /// Draw a model's areas and connections, with parameters and multiply-adds.
+    Connectivity(connectivity::Connectivity),
     /// Time the cases of the PyTorch peers, for laying side by side.
     Bench(bench::Bench),
     /// List the devices of this build and machine.
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(common),
         Command::Probe(command) => command.execute(common),
         Command::Train(command) => command.execute(common),
+        Command::Connectivity(command) => command.execute(common),
         Command::Bench(command) => command.execute(common),
         Command::Devices(command) => command.execute(common),
     };

@@ -9,6 +9,7 @@
 mod area;
 mod control;
 mod drive;
+mod graph;
 mod intervention;
 mod model;
 mod rollout;
@@ -21,6 +22,7 @@ pub use control::{Control, Controls};
 pub use drive::{
     Drive, Frame, Instruction, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind,
 };
+pub use graph::{Direction, Graph, GraphConnection, GraphNode, NodeRole};
 pub use intervention::{Action, Intervention, InterventionFile, MapSource};
 pub use model::{Dynamics, Prepared, StepContext, TimeUnit};
 pub use rollout::{Run, Workspace, rollout};

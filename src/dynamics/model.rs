@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::Serialize;
 
 use super::{
-    Area, Control, Controls, Drive, Frame, LabelSet, Presentation, ProtocolOptions, Schedule, Stage, State,
-    Taps,
+    Area, Control, Controls, Drive, Frame, Graph, LabelSet, Presentation, ProtocolOptions, Schedule, Stage,
+    State, Taps,
 };
 use crate::error::Result;
 use crate::ops;
@@ -99,6 +99,13 @@ pub trait Dynamics: Send + Sync {
     /// undefined, holds zeros and takes part in nothing. `None` if that never happens.
     fn live_from(&self, _area: usize) -> Option<usize> {
         Some(0)
+    }
+
+    /// What is joined to what; parameters and multiply-adds are counted by
+    /// [`Graph::counted`](super::Graph::counted).
+    fn graph(&self) -> Graph {
+        let live_from = |area| self.live_from(area);
+        Graph::default_of(&self.input_shape(), self.areas(), self.classes().len(), live_from)
     }
 
     /// Unique per built model, so that what was prepared for other weights is never used.

@@ -18,6 +18,7 @@
 mod config;
 mod cornet;
 mod fill;
+mod graph;
 mod layers;
 mod network;
 mod norms;
@@ -27,6 +28,7 @@ mod pooling;
 mod protocol;
 mod resnet;
 mod tapped;
+mod train;
 mod weights;
 
 use std::sync::Arc;
@@ -37,10 +39,12 @@ pub use config::{
 };
 pub use cornet::CornetNetwork;
 pub use fill::{generated_pixels, generated_weights};
+pub use graph::graph;
 pub use network::BltNetwork;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use resnet::ResnetNetwork;
+pub use train::{LossChoice, LossSettings, Update, loss, smoothed_cross_entropy, update};
 pub use weights::initial_weights;
 
 use crate::dynamics::Dynamics;

@@ -4,12 +4,13 @@
 use candle_core::Tensor;
 
 use super::config::{AREA_NAMES, BltConfig, Config, N_AREAS};
+use super::graph::graph;
 use super::layers::Layers;
 use super::protocol;
 use super::tapped::{areas_at_rest, class_names, generation, tapped, tapped_relu};
 use crate::dynamics::{
-    Area, AreaKind, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions,
-    Schedule, State, StepContext, TimeUnit,
+    Area, AreaKind, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation,
+    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::Result;
 use crate::ops;
@@ -99,6 +100,10 @@ impl Dynamics for BltNetwork {
 
     fn live_from(&self, area: usize) -> Option<usize> {
         self.live_from[area % N_AREAS]
+    }
+
+    fn graph(&self) -> Graph {
+        graph(&self.config)
     }
 
     fn generation(&self) -> u64 {

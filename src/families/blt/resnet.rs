@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 
 use super::config::{Block, Config, ResnetConfig};
+use super::graph::graph;
 use super::norms::{BatchNorms, Statistics};
 use super::pooling::HALVING;
 use super::protocol;
 use super::tapped::{areas_at_rest, class_names, generation, tapped_relu};
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
-    State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
+    Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Linear};
@@ -148,6 +149,10 @@ impl Dynamics for ResnetNetwork {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn graph(&self) -> Graph {
+        graph(&self.config)
     }
 
     fn generation(&self) -> u64 {

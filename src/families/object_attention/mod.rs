@@ -14,6 +14,7 @@ mod attention;
 mod batch;
 mod config;
 mod digits_procedure;
+mod graph;
 mod infer;
 mod layers;
 mod model;

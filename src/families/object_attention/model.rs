@@ -5,11 +5,12 @@ use candle_core::{DType, Device, Tensor};
 use super::areas::{self, AreaIndex, STRENGTH};
 use super::attention::Attention;
 use super::config::{Config, Stage};
+use super::graph;
 use super::layers::Layers;
 use super::protocol;
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
-    State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
+    Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, Activation, PoolSpec};
@@ -215,6 +216,10 @@ impl Dynamics for ObjectAttention {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn graph(&self) -> Graph {
+        graph::graph(&self.config, &self.stages, &self.areas)
     }
 
     fn generation(&self) -> u64 {

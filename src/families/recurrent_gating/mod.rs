@@ -18,6 +18,7 @@
 mod block_net;
 mod config;
 mod gate_net;
+mod graph;
 mod model;
 mod open;
 mod parity;

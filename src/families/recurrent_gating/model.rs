@@ -11,8 +11,8 @@ use super::protocol::Protocol;
 use super::stages::{Dropout, ImageInput};
 use super::top_down::{ControlSet, Softness, TopDown};
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Pass, Prepared, Presentation, ProtocolOptions, Schedule,
-    State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Pass, Prepared, Presentation, ProtocolOptions,
+    Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, Activation, Workspace};
@@ -24,6 +24,7 @@ static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
 /// A network with its weights.
 pub struct RecurrentGating {
     areas: Vec<Area>,
+    graph: Graph,
     controls: ControlSet,
     protocol: Protocol,
     generation: u64,
@@ -84,6 +85,7 @@ impl RecurrentGating {
             Network::Block(block) => BlockNet::parts(block, weights)?,
         };
         Ok(Self {
+            graph: super::graph::graph(config, &parts.areas),
             areas: parts.areas,
             controls: ControlSet::new(&parts.softness, protocol.tasks(), protocol.classes()),
             protocol,
@@ -122,6 +124,10 @@ impl Dynamics for RecurrentGating {
 
     fn tasks(&self) -> &[String] {
         self.protocol.tasks()
+    }
+
+    fn graph(&self) -> Graph {
+        self.graph.clone()
     }
 
     fn generation(&self) -> u64 {

@@ -6,12 +6,13 @@ mod s;
 mod z;
 
 use super::config::{CORNET_AREAS, Config, Cornet, CornetConfig, S_PASSES};
+use super::graph::graph;
 use super::norms::Statistics;
 use super::protocol;
 use super::tapped::{areas_at_rest, class_names, generation};
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
-    State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
+    Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::Result;
 use crate::nn::Linear;
@@ -141,6 +142,10 @@ impl Dynamics for CornetNetwork {
             Body::S(_) => Some(S_PASSES[..area].iter().sum()),
             Body::Z(_) | Body::R(_) | Body::Rt(_) => Some(0),
         }
+    }
+
+    fn graph(&self) -> Graph {
+        graph(&self.config)
     }
 
     fn generation(&self) -> u64 {

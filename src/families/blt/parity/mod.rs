@@ -2,9 +2,11 @@
 
 mod batch_norm;
 mod checkpoints;
+mod diagrams;
 mod forward;
 mod record;
 mod thinned;
+mod training;
 
 use candle_core::Tensor;
 use serde::Deserialize;
@@ -21,6 +23,8 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     kind("cornet_forward", forward::recompute_cornet),
     kind("batchnorm_eval_train", batch_norm::recompute),
     kind("checkpoint_forward", checkpoints::recompute),
+    kind("tikz_layout", diagrams::recompute),
+    kind("train_step", training::recompute),
 ];
 
 const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {

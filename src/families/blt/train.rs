@@ -1,0 +1,282 @@
+//! One update of a network that is trained to name what it sees, at the last timestep or at all.
+//!
+//! Source: `engine.py` (loss over the answers), `archive/main.py` (AdamW, StepLR, clipping).
+
+use std::ops::ControlFlow;
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::build;
+use super::config::{Config, is_constant};
+use super::cornet::CornetNetwork;
+use super::norms::Statistics;
+use super::resnet::ResnetNetwork;
+use crate::dynamics::{
+    Controls, Dynamics, NoTaps, Presentation, ProtocolOptions, Run, StepContext, Workspace, rollout,
+};
+use crate::error::{Error, Result};
+use crate::ops;
+use crate::train::{Gradients, Optimiser, clip_global_norm, gradients};
+use crate::weights::Weights;
+
+/// How earlier answers count against the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossChoice {
+    /// The answer `s` timesteps before the last counts `gamma^s`.
+    #[default]
+    Decay,
+    /// Every earlier answer counts `gamma`.
+    Weighted,
+}
+
+/// What the loss is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossSettings {
+    #[serde(rename = "loss_choice")]
+    pub choice: LossChoice,
+    /// 0 counts the last answer alone.
+    #[serde(rename = "loss_gamma")]
+    pub gamma: f64,
+    /// Share of the target that is spread over the other classes; 0 in the source, whatever its flag says.
+    pub smoothing: f64,
+}
+
+/// What one update did.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// New weights, running statistics of batch norms among them; leaves of the autograd graph.
+    pub weights: Weights,
+    pub loss: f64,
+    /// Every answer, `[answers, batch, classes]`.
+    pub logits: Tensor,
+    /// Before clipping.
+    pub gradients: Gradients,
+    /// L2 norm over all of them, before clipping.
+    pub gradient_norm: f64,
+}
+
+/// Mean cross-entropy of `logits` `[batch, classes]` against `labels` `[batch]`; `smoothing` of each
+/// target is spread over the other classes.
+///
+/// # Errors
+/// [`Error::Shape`] if rows do not match; a label beyond the classes is an error too.
+pub fn smoothed_cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
+    let &[rows, classes] = logits.dims() else {
+        return Err(Error::shape("logits", "[batch, classes]", logits.dims()));
+    };
+    if labels.dims() != [rows] {
+        return Err(Error::shape("labels", [rows], labels.dims()));
+    }
+    let logs = ops::log_softmax(logits, 1)?;
+    let own = logs.gather(&labels.contiguous()?.unsqueeze(1)?, 1)?.squeeze(1)?;
+    if smoothing == 0.0 || classes < 2 {
+        return Ok(own.mean_all()?.neg()?);
+    }
+    let other = smoothing / (classes - 1) as f64;
+    let terms = ((own * (1.0 - smoothing - other))? + (logs.sum(1)? * other)?)?;
+    Ok(terms.mean_all()?.neg()?)
+}
+
+/// The loss of all answers, the last of which counts 1, divided by the sum of their weights.
+///
+/// # Errors
+/// [`Error::Config`] if there is no answer.
+pub fn loss(answers: &[Tensor], labels: &Tensor, settings: &LossSettings) -> Result<Tensor> {
+    let Some((last, earlier)) = answers.split_last() else {
+        return Err(Error::config("times", "long enough for an answer", "none"));
+    };
+    let mut total = smoothed_cross_entropy(last, labels, settings.smoothing)?;
+    let mut weight = 1.0;
+    if settings.gamma > 0.0 {
+        for (back, answer) in (1..).zip(earlier.iter().rev()) {
+            let share = match settings.choice {
+                LossChoice::Decay => settings.gamma.powi(back),
+                LossChoice::Weighted => settings.gamma,
+            };
+            total = (total + (smoothed_cross_entropy(answer, labels, settings.smoothing)? * share)?)?;
+            weight += share;
+        }
+    }
+    Ok((total / weight)?)
+}
+
+/// Shows `images` `[batch, 3, side, side]`, compares the answers with `labels` (`[batch]`, `u32` or
+/// `i64`) and updates the weights once. Batch norms use and move the statistics of the batch.
+///
+/// # Errors
+/// [`Error::Diverged`] if the loss is not finite; nothing is updated then.
+pub fn update(
+    config: &Config,
+    weights: &Weights,
+    images: &Tensor,
+    labels: &Tensor,
+    settings: &LossSettings,
+    max_gradient_norm: Option<f64>,
+    optimiser: &mut Optimiser,
+) -> Result<Update> {
+    ops::on_deep_stack(|| {
+        let is_leaf =
+            |name: &str| is_constant(name) || weights.find(name).is_some_and(|w| w.tensor().is_variable());
+        let weights = if weights.names().all(is_leaf) { weights.clone() } else { weights.trainable()? };
+        let (answers, moved) = answers(config, &weights, images)?;
+        let total = loss(&answers, labels, settings)?;
+        let value = total.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        if !value.is_finite() {
+            return Err(Error::Diverged { what: "the loss".to_owned(), t: config.n_timesteps() - 1 });
+        }
+        let mut gradients = gradients(&total, &weights)?;
+        gradients.retain(|name, _| !is_constant(name));
+        let (clipped, gradient_norm) =
+            clip_global_norm(&gradients, max_gradient_norm.unwrap_or(f64::INFINITY))?;
+        let logits = Tensor::stack(&answers, 0)?.detach();
+        let weights = optimiser.update(&weights, &clipped)?.with(moved);
+        Ok(Update { weights, loss: value, logits, gradients, gradient_norm })
+    })
+}
+
+/// All answers in the graph of `weights`, and running statistics that the batch moved.
+fn answers(
+    config: &Config,
+    weights: &Weights,
+    images: &Tensor,
+) -> Result<(Vec<Tensor>, Vec<(String, Tensor)>)> {
+    let mut statistics = Statistics::of_batch();
+    let answers = match config {
+        Config::Blt(_) => recurrent_answers(build(config, weights)?.as_ref(), images)?,
+        Config::Cornet(cornet) => {
+            let network = CornetNetwork::new(cornet, weights)?;
+            // Only the end of a run is decoded in the source.
+            let mut answer = None;
+            let mut state = network.rest(images.dims()[0])?;
+            walk(&network, images, |prepared, drive, context| {
+                state = network.advance(prepared, drive, &state, &mut statistics, context)?;
+                answer = state.readout.clone();
+                Ok(())
+            })?;
+            answer.into_iter().collect()
+        }
+        Config::Resnet(resnet) => {
+            let network = ResnetNetwork::new(resnet, weights)?;
+            let mut answer = None;
+            walk(&network, images, |prepared, _, context| {
+                let rest = network.rest(images.dims()[0])?;
+                answer = network.advance(prepared, &rest, &mut statistics, context)?.readout;
+                Ok(())
+            })?;
+            answer.into_iter().collect()
+        }
+    };
+    let moved = statistics.moved().map(|(name, tensor)| (name, tensor.detach()));
+    Ok((answers, moved.collect()))
+}
+
+fn recurrent_answers(model: &dyn Dynamics, images: &Tensor) -> Result<Vec<Tensor>> {
+    let presentation = Presentation::held(images.clone());
+    let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
+    let controls = Controls::defaults(model.controls());
+    let run =
+        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let mut answers = Vec::new();
+    let rest = model.rest(images.dims()[0])?;
+    rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |_, _, state| {
+        answers.extend(state.readout.clone());
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(answers)
+}
+
+/// Every timestep of the protocol, for passes that need more than [`Dynamics::step`] gives.
+fn walk(
+    model: &dyn Dynamics,
+    images: &Tensor,
+    mut pass: impl FnMut(&crate::dynamics::Prepared, &crate::dynamics::Drive, &mut StepContext<'_>) -> Result<()>,
+) -> Result<()> {
+    let presentation = Presentation::held(images.clone());
+    let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
+    let controls = Controls::defaults(model.controls());
+    let mut workspace = ops::Workspace::new();
+    let Some(first) = schedule.drives.first() else { return Ok(()) };
+    let prepared = model.prepare(&first.frame, &mut workspace)?;
+    for drive in &schedule.drives {
+        let mut context = StepContext { taps: &mut NoTaps, controls: &controls, ops: &mut workspace };
+        pass(&prepared, drive, &mut context)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::super::{BltConfig, Cornet, CornetConfig, initial_weights};
+    use super::*;
+    use crate::train::OptimiserConfig;
+
+    fn logits(values: &[f32]) -> Tensor {
+        Tensor::from_slice(values, (1, values.len()), &Device::Cpu).unwrap()
+    }
+
+    fn value(tensor: &Tensor) -> f64 {
+        f64::from(tensor.to_scalar::<f32>().unwrap())
+    }
+
+    #[test]
+    fn earlier_answers_count_by_choice() {
+        let labels = Tensor::new(&[0u32], &Device::Cpu).unwrap();
+        let answers = [logits(&[0.0, 0.0]), logits(&[1.0, 0.0]), logits(&[2.0, 0.0])];
+        let one: Vec<f64> =
+            answers.iter().map(|a| value(&smoothed_cross_entropy(a, &labels, 0.0).unwrap())).collect();
+        let of = |choice, gamma| {
+            value(&loss(&answers, &labels, &LossSettings { choice, gamma, smoothing: 0.0 }).unwrap())
+        };
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        near(of(LossChoice::Decay, 0.0), one[2]);
+        near(of(LossChoice::Decay, 0.5), (one[2] + 0.5 * one[1] + 0.25 * one[0]) / 1.75);
+        near(of(LossChoice::Weighted, 0.5), (one[2] + 0.5 * one[1] + 0.5 * one[0]) / 2.0);
+        let smooth = value(&smoothed_cross_entropy(&answers[2], &labels, 0.1).unwrap());
+        near(smooth, 0.9 * one[2] + 0.1 * (one[2] + 2.0));
+        assert!(loss(&[], &labels, &LossSettings::default()).is_err());
+    }
+
+    #[test]
+    fn updates_lower_the_loss_and_leave_constants() {
+        let blt = BltConfig {
+            widths: vec![32; 6],
+            times: 7,
+            n_classes: 3,
+            image_size: 64,
+            pool: super::super::Pooling::Blur,
+            ..BltConfig::named("blt_bl").unwrap()
+        };
+        let cornet =
+            CornetConfig { widths: vec![8; 4], n_classes: 3, image_size: 64, ..CornetConfig::new(Cornet::S) };
+        for config in [Config::Blt(blt), Config::Cornet(cornet)] {
+            let start = initial_weights(&config, 1).unwrap();
+            let mut weights = start.clone();
+            let mut optimiser = Optimiser::new(OptimiserConfig::adam(1e-3));
+            let images = Tensor::rand(0f32, 1.0, (2, 3, 64, 64), &Device::Cpu).unwrap();
+            let labels = Tensor::new(&[0u32, 2], &Device::Cpu).unwrap();
+            let settings = LossSettings { gamma: 0.5, ..LossSettings::default() };
+            let mut losses = Vec::new();
+            for _ in 0..3 {
+                let step = update(&config, &weights, &images, &labels, &settings, Some(1.0), &mut optimiser)
+                    .unwrap();
+                losses.push(step.loss);
+                weights = step.weights;
+            }
+            assert!(losses[2] < losses[0], "{losses:?}");
+            let values = |weights: &Weights, name: &str| -> Vec<f32> {
+                weights.get(name).unwrap().tensor().flatten_all().unwrap().to_vec1().unwrap()
+            };
+            for (name, _) in start.iter().filter(|(name, _)| name.ends_with(".filt")) {
+                assert_eq!(values(&start, name), values(&weights, name));
+            }
+            for (name, _) in start.iter().filter(|(name, _)| name.ends_with(".running_mean")) {
+                assert_ne!(values(&start, name), values(&weights, name), "{name}");
+            }
+        }
+    }
+}
