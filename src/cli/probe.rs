@@ -10,11 +10,11 @@ use gainfield::figure::{Format, export};
 use gainfield::files;
 use gainfield::model::Model;
 use gainfield::probe::{
-    self, AgreementRecipe, ProbeRecipe, ReferenceRecipe, RfRecipe, Statistic, TuningResult, figures,
-    receptive_fields, table,
+    self, AgreementRecipe, InhibitionRecipe, InhibitionResult, ProbeRecipe, ReferenceRecipe, RfRecipe,
+    Statistic, TuningResult, figures, figures::Measure, receptive_fields, table,
 };
-use gainfield::provenance::Provenance;
-use gainfield::recipe::{default_stimulus, quoted};
+use gainfield::provenance::{Provenance, quoted};
+use gainfield::recipe::default_stimulus;
 use gainfield::settings::Overrides;
 use gainfield::{Error, Result, families};
 use serde_json::{Map, Value, json};
@@ -26,6 +26,7 @@ use super::{Common, Ending, Failure, Outcome, Settings, print};
 const REFERENCE: &str = "reference";
 const RECEPTIVE_FIELD: &str = "receptive_field";
 const UPDATE_AGREEMENT: &str = "update_agreement";
+const INHIBITION: &str = "inhibition";
 
 #[derive(Debug, Args)]
 pub struct ProbeCommand {
@@ -35,8 +36,8 @@ pub struct ProbeCommand {
     /// TOML file with model, probe and settings; flags go before it.
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// orientation, spatial_frequency, contrast, position_x, position_y, size, receptive_field, reference,
-    /// update_agreement.
+    /// orientation, spatial_frequency, contrast, position_x, position_y, size, receptive_field,
+    /// inhibition (of return), reference, update_agreement.
     #[arg(long, value_name = "NAME")]
     probe: Option<String>,
     /// Area whose units are probed.
@@ -45,10 +46,10 @@ pub struct ProbeCommand {
     /// all, channels (7, 3-9), units (7:16:17), a position (*:16:17); comma-separated.
     #[arg(long)]
     units: Option<Units>,
-    /// Conditions, for example attended, unattended, first_pass; all of the family's if absent.
+    /// Conditions, for example attended, unattended, first_pass; the family's usual ones if absent.
     #[arg(long = "condition", value_name = "NAME", value_delimiter = ',')]
     conditions: Vec<String>,
-    /// Folder with IDX digits for the distractor of the reference's probe.
+    /// Folder with IDX digits, for the probes that show some.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[arg(long)]
@@ -66,6 +67,7 @@ enum Asked {
     Reference(ReferenceRecipe),
     ReceptiveField(RfRecipe),
     UpdateAgreement(AgreementRecipe),
+    Inhibition(InhibitionRecipe),
 }
 
 impl ProbeCommand {
@@ -94,6 +96,7 @@ impl ProbeCommand {
             Asked::Reference(recipe) => (json!(recipe), recipe.seed),
             Asked::ReceptiveField(recipe) => (json!(recipe), 0),
             Asked::UpdateAgreement(recipe) => (json!(recipe), recipe.seed),
+            Asked::Inhibition(recipe) => (json!(recipe), recipe.seed),
         };
         let provenance = Provenance {
             config: json!({"probe": config, "model": model.info.config}),
@@ -128,12 +131,18 @@ impl ProbeCommand {
                 provenance.write_beside(&path)?;
                 (json!(agreement), vec![path])
             }
+            Found::Inhibition(result) => {
+                let figure = probe::inhibition_figure(&result)?;
+                let files = export(&figure, &out, INHIBITION, &Format::ALL, DEFAULT_DPI, &provenance)?;
+                (json!(*result), files)
+            }
         };
         if common.json {
             let config = provenance.config;
             print::json(&json!({"config": config, "seed": seed, "files": files, "results": results}))?;
         } else {
-            let shown = if headline.is_null() { &results["scaling"] } else { &headline };
+            let scaling = results.get("scaling").unwrap_or(&results);
+            let shown = if headline.is_null() { scaling } else { &headline };
             print::line(serde_json::to_string_pretty(shown).unwrap_or_default())?;
             for file in files {
                 print::line(format_args!("wrote {}", file.display()))?;
@@ -174,13 +183,14 @@ fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
         REFERENCE => json!(ReferenceRecipe::default()),
         RECEPTIVE_FIELD => json!(RfRecipe::default()),
         UPDATE_AGREEMENT => json!(AgreementRecipe::default()),
+        INHIBITION => json!(InhibitionRecipe::default()),
         feature => {
             if !probe::Feature::ALL.iter().any(|one| one.name() == feature) {
                 let names = probe::Feature::ALL.map(probe::Feature::name);
                 return Err(Error::unknown(
                     "probe",
                     feature,
-                    names.into_iter().chain([RECEPTIVE_FIELD, REFERENCE, UPDATE_AGREEMENT]),
+                    names.into_iter().chain([RECEPTIVE_FIELD, INHIBITION, REFERENCE, UPDATE_AGREEMENT]),
                 ));
             }
             table.insert("feature".to_owned(), feature.into());
@@ -204,6 +214,7 @@ fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
         REFERENCE => Asked::Reference(parsed(own)?),
         RECEPTIVE_FIELD => Asked::ReceptiveField(parsed(own)?),
         UPDATE_AGREEMENT => Asked::UpdateAgreement(parsed(own)?),
+        INHIBITION => Asked::Inhibition(parsed(own)?),
         _ => Asked::Tuning(parsed(own)?),
     };
     Ok((asked, overrides))
@@ -213,6 +224,7 @@ enum Found {
     Tuning(Box<TuningResult>, Statistic),
     Fields(String, Vec<probe::ReceptiveField>),
     Agreement(Agreement),
+    Inhibition(Box<InhibitionResult>),
 }
 
 fn run(asked: &Asked, model: &Model, shown: &mut Shown) -> Result<Found> {
@@ -233,6 +245,8 @@ fn run(asked: &Asked, model: &Model, shown: &mut Shown) -> Result<Found> {
                 None => default_stimulus(model)?,
             };
             Found::Agreement(probe::update_agreement(recipe, default, model)?)
+        Asked::Inhibition(recipe) => {
+            Found::Inhibition(Box::new(probe::inhibition(recipe, model, &mut workspace, shown)?))
         }
     })
 }
@@ -259,12 +273,19 @@ fn write_tuning(
     };
     if let Some(&unit) = result.units_by_peak(statistic).first() {
         figure(&figures::tuning(result, unit, statistic)?, "tuning")?;
+        if result.conditions.iter().any(|condition| condition.course.is_some()) {
+            figure(&figures::over_time(result, unit, statistic)?, "over_time")?;
+        }
         if result.condition("attended").is_some() && result.condition("unattended").is_some() {
             figure(&figures::scaling(result, unit, statistic)?, "scaling")?;
+            let areas = result.scaling_by_area(statistic);
+            let all = figures::summary(result, unit, statistic, None, &areas, Measure::Ratio)?;
+            figure(&all, "summary")?;
         }
     }
-    if let Some(scaling) = result.scaling(statistic).filter(|scaling| !scaling.units.is_empty()) {
-        figure(&figures::population(&[(result.area.clone(), scaling)], None)?, "population")?;
+    let areas = result.scaling_by_area(statistic);
+    if areas.iter().any(|(_, scaling)| !scaling.units.is_empty()) {
+        figure(&figures::population(&areas, None, Measure::Ratio)?, "population")?;
     }
     let path = out.join("responses.csv");
     files::write_atomic(&path, table::csv(result)?)?;

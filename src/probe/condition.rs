@@ -3,7 +3,7 @@
 use crate::dynamics::{Action, AreaKind, Dynamics, Intervention, MapSource, Units};
 use crate::error::{Error, Result};
 use crate::figure::Role;
-use crate::model::Family;
+use crate::model::{Family, Model};
 
 /// When the response of a trial is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Condition {
     pub role: Role,
     pub interventions: Vec<Intervention>,
     pub read: Read,
+    /// Taken where a recipe names no conditions.
+    pub is_usual: bool,
 }
 
 /// Where the probed stimulus is, as fractions of the picture; its radius as a fraction of the height.
@@ -36,10 +38,22 @@ pub(super) struct Place {
     pub radius: f64,
 }
 
+/// All conditions that can be asked for of a model, in order.
+pub fn offered(model: &Model) -> Vec<Condition> {
+    conditions(model.info.family, model.dynamics.as_ref(), Place { row: 0.5, col: 0.5, radius: 0.25 })
+}
+
 /// All conditions a family offers.
 pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> Vec<Condition> {
-    let plain = |name, label, role, read| Condition { name, label, role, interventions: Vec::new(), read };
-    match family {
+    let plain = |name, label, role, read| Condition {
+        name,
+        label,
+        role,
+        interventions: Vec::new(),
+        read,
+        is_usual: true,
+    };
+    let mut all = match family {
         Family::ObjectAttention => vec![
             plain("attended", "attend the stimulus", Role::Attended, Read::Picked(0)),
             plain("unattended", "attend the digit", Role::Unattended, Read::Picked(1)),
@@ -95,7 +109,24 @@ pub(super) fn conditions(family: Family, model: &dyn Dynamics, place: Place) -> 
                 plain("free", "own gain", Role::Recorded, Read::LastSweep),
             ]
         }
+    };
+    let held = gains_held(model);
+    if !held.is_empty() {
+        all.push(Condition {
+            interventions: held,
+            is_usual: false,
+            ..plain("gain_off", "gain off", Role::Intervention, Read::LastSweep)
+        });
     }
+    all
+}
+
+/// Every gain map held at 0, so that nothing is multiplied.
+fn gains_held(model: &dyn Dynamics) -> Vec<Intervention> {
+    let gains = model.areas().iter().filter(|area| area.is_gain());
+    gains
+        .map(|area| Intervention::new(&area.name, Units::all(), Action::Clamp { value: 0.0 }, 0, None))
+        .collect()
 }
 
 /// Every gain map held at +1 inside a disc and −1 outside.
@@ -116,10 +147,14 @@ fn gain_discs(model: &dyn Dynamics, place: Place) -> Vec<Intervention> {
         .collect()
 }
 
-/// The conditions called `names`, in the family's order; all of them for no names.
+/// The conditions called `names`, in the family's order; the usual ones for no names.
 pub(super) fn chosen(all: Vec<Condition>, names: &[String]) -> Result<Vec<Condition>> {
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|one| one.name == **name)) {
         return Err(Error::unknown("condition", unknown, all.iter().map(|one| one.name)));
     }
-    Ok(all.into_iter().filter(|one| names.is_empty() || names.iter().any(|name| name == one.name)).collect())
+    let is_chosen = |one: &Condition| match names {
+        [] => one.is_usual,
+        names => names.iter().any(|name| name == one.name),
+    };
+    Ok(all.into_iter().filter(is_chosen).collect())
 }

@@ -161,6 +161,17 @@ impl Design {
         }
     }
 
+    /// The stimulus that stands for a value: the middle one of those pooled over, cut to where it lies.
+    pub(super) fn picture(&self, value: usize) -> Image {
+        let image = self.stimulus(value, self.n_pooled() / 2);
+        let [_, height, width] = self.canvas;
+        let half = (self.recipe.size * 0.7).max(8.0).min(height.min(width) as f64 / 2.0) as usize;
+        let middle =
+            |side: usize, offset: f64| ((side as f64 / 2.0 + offset) as usize).clamp(half, side - half);
+        let (row, col) = (middle(height, self.middle[1]), middle(width, self.middle[0]));
+        Image::from_fn(2 * half, 2 * half, |r, c| image.at(0, row + r - half, col + c - half))
+    }
+
     /// A batch of stimuli `(value, pooled)` as shown, with the objects to attend where there are two.
     pub(super) fn presentation(&self, batch: &[(usize, usize)]) -> Result<Presentation> {
         let mut pictures = Vec::new();

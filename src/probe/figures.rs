@@ -4,15 +4,22 @@ use std::f64::consts::PI;
 
 use super::tuning::ConditionResult;
 use super::{Feature, ReceptiveField, Statistic, TuningResult, UnitId};
-use crate::analysis::scaling::{AreaScaling, Excluded, slope_interval};
+use crate::analysis::scaling::slope_interval;
+use crate::analysis::statistics;
 use crate::error::Result;
 use crate::figure::{
-    Axis, Band, Category, ColourMap, ColourScale, Emphasis, Figure, Image, Ink, Line, Panel, Plot, Points,
-    Raster, Reference, Role, Series, Strip, Text, Width,
+    Axis, Band, ColourMap, ColourScale, Emphasis, Figure, Image, Ink, Line, Panel, Plot, Points, Raster,
+    Reference, Role, Series, Text, Width,
 };
+
+pub use super::population::{Measure, excluded_line, population, population_caption, population_panel};
+pub use super::summary::{over_time, preferred, summary};
 
 /// Points of a drawn fit.
 const FIT_POINTS: usize = 181;
+/// Points of the band around a regression, and resamples behind each.
+const BAND_POINTS: usize = 7;
+const BAND_RESAMPLES: usize = 300;
 
 /// Name of a unit as the window writes it: `38 (4, 3)`.
 pub fn unit_name(unit: UnitId) -> String {
@@ -71,14 +78,20 @@ fn spread_band(
     unit: usize,
     series: &Series,
 ) -> Result<Band> {
-    let mean = condition.responses.mean(unit);
-    let spread = condition.responses.standard_deviation(unit);
-    let bound = |sign: f64| mean.iter().zip(&spread).map(|(m, s)| m + sign * s).collect::<Vec<_>>();
-    let what = format!("s.d. over {}", result.pooled_over);
+    let responses = &condition.responses;
+    let (mean, spread) = (responses.mean(unit), responses.standard_deviation(unit));
+    // Nothing was seen beyond the extremes, so the band ends there.
+    let (least, most) = (responses.min(unit), responses.max(unit));
+    let value = |i: usize, sign: f64| (mean[i] + sign * spread[i]).clamp(least[i], most[i]);
+    let bound = |sign: f64| {
+        let sound = |i: usize| if spread[i].is_finite() { value(i, sign) } else { f64::NAN };
+        (0..mean.len()).map(sound).collect::<Vec<_>>()
+    };
+    let what = format!("s.d. over {}, within what was seen", result.pooled_over);
     Band::new(series.clone().quiet(), result.values.clone(), bound(-1.0), bound(1.0), what)
 }
 
-fn tuning_caption(result: &TuningResult, unit: usize, statistic: Statistic) -> String {
+pub(super) fn tuning_caption(result: &TuningResult, unit: usize, statistic: Statistic) -> String {
     let n =
         result.conditions.first().and_then(|condition| condition.responses.n.first()).copied().unwrap_or(0);
     let what = match statistic {
@@ -124,6 +137,9 @@ pub fn scaling_panel(result: &TuningResult, unit: usize, statistic: Statistic) -
     let line = crate::analysis::statistics::regression(&u, &a);
     if let Some(line) = line {
         let (low, high) = ends(&u);
+        if let Some(band) = line_band(&a, &u, [low, high], result.recipe.seed)? {
+            plot = plot.with(band);
+        }
         let points = vec![[low, line.offset + line.slope * low], [high, line.offset + line.slope * high]];
         plot = plot.with(Line::new(Series::new("regression", Ink::from(Role::Attended)).quiet(), points)?);
     }
@@ -142,54 +158,6 @@ pub fn scaling_panel(result: &TuningResult, unit: usize, statistic: Statistic) -
         (Some(line), None) => panel.headline(format!("slope {:.2}", line.slope)),
         (None, _) => panel,
     })
-}
-
-/// One number per unit for several areas, on a logarithmic axis: ratio of means or slope.
-///
-/// # Errors
-/// Those of the figure description.
-pub fn population(areas: &[(String, AreaScaling)], chosen: Option<(usize, usize)>) -> Result<Figure> {
-    let categories = areas.iter().map(|(name, scaling)| {
-        let n = scaling.units.len() + scaling.excluded.len();
-        Category::new(name.clone()).note(format!("n = {}/{n}", scaling.units.len()))
-    });
-    let x = Axis::new("Ratio of means, attended / unattended").log(2.0);
-    let mut plot = Plot::new(x, Axis::categories("Area", categories)).with(Reference::vertical(1.0, "")?);
-    for (category, (name, scaling)) in areas.iter().enumerate() {
-        let ratios: Vec<f64> = scaling.units.iter().map(|unit| unit.ratio_of_means).collect();
-        if ratios.is_empty() {
-            continue;
-        }
-        let mut strip = Strip::new(Series::new(name.clone(), Ink::from(Role::Recorded)), category, ratios)?;
-        strip.chosen = chosen
-            .filter(|(area, _)| *area == category)
-            .and_then(|(_, unit)| scaling.units.iter().position(|one| one.unit == unit));
-        plot = plot.with(strip);
-    }
-    let excluded: Vec<String> =
-        areas.iter().filter_map(|(name, scaling)| excluded_line(name, scaling)).collect();
-    Ok(Figure::single(Width::OneColumn, Panel::new("attention scaling by area", plot))?
-        .caption(excluded.join(" ")))
-}
-
-/// `conv2: 31 of 50 excluded (28 silent in both conditions, 3 silent when unattended).`
-pub fn excluded_line(name: &str, scaling: &AreaScaling) -> Option<String> {
-    let kinds = [
-        Excluded::SilentInBoth,
-        Excluded::SilentAttended,
-        Excluded::SilentUnattended,
-        Excluded::BelowThreshold,
-    ];
-    let counts: Vec<String> = kinds
-        .into_iter()
-        .filter_map(|kind| {
-            let n = scaling.excluded.iter().filter(|(_, why)| *why == kind).count();
-            (n > 0).then(|| format!("{n} {}", kind.reason()))
-        })
-        .collect();
-    let n = scaling.units.len() + scaling.excluded.len();
-    (!counts.is_empty())
-        .then(|| format!("{name}: {} of {n} excluded ({}).", scaling.excluded.len(), counts.join(", ")))
 }
 
 /// One receptive field over the image.
@@ -218,6 +186,26 @@ pub fn receptive_field(area: &str, field: &ReceptiveField) -> Result<Figure> {
         _ => panel.headline("no response to any spot"),
     };
     Figure::single(Width::OneColumn, panel)
+}
+
+/// 95 % of the lines through resampled feature values, between the ends of `u`.
+fn line_band(a: &[f64], u: &[f64], [low, high]: [f64; 2], seed: u64) -> Result<Option<Band>> {
+    let at = |k: usize| low + (high - low) * k as f64 / (BAND_POINTS - 1) as f64;
+    let x: Vec<f64> = (0..BAND_POINTS).map(at).collect();
+    let intervals: Option<Vec<_>> = x
+        .iter()
+        .map(|&x| {
+            statistics::bootstrap(a.len(), BAND_RESAMPLES, seed, |indices| {
+                let pick = |values: &[f64]| indices.iter().map(|&i| values[i]).collect::<Vec<_>>();
+                statistics::regression(&pick(u), &pick(a)).map(|line| line.offset + line.slope * x)
+            })
+        })
+        .collect();
+    let Some(intervals) = intervals.filter(|_| high > low) else { return Ok(None) };
+    let series = Series::new("regression", Ink::from(Role::Attended)).quiet();
+    let bounds = |of: fn(&statistics::Interval) -> f64| intervals.iter().map(of).collect::<Vec<_>>();
+    let band = Band::new(series, x, bounds(|i| i.low), bounds(|i| i.high), "95 %, values resampled")?;
+    Ok(Some(band))
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {

@@ -5,17 +5,26 @@
 //! the same interventions as everything else. Figures are made by [`figures`].
 
 mod condition;
+mod course;
 mod design;
 pub mod figures;
+mod inhibition;
+mod population;
+mod reading;
 mod receptive_field;
 mod recipe;
 mod reference;
 mod responses;
+mod summary;
 pub mod table;
 mod tuning;
 mod update_agreement;
 
-pub use condition::{Condition, Read};
+pub use condition::{Condition, Read, offered};
+pub use course::Course;
+pub use inhibition::{
+    InhibitionRecipe, InhibitionResult, gating_panel, inhibition, inhibition_figure, phase_panel,
+};
 pub use receptive_field::{ReceptiveField, RfRecipe, receptive_fields};
 pub use recipe::{Carrier, Feature, ProbeRecipe};
 pub use reference::{ReferenceGrid, ReferenceRecipe, reference};

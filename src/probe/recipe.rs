@@ -1,9 +1,12 @@
 //! What a probe varies, holds and reads.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::dynamics::Units;
 use crate::error::{Error, Result};
+use crate::provenance::quoted;
 
 /// The stimulus feature that varies along the axis of a tuning curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,8 +109,13 @@ pub struct ProbeRecipe {
     pub values: Vec<f64>,
     pub area: String,
     pub units: Units,
-    /// Names of conditions (see [`Condition`](super::Condition)); empty for all the family has.
+    /// Names of conditions (see [`Condition`](super::Condition)); empty for the usual ones.
     pub conditions: Vec<String>,
+    /// Areas whose units at the same place take part in the summary of the population besides those of
+    /// `area`; empty for every area of maps.
+    pub other_areas: Vec<String>,
+    /// Controls of the model that differ from their defaults, such as the strength of attention.
+    pub controls: BTreeMap<String, f64>,
     pub carrier: Carrier,
     /// Degrees, counter-clockwise, where orientation does not vary.
     pub orientation: f64,
@@ -144,6 +152,8 @@ impl Default for ProbeRecipe {
             area: String::new(),
             units: Units::all(),
             conditions: Vec::new(),
+            other_areas: Vec::new(),
+            controls: BTreeMap::new(),
             carrier: Carrier::Bar,
             orientation: 0.0,
             spatial_frequency: 0.125,
@@ -167,9 +177,9 @@ impl ProbeRecipe {
     pub fn command(&self, path: &str) -> String {
         let (values, defaults) = (serde_json::json!(self), serde_json::json!(Self::default()));
         let mut line =
-            format!("gainfield probe {path:?} --probe {} --area {}", self.feature.name(), self.area);
+            format!("gainfield probe {} --probe {} --area {}", quoted(path), self.feature.name(), self.area);
         if !self.units.is_all() {
-            line += &format!(" --units {:?}", self.units.to_string());
+            line += &format!(" --units {}", quoted(&self.units.to_string()));
         }
         for condition in &self.conditions {
             line += &format!(" --condition {condition}");
@@ -179,8 +189,8 @@ impl ProbeRecipe {
         for (key, value) in
             values.iter().filter(|(key, value)| !named.contains(&key.as_str()) && **value != defaults[*key])
         {
-            line +=
-                &format!(" --set {key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            line += &format!(" --set {}", quoted(&format!("{key}={text}")));
         }
         line + " --out probe"
     }

@@ -132,7 +132,7 @@ pub fn reference(
             };
             responses.add(value, (0..channels).map(|channel| maps[unit(channel)]));
         }
-        results.push(ConditionResult { name, label, role, responses });
+        results.push(ConditionResult { name, label, role, responses, course: None });
     }
     let pooled_over =
         format!("{} widths × {} × {} positions", grid.sigmas.len(), grid.xs.len(), grid.ys.len());
@@ -150,5 +150,9 @@ pub fn reference(
         pooled_over,
         units: (0..channels).map(|channel| UnitId { index: unit(channel), channel, row, col }).collect(),
         conditions: results,
+        time_unit: network.time_unit(),
+        pictures: Vec::new(),
+        elsewhere: Vec::new(),
+        n_before: 0,
     })
 }

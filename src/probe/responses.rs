@@ -9,6 +9,7 @@ pub struct Responses {
     sum: Vec<f64>,
     squares: Vec<f64>,
     max: Vec<f64>,
+    min: Vec<f64>,
 }
 
 impl Responses {
@@ -20,6 +21,7 @@ impl Responses {
             sum: vec![0.0; entries],
             squares: vec![0.0; entries],
             max: vec![f64::NEG_INFINITY; entries],
+            min: vec![f64::INFINITY; entries],
         }
     }
 
@@ -32,6 +34,7 @@ impl Responses {
             self.sum[entry] += response;
             self.squares[entry] += response * response;
             self.max[entry] = self.max[entry].max(response);
+            self.min[entry] = self.min[entry].min(response);
         }
     }
 
@@ -65,6 +68,11 @@ impl Responses {
         self.each(unit, |entry, n| if n > 0.0 { self.max[entry] } else { f64::NAN })
     }
 
+    /// Smallest response over the pooled stimuli; NaN where there is none.
+    pub fn min(&self, unit: usize) -> Vec<f64> {
+        self.each(unit, |entry, n| if n > 0.0 { self.min[entry] } else { f64::NAN })
+    }
+
     fn each(&self, unit: usize, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
         (0..self.n.len()).map(|value| of(value * self.n_units + unit, self.n[value] as f64)).collect()
     }
@@ -81,6 +89,7 @@ mod tests {
         responses.add(0, [3.0, 30.0].into_iter());
         assert_eq!(responses.mean(0)[0], 2.0);
         assert_eq!(responses.max(1)[0], 30.0);
+        assert_eq!(responses.min(1)[0], 10.0);
         assert!((responses.standard_deviation(0)[0] - 2.0_f64.sqrt()).abs() < 1e-12);
         assert!(responses.mean(0)[1].is_nan() && responses.max(0)[1].is_nan());
         assert_eq!(responses.n, [2, 0]);

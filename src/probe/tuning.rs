@@ -5,19 +5,21 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::{self, Condition, Read};
+use super::condition::{self, Condition};
 use super::design::Design;
-use super::{Feature, ProbeRecipe, Responses};
+use super::reading::{Reader, Target, last_sweep};
+use super::{Course, Feature, ProbeRecipe, Responses};
 use crate::analysis::fit::{self, Curve, Fit};
 use crate::analysis::scaling::{AreaScaling, area_scaling};
 use crate::analysis::tuning::{OrientationVector, orientation_vector, peak};
 use crate::dynamics::{
-    Controls, LabelSet, Pass, ProtocolOptions, Run, Schedule, State, Workspace, find_area, rollout,
+    Area, AreaKind, Controls, ProtocolOptions, Run, TimeUnit, Workspace, find_area, rollout,
 };
 use crate::error::{Error, Result};
 use crate::figure::Role;
 use crate::model::Model;
 use crate::progress::Progress;
+use crate::stimulus::Image;
 
 /// Stimuli run at a time: enough to use the cores, little enough to cancel and to fit.
 const BATCH: usize = 64;
@@ -50,6 +52,8 @@ pub struct ConditionResult {
     pub label: &'static str,
     pub role: Role,
     pub responses: Responses,
+    /// The way to that response, where a condition has one and it was small enough to keep.
+    pub course: Option<Course>,
 }
 
 /// What a probe found.
@@ -63,6 +67,14 @@ pub struct TuningResult {
     pub pooled_over: String,
     pub units: Vec<UnitId>,
     pub conditions: Vec<ConditionResult>,
+    /// What one step of a course is.
+    pub time_unit: TimeUnit,
+    /// One stimulus per value, the middle of those pooled over; empty where they are not kept.
+    pub pictures: Vec<Image>,
+    /// Units of other areas at the same place in the picture, under the same stimuli.
+    pub elsewhere: Vec<TuningResult>,
+    /// How many of those come before this area in the network.
+    pub n_before: usize,
 }
 
 impl TuningResult {
@@ -122,6 +134,13 @@ impl TuningResult {
         ))
     }
 
+    /// Scaling of the probed area and of the others; areas without both conditions are left out.
+    pub fn scaling_by_area(&self, statistic: Statistic) -> Vec<(String, AreaScaling)> {
+        let (before, after) = self.elsewhere.split_at(self.n_before.min(self.elsewhere.len()));
+        let results = before.iter().chain([self]).chain(after);
+        results.filter_map(|result| Some((result.area.clone(), result.scaling(statistic)?))).collect()
+    }
+
     /// Units by falling peak of the first condition.
     pub fn units_by_peak(&self, statistic: Statistic) -> Vec<usize> {
         let Some(condition) = self.conditions.first() else { return Vec::new() };
@@ -148,31 +167,22 @@ pub fn run(
 ) -> Result<TuningResult> {
     let dynamics = model.dynamics.as_ref();
     let area = find_area(dynamics.areas(), &recipe.area)?;
-    let shape = &dynamics.areas()[area];
-    let [_, height, width] = shape.map_shape();
-    let units: Vec<UnitId> = recipe
-        .units
-        .indices(shape)?
-        .into_iter()
-        .map(|index| UnitId {
-            index,
-            channel: index / (height * width),
-            row: index / width % height,
-            col: index % width,
-        })
-        .collect();
     let design = Design::new(recipe, model)?;
     let all = condition::conditions(model.info.family, dynamics, design.place());
     let conditions = condition::chosen(all, &recipe.conditions)?;
-    let mut results: Vec<ConditionResult> = conditions
-        .iter()
-        .map(|condition| ConditionResult {
-            name: condition.name,
-            label: condition.label,
-            role: condition.role,
-            responses: Responses::new(design.values.len(), units.len()),
-        })
-        .collect();
+    let mut controls = Controls::defaults(dynamics.controls());
+    for (name, value) in &recipe.controls {
+        controls.set(dynamics.controls(), name, *value)?;
+    }
+    let n_values = design.values.len();
+    let target = |area: usize, units| Target::new(area, units, &conditions, n_values);
+    let mut targets =
+        vec![target(area, ids(&dynamics.areas()[area], recipe.units.indices(&dynamics.areas()[area])?))];
+    let place = center(&dynamics.areas()[area], &targets[0].units);
+    for other in other_areas(recipe, dynamics.areas(), area)? {
+        let shape = &dynamics.areas()[other];
+        targets.push(target(other, ids(shape, at_place(shape, place))));
+    }
 
     let stimuli: Vec<(usize, usize)> = (0..design.values.len())
         .flat_map(|value| (0..design.n_pooled()).map(move |pooled| (value, pooled)))
@@ -185,21 +195,89 @@ pub fn run(
         progress.report(&what, done * BATCH, stimuli.len());
         let presentation = design.presentation(batch)?;
         let schedule = dynamics.schedule(&presentation, &ProtocolOptions::default())?;
+        if done == 0 {
+            let first = targets.remove(0).with_course(&conditions, &schedule);
+            targets.insert(0, first);
+        }
         for group in same_run(&conditions) {
-            let reading = Reading { conditions: &conditions, group: &group, area, units: &units, batch };
-            reading.run(model, &schedule, recipe.seed, done * BATCH, workspace, &mut results)?;
+            let run = Run {
+                model: dynamics,
+                schedule: &schedule,
+                controls: &controls,
+                interventions: &conditions[group[0]].interventions,
+                seed: recipe.seed,
+                first_trial: (done * BATCH) as u64,
+            };
+            let mut reader = Reader::new(&conditions, &group, batch, &schedule);
+            let n_steps = last_sweep(&schedule) + 1;
+            rollout(&run, dynamics.rest(batch.len())?, 0..n_steps, workspace, |t, drive, state| {
+                reader.take(dynamics, t, drive, state, &mut targets)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
     }
     progress.report(&what, stimuli.len(), stimuli.len());
-    Ok(TuningResult {
+    let pictures = (0..n_values).map(|value| design.picture(value)).collect();
+    let result = |target: Target| TuningResult {
         recipe: recipe.clone(),
-        area: recipe.area.clone(),
+        area: dynamics.areas()[target.area].name.clone(),
         feature: recipe.feature,
         pooled_over: design.pooled_over(),
-        values: design.values,
-        units,
-        conditions: results,
+        values: design.values.clone(),
+        units: target.units,
+        conditions: target.results,
+        time_unit: dynamics.time_unit(),
+        pictures: Vec::new(),
+        elsewhere: Vec::new(),
+        n_before: 0,
+    };
+    let n_before = targets.iter().filter(|target| target.area < area).count();
+    let mut results = targets.into_iter().map(result);
+    let first = results.next();
+    let elsewhere = results.collect();
+    let first = first.ok_or_else(|| Error::config("area", "one to probe", "none"))?;
+    Ok(TuningResult { pictures, elsewhere, n_before, ..first })
+}
+
+/// Channel, row and column of flat indices.
+fn ids(area: &Area, indices: Vec<usize>) -> Vec<UnitId> {
+    let [_, height, width] = area.map_shape();
+    let id = |index: usize| UnitId {
+        index,
+        channel: index / (height * width),
+        row: index / width % height,
+        col: index % width,
+    };
+    indices.into_iter().map(id).collect()
+}
+
+/// Middle of the first unit as fractions of the map.
+fn center(area: &Area, units: &[UnitId]) -> [f64; 2] {
+    let [_, height, width] = area.map_shape();
+    units.first().map_or([0.5, 0.5], |unit| {
+        [(unit.row as f64 + 0.5) / height as f64, (unit.col as f64 + 0.5) / width as f64]
     })
+}
+
+/// All channels of an area at a place given as fractions of the map.
+fn at_place(area: &Area, [row, col]: [f64; 2]) -> Vec<usize> {
+    let [channels, height, width] = area.map_shape();
+    let at = |fraction: f64, n: usize| ((fraction * n as f64) as usize).min(n - 1);
+    let within = at(row, height) * width + at(col, width);
+    (0..channels).map(|channel| channel * height * width + within).collect()
+}
+
+/// The areas of the recipe, or all that hold maps of responses.
+fn other_areas(recipe: &ProbeRecipe, areas: &[Area], probed: usize) -> Result<Vec<usize>> {
+    if recipe.other_areas.is_empty() {
+        let holds_maps = |area: &Area| {
+            let [channels, height, width] = area.map_shape();
+            area.kind == AreaKind::Activity && channels > 3 && height * width > 1
+        };
+        return Ok((0..areas.len()).filter(|&i| i != probed && holds_maps(&areas[i])).collect());
+    }
+    let found: Result<Vec<usize>> = recipe.other_areas.iter().map(|name| find_area(areas, name)).collect();
+    Ok(found?.into_iter().filter(|&i| i != probed).collect())
 }
 
 /// Positions of conditions that differ only in when they are read, and so share a run.
@@ -213,68 +291,4 @@ fn same_run(conditions: &[Condition]) -> Vec<Vec<usize>> {
         }
     }
     groups
-}
-
-/// One run over one batch, and what is read from it.
-struct Reading<'a> {
-    conditions: &'a [Condition],
-    group: &'a [usize],
-    area: usize,
-    units: &'a [UnitId],
-    batch: &'a [(usize, usize)],
-}
-
-impl Reading<'_> {
-    fn run(
-        &self,
-        model: &Model,
-        schedule: &Schedule,
-        seed: u64,
-        first_trial: usize,
-        workspace: &mut Workspace,
-        results: &mut [ConditionResult],
-    ) -> Result<()> {
-        let dynamics = model.dynamics.as_ref();
-        let controls = Controls::defaults(dynamics.controls());
-        let run = Run {
-            model: dynamics,
-            schedule,
-            controls: &controls,
-            interventions: &self.conditions[self.group[0]].interventions,
-            seed,
-            first_trial: first_trial as u64,
-        };
-        let last_sweep = schedule.drives.iter().rposition(|drive| drive.pass != Pass::ReadOut).unwrap_or(0);
-        // Objects number themselves, so that the scored label of a trial is its pick.
-        let picks = LabelSet::PerObject((0..2).map(|object| vec![object; self.batch.len()]).collect());
-        let by_pick = self.group.iter().any(|&index| matches!(self.conditions[index].read, Read::Picked(_)));
-        let n_steps = last_sweep + 1;
-        rollout(&run, dynamics.rest(self.batch.len())?, 0..n_steps, workspace, |t, drive, state| {
-            let picked = if by_pick { dynamics.scored_labels(&picks, drive, state)? } else { None };
-            for &index in self.group {
-                let reads = |trial: usize| match self.conditions[index].read {
-                    Read::Timestep(at) => at == t,
-                    Read::LastSweep => t == last_sweep,
-                    Read::Picked(object) => {
-                        picked.as_ref().is_some_and(|picks| picks[trial] == object as i64)
-                    }
-                };
-                if (0..self.batch.len()).any(reads) {
-                    self.add(state, reads, &mut results[index].responses)?;
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(())
-    }
-
-    fn add(&self, state: &State, reads: impl Fn(usize) -> bool, responses: &mut Responses) -> Result<()> {
-        let values = state.values(self.area)?;
-        let per_trial = values.len() / self.batch.len();
-        for (trial, &(value, _)) in self.batch.iter().enumerate().filter(|(trial, _)| reads(*trial)) {
-            let of_trial = &values[trial * per_trial..(trial + 1) * per_trial];
-            responses.add(value, self.units.iter().map(|unit| of_trial[unit.index]));
-        }
-        Ok(())
-    }
 }

@@ -10,5 +10,5 @@ pub mod train;
 pub use accuracy::{Accuracy, Scored, Share};
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
 pub use output::{results, write};
-pub use run_recipe::{RunRecipe, default_stimulus, quoted};
+pub use run_recipe::{RunRecipe, default_stimulus};
 pub use toml_file::{read_toml, to_toml};

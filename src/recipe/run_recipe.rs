@@ -11,6 +11,7 @@ use crate::device::DeviceChoice;
 use crate::dynamics::Intervention;
 use crate::error::{Error, Result};
 use crate::model::{Family, Model};
+use crate::provenance::quoted;
 use crate::settings::Overrides;
 use crate::task::StimulusSpec;
 
@@ -180,15 +181,6 @@ impl RunRecipe {
         }
         line
     }
-}
-
-/// `text` as one word of a POSIX shell.
-pub fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What a model was trained on, as far as this program can make it.

@@ -14,6 +14,8 @@ use egui::{Context, Rect, Ui};
 use egui_tiles::Tree;
 use gainfield::figure::Figure;
 
+pub use probe::field_key;
+
 use crate::clock::Clock;
 use crate::command::{self, Command, ExportFormat, Layout};
 use crate::dock::{self, Dock, ViewKind};
@@ -65,7 +67,33 @@ struct InFlight {
 struct PendingExport {
     figure: Figure,
     format: ExportFormat,
-    view: ViewKind,
+    title: String,
+    /// The command that makes it without a window, where that is not the one of the recording.
+    command: Option<String>,
+}
+
+/// What only the screen knows: how views are arranged, and the state of panels.
+struct Parts {
+    layouts: [Tree<ViewKind>; 3],
+    views: Views,
+    library: Library,
+    inspector: Inspector,
+    timeline: Timeline,
+    /// The view that Export means: the one the pointer was over last.
+    active_view: ViewKind,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            layouts: Layout::ALL.map(|layout| Tree::empty(egui::Id::unique(("no views", layout.name())))),
+            views: Views::default(),
+            library: Library::default(),
+            inspector: Inspector::default(),
+            timeline: Timeline::default(),
+            active_view: ViewKind::StimulusAttention,
+        }
+    }
 }
 
 /// The window's state.
@@ -79,12 +107,8 @@ pub struct Workbench {
     jobs: Jobs,
     messages: Messages,
     settings: Settings,
-    layouts: [Tree<ViewKind>; 3],
     maximised: Option<ViewKind>,
-    views: Views,
-    library: Library,
-    inspector: Inspector,
-    timeline: Timeline,
+    parts: Parts,
     open: Open,
     workers: Workers,
     in_flight: BTreeMap<RunKey, InFlight>,
@@ -92,8 +116,8 @@ pub struct Workbench {
     dialog: Dialog,
     asked_open: Option<Answer>,
     asked_export: Option<(Answer, PendingExport)>,
-    /// The view that Export means: the one the pointer was over last.
-    active_view: ViewKind,
+    /// Length of new runs; `None` is the published one.
+    steps: Option<usize>,
     hover: Option<String>,
     commands: Vec<Command>,
     /// The latest commands applied, oldest first.
@@ -128,12 +152,8 @@ impl Workbench {
             jobs: Jobs::default(),
             messages,
             settings,
-            layouts,
             maximised: None,
-            views: Views::default(),
-            library: Library::default(),
-            inspector: Inspector::default(),
-            timeline: Timeline::default(),
+            parts: Parts { layouts, ..Parts::default() },
             open: Open::default(),
             workers,
             in_flight: BTreeMap::new(),
@@ -141,7 +161,7 @@ impl Workbench {
             dialog: files::system_dialog(),
             asked_open: None,
             asked_export: None,
-            active_view: ViewKind::StimulusAttention,
+            steps: None,
             hover: None,
             commands: Vec::new(),
             trace: VecDeque::new(),
@@ -183,9 +203,19 @@ impl Workbench {
         self.dialog = dialog;
     }
 
-    /// Whether any work is under way.
+    /// Gives new runs this many timesteps; `None` is the published length.
+    pub fn set_steps(&mut self, steps: Option<usize>) {
+        self.steps = steps;
+    }
+
+    /// The measurements of the session.
+    pub fn probing(&self) -> &Probing {
+        &self.probing
+    }
+
+    /// Whether any work but training is under way.
     pub fn is_busy(&self) -> bool {
-        !self.jobs.is_empty() || !self.in_flight.is_empty() || !self.commands.is_empty()
+        !self.jobs.is_empty() || self.probing.is_busy() || !self.in_flight.is_empty() || !self.commands.is_empty()
     }
 
     /// The latest commands applied, oldest first: what led to what is seen.
@@ -299,43 +329,32 @@ impl Workbench {
         let mut commands = std::mem::take(&mut self.commands);
         let mut hover = None;
         let shown_hover = self.hover.take();
-        let view = View {
-            document: &self.document,
-            history: &self.history,
-            store: &self.store,
-            probing: &self.probing,
-            training: &self.training,
-            clock: &self.clock,
-            jobs: &self.jobs,
-            messages: &self.messages,
-            settings: &self.settings,
-            hover: shown_hover.as_deref(),
-            paint_ms: self.paint_cost.median().map(|cost| cost.as_secs_f64() * 1e3),
-            memory: self.memory,
-        };
+        // What only the screen knows is taken out, so that the rest can be looked at as a whole.
+        let mut parts = std::mem::take(&mut self.parts);
+        let view = self.view(shown_hover.as_deref());
         let mut out = Out { commands: &mut commands, hover: &mut hover, ctx: ui.ctx().clone() };
-        part(ui, "top bar", frame.top_bar, |ui| top_bar::show(ui, &view, &mut out, self.active_view));
-        left_column(ui, &frame, &view, &mut self.library, &mut self.inspector, &mut out);
+        part(ui, "top bar", frame.top_bar, |ui| top_bar::show(ui, &view, &mut out, parts.active_view));
+        left_column(ui, &frame, &view, &mut parts.library, &mut parts.inspector, &mut out);
         let opacity = if self.is_stale() { 0.6 } else { 1.0 };
         let edited = part(ui, "views", frame.views, |ui| {
             ui.multiply_opacity(opacity);
             if let Some(kind) = self.maximised {
-                self.views.show(kind, ui, &view, &mut out);
+                parts.views.show(kind, ui, &view, &mut out);
                 return false;
             }
             let mut dock = Dock {
-                views: &mut self.views,
+                views: &mut parts.views,
                 view: &view,
                 out: &mut out,
-                hovered: &mut self.active_view,
+                hovered: &mut parts.active_view,
                 edited: false,
             };
-            self.layouts[self.settings.layout as usize].ui(&mut dock, ui);
+            parts.layouts[self.settings.layout as usize].ui(&mut dock, ui);
             dock.edited
         });
         part(ui, "timeline", frame.timeline, |ui| {
             ui.multiply_opacity(opacity);
-            self.timeline.show(ui, &view, &mut out);
+            parts.timeline.show(ui, &view, &mut out);
         });
         part(ui, "status", frame.status, |ui| status::show(ui, &view, &mut out));
         overlays::show(ui, &view, &self.open, &mut out);
@@ -343,6 +362,7 @@ impl Workbench {
         if edited {
             ui.ctx().request_repaint();
         }
+        self.parts = parts;
         self.hover = hover;
         self.commands = commands;
         self.drag_splitters(ui, &frame);
@@ -459,7 +479,7 @@ impl eframe::App for Workbench {
         self.answered();
         self.tick(ctx);
         let mut commands = std::mem::take(&mut self.commands);
-        commands.extend(command::pressed(ctx, self.active_view));
+        commands.extend(command::pressed(ctx, self.parts.active_view));
         let dropped: Vec<_> =
             ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
         if !dropped.is_empty() {
@@ -488,7 +508,7 @@ impl eframe::App for Workbench {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         eframe::set_value(storage, settings::KEY, &self.settings);
-        eframe::set_value(storage, LAYOUTS_KEY, &self.layouts.to_vec());
+        eframe::set_value(storage, LAYOUTS_KEY, &self.parts.layouts.to_vec());
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

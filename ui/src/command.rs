@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
 use gainfield::dynamics::Intervention;
+use gainfield::figure::Format;
 use gainfield::probe::ProbeRecipe;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,18 @@ pub enum ExportFormat {
     Svg,
     Png,
     Csv,
+}
+
+impl ExportFormat {
+    /// The files that are written, besides the provenance.
+    pub fn formats(self) -> &'static [Format] {
+        match self {
+            Self::All => &Format::ALL,
+            Self::Svg => &[Format::Svg],
+            Self::Png => &[Format::Png],
+            Self::Csv => &[Format::Csv],
+        }
+    }
 }
 
 /// One request.
@@ -124,6 +137,8 @@ pub enum Command {
         name: String,
         value: f64,
     },
+    /// How long the shown run is; none is the published length.
+    SetTimesteps(Option<usize>),
     /// Which areas the shown run records (none: all), and every how manieth timestep.
     SetRecordPlan {
         areas: Vec<String>,
@@ -153,10 +168,18 @@ pub enum Command {
         recipe: Box<ProbeRecipe>,
     },
     CancelProbe(ItemId),
+    /// Adds a probe of the model in use.
+    AddProbe(Box<ProbeRecipe>),
+    /// Maps the receptive fields at the place of the selected unit.
+    MapFields,
+    /// Runs many stimuli through the model in use and measures gates and inhibition of return.
+    MeasureInhibition,
     /// Probes the selected units.
     Probe,
 
     Export(ViewKind, ExportFormat),
+    /// Exports all panels of the probe in one figure.
+    ExportSummary,
     /// Puts on the clipboard the command that makes this view's figure without a window.
     CopyAsCommand(ViewKind),
     CopyText(String),
@@ -259,6 +282,7 @@ impl Command {
             Self::EditIntervention { .. } => edit(plain("Change intervention", "")),
             Self::RemoveIntervention(_) => edit(plain("Remove intervention", "")),
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
+            Self::SetTimesteps(_) => edit(plain("Change length", "How many timesteps the run has")),
             Self::SetRecordPlan { .. } => edit(plain("Change what is recorded", "Run again and keep this")),
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
@@ -271,6 +295,12 @@ impl Command {
             Self::OtherSamples(_) => plain("Other stimuli", "Compose other samples"),
             Self::OpenSnapshot(_) => plain("Open snapshot in Step", "The network as it is now"),
             Self::SetProbe { .. } => edit(plain("Change probe", "Probe again with this setting")),
+            Self::AddProbe(_) => edit(plain("Probe", "Measure tuning with these settings")),
+            Self::MapFields => plain("Map receptive fields", "Where in the picture the unit responds"),
+            Self::MeasureInhibition => {
+                plain("Measure inhibition of return", "Gates and inhibition over 256 stimuli")
+            }
+            Self::ExportSummary => plain("Export summary", "Tuning, scaling, maps and population"),
             Self::CancelProbe(_) => plain("Cancel probe", "Stop probing; the last result stays"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),

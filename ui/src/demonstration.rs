@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use gainfield::dynamics::{Units, Workspace};
 use gainfield::figure::style::DEFAULT_DPI;
-use gainfield::figure::{ColourMap, ColourScale, Figure, Maps, Panel, Raster, Width, csv, png, svg};
+use gainfield::figure::{ColourMap, ColourScale, Figure, Format, Maps, Panel, Raster, Width, export};
 use gainfield::model::Model;
+use gainfield::probe::figures::Measure;
 use gainfield::probe::{self, ProbeRecipe, Statistic, figures};
 use gainfield::progress::Progress;
 use gainfield::provenance::Provenance;
 use gainfield::recipe::{Execution, RunOutcome, RunRecipe, execute, write};
-use gainfield::{Result, files, pretrained};
+use gainfield::{Result, pretrained};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Area and position whose units are probed: the middle of the left digit in the second stage.
@@ -25,25 +26,22 @@ pub fn run_into(folder: &Path, progress: &mut dyn Progress) -> Result<Vec<PathBu
     let recipe = RunRecipe { record: vec!["all".to_owned()], ..RunRecipe::new(pretrained::NAME) };
     let (model, outcome) = execute(&recipe, &Execution::default(), progress)?;
     let mut written = write(&model, &outcome, folder)?;
+    let mut figure = |figure: &Figure, stem: &str, command: &str| -> Result<Vec<PathBuf>> {
+        export(figure, folder, stem, &Format::ALL, DEFAULT_DPI, &Provenance::new(command))
+    };
     let command = format!("gainfield run {} --record all", pretrained::NAME);
-    let gains = gain_maps(&model, &outcome)?;
-    written.extend(export(&gains, &folder.join("gain_maps"), &command)?);
+    written.extend(figure(&gain_maps(&model, &outcome)?, "gain_maps", &command)?);
 
     let units = Units::position(POSITION[0], POSITION[1]);
     let recipe = ProbeRecipe { area: AREA.to_owned(), units, ..ProbeRecipe::default() };
     let result = probe::run(&recipe, &model, &mut Workspace::new(), progress)?;
     let command = recipe.command(pretrained::NAME);
     if let Some(&unit) = result.units_by_peak(Statistic::Mean).first() {
-        let panels = [
-            figures::tuning_panel(&result, unit, Statistic::Mean)?,
-            figures::scaling_panel(&result, unit, Statistic::Mean)?,
-        ];
-        let figure = Figure::row(Width::TwoColumns, panels)?;
-        written.extend(export(&figure, &folder.join("tuning_and_scaling"), &command)?);
-    }
-    if let Some(scaling) = result.scaling(Statistic::Mean) {
-        let figure = figures::population(&[(AREA.to_owned(), scaling)], None)?;
-        written.extend(export(&figure, &folder.join("population"), &command)?);
+        let areas = result.scaling_by_area(Statistic::Mean);
+        let summary = figures::summary(&result, unit, Statistic::Mean, None, &areas, Measure::Ratio)?;
+        written.extend(figure(&summary, "tuning_and_scaling", &command)?);
+        let population = figures::population(&areas, None, Measure::Ratio)?;
+        written.extend(figure(&population, "population", &command)?);
     }
     Ok(written)
 }
@@ -91,22 +89,6 @@ fn gain_maps(model: &Model, outcome: &RunOutcome) -> Result<Figure> {
     let maps = Maps::new(vec![maps])?.column_titles(titles)?;
     let caption = "Gain 1 − s·g of the image after every pass (phase.pass).";
     Ok(Figure::single(Width::TwoColumns, Panel::new("gain maps", maps))?.caption(caption))
-}
-
-/// SVG, PNG, CSV and provenance beside one another.
-fn export(figure: &Figure, stem: &Path, command: &str) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    let contents =
-        [("svg", svg(figure).into_bytes()), ("png", png(figure, DEFAULT_DPI)?), ("csv", csv(figure)?)];
-    for (ending, bytes) in contents {
-        let path = stem.with_extension(ending);
-        files::write_atomic(&path, bytes)?;
-        written.push(path);
-    }
-    let mut provenance = Provenance::new(command);
-    provenance.notes.push(figure.caption.clone());
-    written.push(provenance.write_beside(stem.with_extension("svg"))?);
-    Ok(written)
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub enum ViewKind {
     Units,
     Scaling,
     Population,
+    ReceptiveField,
+    Inhibition,
     ClassLoss,
     MaskLoss,
     Accuracy,
@@ -46,6 +48,8 @@ impl ViewKind {
             Self::Units => "Units",
             Self::Scaling => "Attention scaling",
             Self::Population => "Population",
+            Self::ReceptiveField => "Receptive field",
+            Self::Inhibition => "Inhibition of return",
             Self::ClassLoss => "Class loss",
             Self::MaskLoss => "Mask loss",
             Self::Accuracy => "Accuracy by pass",
@@ -71,7 +75,7 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
         Layout::Step => {
             let stimulus = tabs(&mut tiles, &[ViewKind::StimulusAttention]);
             let maps = tabs(&mut tiles, &[ViewKind::AreaMaps]);
-            let traces = tabs(&mut tiles, &[ViewKind::UnitTraces]);
+            let traces = tabs(&mut tiles, &[ViewKind::UnitTraces, ViewKind::ReceptiveField]);
             let readout = tabs(&mut tiles, &[ViewKind::Readout, ViewKind::Log]);
             let right = split(&mut tiles, LinearDir::Vertical, &[(traces, 300.0), (readout, 240.0)]);
             split(&mut tiles, LinearDir::Horizontal, &[(stimulus, 408.0), (maps, 486.0), (right, 294.0)])
@@ -88,11 +92,11 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
             split(&mut tiles, LinearDir::Vertical, &[(top, 320.0), (bottom, 468.0)])
         }
         Layout::Probe => {
-            let tuning = tabs(&mut tiles, &[ViewKind::Tuning]);
+            let tuning = tabs(&mut tiles, &[ViewKind::Tuning, ViewKind::ReceptiveField]);
             let units = tabs(&mut tiles, &[ViewKind::Units, ViewKind::Log]);
             let left = split(&mut tiles, LinearDir::Vertical, &[(tuning, 438.0), (units, 300.0)]);
             let scaling = tabs(&mut tiles, &[ViewKind::Scaling]);
-            let population = tabs(&mut tiles, &[ViewKind::Population]);
+            let population = tabs(&mut tiles, &[ViewKind::Population, ViewKind::Inhibition]);
             let right = split(&mut tiles, LinearDir::Vertical, &[(scaling, 400.0), (population, 338.0)]);
             split(&mut tiles, LinearDir::Horizontal, &[(left, 706.0), (right, 482.0)])
         }
@@ -287,6 +291,9 @@ impl Dock<'_, '_> {
                 ("Export CSV…", Command::Export(view, ExportFormat::Csv)),
                 ("Copy as command", Command::CopyAsCommand(view)),
             ]);
+        }
+        if matches!(view, ViewKind::Tuning | ViewKind::Scaling | ViewKind::Population) {
+            choices.push(("Export all panels as one figure…", Command::ExportSummary));
         }
         choices.push(("Maximise", Command::Maximise(view)));
         choices.push(("Reset layout", Command::ResetLayout));

@@ -2,6 +2,7 @@
 
 mod axes;
 mod marks;
+mod names;
 
 use egui::{Color32, Id, Rect, Role, Sense, Stroke, Ui, Vec2, pos2, vec2};
 use gainfield::figure::{Direction, Ground, Ink, Plot, Rgb};
@@ -19,6 +20,8 @@ pub enum Names {
     Direct,
     /// In a row below the plot.
     Legend,
+    /// In the right gutter, at the height of each line's end.
+    AtEnd,
     /// Not at all: the caller shows them.
     Hidden,
 }
@@ -33,6 +36,11 @@ pub struct PlotUi<'a> {
     playhead: Option<f64>,
     zoomable: bool,
     hollow: Color32,
+    /// Room between the ticks of x and its title.
+    below: f32,
+    /// Colours of the titles of x and y.
+    titles: Option<[Color32; 2]>,
+    image_aspect: bool,
 }
 
 /// Space around the axes.
@@ -74,6 +82,15 @@ impl Drawn {
 
     pub fn y_at(&self, y: f64) -> f32 {
         place(&self.y_axis, y, self.y, self.frame.bottom(), self.frame.top())
+    }
+
+    /// The point of the axes under the pointer, if that is within them.
+    pub fn pointer(&self) -> Option<[f64; 2]> {
+        let pointer = self.response.hover_pos().filter(|p| self.frame.contains(*p))?;
+        let at = f64::from((self.frame.bottom() - pointer.y) / self.frame.height());
+        let at = if self.y_axis.reversed { 1.0 - at } else { at };
+        let [low, high] = self.y.map(|v| self.y_axis.forward(v));
+        Some([self.pointer_x()?, self.y_axis.inverse(low + at * (high - low))])
     }
 
     /// The value of x under the pointer, if that is within the axes.
@@ -143,7 +160,28 @@ impl<'a> PlotUi<'a> {
             playhead: None,
             zoomable: false,
             hollow: Color32::TRANSPARENT,
+            below: 0.0,
+            titles: None,
+            image_aspect: false,
         }
+    }
+
+    /// Keeps room between the ticks of x and its title; part of the lower gutter.
+    pub fn below(mut self, height: f32) -> Self {
+        self.below = height;
+        self
+    }
+
+    /// Colours the titles of the axes, where each stands for a condition.
+    pub fn title_colors(mut self, x: Color32, y: Color32) -> Self {
+        self.titles = Some([x, y]);
+        self
+    }
+
+    /// Gives a unit of x the length of a unit of y, as images need it.
+    pub fn image_aspect(mut self) -> Self {
+        self.image_aspect = true;
+        self
     }
 
     pub fn names(mut self, names: Names) -> Self {
@@ -184,6 +222,9 @@ impl<'a> PlotUi<'a> {
         }
         let id = response.id.with("zoom");
         let [x, y] = self.plot.ranges();
+        if self.image_aspect {
+            frame = same_scale(frame, (x[1] - x[0]).abs(), (y[1] - y[0]).abs());
+        }
         let mut drawn =
             Drawn { frame, x, y, response, x_axis: self.plot.x.clone(), y_axis: self.plot.y.clone() };
         if self.zoomable {
@@ -192,7 +233,7 @@ impl<'a> PlotUi<'a> {
         if frame.width() < 8.0 || frame.height() < 8.0 || !ui.is_rect_visible(rect) {
             return drawn;
         }
-        axes::show(ui, self.plot, &drawn, rect);
+        axes::show(ui, self.plot, &drawn, rect, self.below, self.titles);
         let scene =
             Scene { painter: ui.painter_at(frame.expand(4.0)), t, drawn: &drawn, hollow: self.hollow };
         marks::show(ui, self.plot, &scene, self.names);
@@ -208,6 +249,15 @@ impl<'a> PlotUi<'a> {
         widgets::name(&drawn.response, Role::Figure, self.name);
         drawn
     }
+}
+
+/// The largest part of `frame`, from its top left, in which `x` and `y` have the same scale.
+fn same_scale(frame: Rect, x: f64, y: f64) -> Rect {
+    if !(x > 0.0 && y > 0.0) {
+        return frame;
+    }
+    let scale = (f64::from(frame.width()) / x).min(f64::from(frame.height()) / y);
+    Rect::from_min_size(frame.min, vec2((x * scale) as f32, (y * scale) as f32))
 }
 
 fn zoomed(ui: &Ui, id: Id, drawn: &Drawn) -> [f64; 2] {

@@ -1,11 +1,12 @@
 //! Opens the window.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use gainfield_ui::app::Workbench;
-use gainfield_ui::command::Command;
+use gainfield_ui::command::{Command, Layout};
 use gainfield_ui::files::folder_dialog;
 
 /// A workbench for recurrent and attentional models of vision.
@@ -17,6 +18,55 @@ struct Options {
     /// Write exported figures into this folder without asking for a name.
     #[arg(long, value_name = "FOLDER")]
     export_to: Option<PathBuf>,
+    /// Colours of the window; what was chosen last if absent.
+    #[arg(long, value_enum)]
+    theme: Option<Theme>,
+    /// Arrangement of the views; what was chosen last if absent.
+    #[arg(long, value_enum)]
+    layout: Option<Arrangement>,
+    /// Timesteps of new runs; the published length of the model or stimulus if absent.
+    #[arg(long, value_name = "N")]
+    steps: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Theme {
+    System,
+    Dark,
+    Light,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Arrangement {
+    Step,
+    Probe,
+    Train,
+}
+
+impl Options {
+    /// What the options ask of a window that has just been made.
+    fn apply(&self, workbench: &mut Workbench) {
+        if let Some(folder) = &self.export_to {
+            workbench.set_dialog(folder_dialog(folder.clone()));
+        }
+        workbench.set_steps(self.steps.map(NonZeroUsize::get));
+        if let Some(theme) = self.theme {
+            workbench.send(Command::SetTheme(match theme {
+                Theme::System => egui::ThemePreference::System,
+                Theme::Dark => egui::ThemePreference::Dark,
+                Theme::Light => egui::ThemePreference::Light,
+            }));
+        }
+        if let Some(layout) = self.layout {
+            workbench.send(Command::SetLayout(match layout {
+                Arrangement::Step => Layout::Step,
+                Arrangement::Probe => Layout::Probe,
+                Arrangement::Train => Layout::Train,
+            }));
+        }
+        let bundled = || vec![PathBuf::from(gainfield::pretrained::NAME)];
+        workbench.send(Command::Open(if self.paths.is_empty() { bundled() } else { self.paths.clone() }));
+    }
 }
 
 #[expect(unsafe_code, reason = "settles the tensor library's threads before there are any")]
@@ -35,17 +85,12 @@ fn main() -> ExitCode {
         dithering: false,
         ..eframe::NativeOptions::default()
     };
-    let bundled = || vec![PathBuf::from(gainfield::pretrained::NAME)];
-    let paths = if options.paths.is_empty() { bundled() } else { options.paths.clone() };
     let opened = eframe::run_native(
         "gainfield",
         native,
         Box::new(move |creation| {
             let mut workbench = Workbench::new(creation);
-            if let Some(folder) = options.export_to {
-                workbench.set_dialog(folder_dialog(folder));
-            }
-            workbench.send(Command::Open(paths));
+            options.apply(&mut workbench);
             Ok(Box::new(workbench))
         }),
     );

@@ -1,30 +1,42 @@
-//! Probes of the session: a worker that runs the newest request, and the results it gave.
+//! Measurements of the session: a worker that makes the newest of each kind, and the results it gave.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use egui::ColorImage;
 use gainfield::analysis::scaling::AreaScaling;
 use gainfield::compute::{self, Interactive};
 use gainfield::dynamics::Workspace;
 use gainfield::model::Model;
 use gainfield::ops::compute_pool;
-use gainfield::probe::{ProbeRecipe, Statistic, TuningResult, run};
+use gainfield::probe::{
+    InhibitionRecipe, InhibitionResult, ProbeRecipe, ReceptiveField, RfRecipe, Statistic, TuningResult,
+    inhibition, receptive_fields, run,
+};
 use gainfield::progress::Progress;
 
+use crate::derived::color_image;
 use crate::item::ItemId;
+
+/// Sets of receptive fields and of inhibition kept at most.
+const KEPT: usize = 12;
 
 /// A finished probe with what follows for its population.
 #[derive(Debug)]
 pub struct ProbeData {
     pub result: TuningResult,
     pub scaling: Option<AreaScaling>,
+    /// Scaling of the probed and of the other areas, in the order of the network.
+    pub areas: Vec<(String, AreaScaling)>,
     /// Units by falling peak of the first condition.
     pub order: Vec<usize>,
+    /// One stimulus per value, where they are kept.
+    pub pictures: Vec<Arc<ColorImage>>,
 }
 
-/// How a probe stands.
+/// How a measurement stands.
 #[derive(Clone, Debug)]
 pub enum ProbeState {
     Running { done: usize, total: usize },
@@ -32,37 +44,90 @@ pub enum ProbeState {
     Failed(String),
 }
 
-/// One probe: the recipe asked for, the newest result (of this or an earlier recipe).
+/// One measurement: how the newest request stands, and the newest result (of this or an earlier one).
 #[derive(Debug)]
-pub struct Probe {
+pub struct Measured<T> {
     pub state: ProbeState,
-    pub data: Option<Arc<ProbeData>>,
-    asked: (u64, ProbeRecipe),
+    pub data: Option<Arc<T>>,
     cancel: Arc<AtomicBool>,
 }
 
-impl Probe {
-    /// Does the result belong to the recipe asked for?
+impl<T> Measured<T> {
+    fn running() -> Self {
+        let state = ProbeState::Running { done: 0, total: 0 };
+        Self { state, data: None, cancel: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Does the result belong to the newest request?
     pub fn is_up_to_date(&self) -> bool {
         matches!(self.state, ProbeState::Done)
     }
+
+    fn end(&mut self, outcome: Result<T, String>) -> Option<String> {
+        match outcome {
+            Ok(data) => {
+                self.data = Some(Arc::new(data));
+                self.state = ProbeState::Done;
+                None
+            }
+            Err(why) => {
+                self.state = ProbeState::Failed(why.clone());
+                Some(why)
+            }
+        }
+    }
+}
+
+/// A probe of tuning, with the recipe asked for.
+pub type Probe = Measured<ProbeData>;
+
+/// Whose receptive fields: a model, an area and a place in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldKey {
+    pub model: u64,
+    pub area: String,
+    pub row: usize,
+    pub col: usize,
+}
+
+/// Which measurement.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Tuning(ItemId),
+    Fields(FieldKey),
+    Inhibition(u64),
+}
+
+#[derive(Clone, Debug)]
+enum Recipe {
+    Tuning(Box<ProbeRecipe>),
+    Fields(RfRecipe),
+    Inhibition(InhibitionRecipe),
+}
+
+enum Outcome {
+    Tuning(Box<ProbeData>),
+    Fields(Vec<ReceptiveField>),
+    Inhibition(Box<InhibitionResult>),
 }
 
 struct Request {
-    item: ItemId,
+    key: Key,
     model: Model,
-    recipe: ProbeRecipe,
+    recipe: Recipe,
     cancel: Arc<AtomicBool>,
 }
 
 enum Answer {
-    Progress { item: ItemId, done: usize, total: usize, cancel: Arc<AtomicBool> },
-    Ended { item: ItemId, outcome: Result<Arc<ProbeData>, String>, cancel: Arc<AtomicBool> },
+    Progress { key: Key, done: usize, total: usize, cancel: Arc<AtomicBool> },
+    Ended { key: Key, outcome: Result<Outcome, String>, cancel: Arc<AtomicBool> },
 }
 
-/// All probes, and the worker behind them.
+/// All measurements, and the worker behind them.
 pub struct Probing {
-    probes: BTreeMap<ItemId, Probe>,
+    probes: BTreeMap<ItemId, ((u64, ProbeRecipe), Probe)>,
+    fields: BTreeMap<FieldKey, Measured<Vec<ReceptiveField>>>,
+    inhibition: BTreeMap<u64, Measured<InhibitionResult>>,
     requests: Sender<Request>,
     answers: Receiver<Answer>,
 }
@@ -72,65 +137,99 @@ impl Probing {
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (requests, incoming) = unbounded::<Request>();
         let (outgoing, answers) = unbounded();
-        let work = move || {
-            let pool = compute_pool(compute::threads(true));
-            let mut workspace = Workspace::new();
-            for request in &incoming {
-                if request.cancel.load(Ordering::Relaxed) {
-                    continue;
-                }
-                let interactive = Interactive::begin();
-                let mut teller = Teller { request: &request, answers: &outgoing, wake: &wake };
-                let mut probe = || {
-                    crate::worker::guarded(|| {
-                        run(&request.recipe, &request.model, &mut workspace, &mut teller).map(summed)
-                    })
-                };
-                let outcome = match &pool {
-                    Ok(pool) => pool.install(probe),
-                    Err(_) => probe(),
-                };
-                drop(interactive);
-                let ended = Answer::Ended {
-                    item: request.item,
-                    outcome: outcome.map(Arc::new),
-                    cancel: Arc::clone(&request.cancel),
-                };
-                // A window that is gone has no use for answers.
-                let _ = outgoing.send(ended);
-                wake();
-            }
-        };
+        let work = move || serve(&incoming, &outgoing, &wake);
         if let Err(err) = std::thread::Builder::new().name("probes".to_owned()).spawn(work) {
             tracing::error!("cannot start the worker for probes: {err}");
         }
-        Self { probes: BTreeMap::new(), requests, answers }
+        Self {
+            probes: BTreeMap::new(),
+            fields: BTreeMap::new(),
+            inhibition: BTreeMap::new(),
+            requests,
+            answers,
+        }
     }
 
     pub fn get(&self, id: ItemId) -> Option<&Probe> {
-        self.probes.get(&id)
+        self.probes.get(&id).map(|(_, probe)| probe)
+    }
+
+    pub fn fields(&self, key: &FieldKey) -> Option<&Measured<Vec<ReceptiveField>>> {
+        self.fields.get(key)
+    }
+
+    /// By identity of the model.
+    pub fn inhibition(&self, model: u64) -> Option<&Measured<InhibitionResult>> {
+        self.inhibition.get(&model)
+    }
+
+    /// Whether the worker has anything to do.
+    pub fn is_busy(&self) -> bool {
+        let busy = |state: &ProbeState| matches!(state, ProbeState::Running { .. });
+        self.probes.values().any(|(_, probe)| busy(&probe.state))
+            || self.fields.values().any(|fields| busy(&fields.state))
+            || self.inhibition.values().any(|measured| busy(&measured.state))
     }
 
     /// Runs `recipe` for the item, unless that is what it shows or runs already. The newest wins.
     pub fn ask(&mut self, item: ItemId, identity: u64, model: &Model, recipe: &ProbeRecipe) {
         let asked = (identity, recipe.clone());
-        if self.probes.get(&item).is_some_and(|probe| probe.asked == asked) {
+        if self.probes.get(&item).is_some_and(|(known, _)| *known == asked) {
             return;
         }
-        let cancel = Arc::new(AtomicBool::new(false));
-        let data = self.probes.remove(&item).and_then(|probe| {
-            probe.cancel.store(true, Ordering::Relaxed);
-            probe.data
+        let mut probe = Probe::running();
+        if let Some((_, old)) = self.probes.remove(&item) {
+            old.cancel.store(true, Ordering::Relaxed);
+            probe.data = old.data;
+        }
+        let recipe = Recipe::Tuning(Box::new(recipe.clone()));
+        self.send(Key::Tuning(item), model, recipe, &probe.cancel);
+        self.probes.insert(item, (asked, probe));
+    }
+
+    /// Maps the receptive fields of all channels at a place, unless that was asked for already.
+    /// Fields that are still being mapped elsewhere are given up.
+    pub fn ask_fields(&mut self, key: FieldKey, model: &Model, recipe: RfRecipe) {
+        if self.fields.contains_key(&key) {
+            return;
+        }
+        self.fields.retain(|_, fields| {
+            let is_waiting = matches!(fields.state, ProbeState::Running { .. });
+            if is_waiting {
+                fields.cancel.store(true, Ordering::Relaxed);
+            }
+            !is_waiting
         });
-        let state = ProbeState::Running { done: 0, total: 0 };
-        self.probes.insert(item, Probe { state, data, asked, cancel: Arc::clone(&cancel) });
-        let request = Request { item, model: model.clone(), recipe: recipe.clone(), cancel };
-        // A dead worker has said so in the log; the probe then stays as running and can be cancelled.
+        while self.fields.len() >= KEPT {
+            self.fields.pop_first();
+        }
+        let measured = Measured::running();
+        self.send(Key::Fields(key.clone()), model, Recipe::Fields(recipe), &measured.cancel);
+        self.fields.insert(key, measured);
+    }
+
+    /// Measures inhibition of return anew.
+    pub fn ask_inhibition(&mut self, identity: u64, model: &Model, recipe: InhibitionRecipe) {
+        let mut measured = Measured::running();
+        if let Some(old) = self.inhibition.remove(&identity) {
+            old.cancel.store(true, Ordering::Relaxed);
+            measured.data = old.data;
+        }
+        while self.inhibition.len() >= KEPT {
+            self.inhibition.pop_first();
+        }
+        self.send(Key::Inhibition(identity), model, Recipe::Inhibition(recipe), &measured.cancel);
+        self.inhibition.insert(identity, measured);
+    }
+
+    fn send(&self, key: Key, model: &Model, recipe: Recipe, cancel: &Arc<AtomicBool>) {
+        let request = Request { key, model: model.clone(), recipe, cancel: Arc::clone(cancel) };
+        // A dead worker has said so in the log; what was asked for stays as running and can be cancelled.
         let _ = self.requests.send(request);
     }
 
     pub fn cancel(&mut self, item: ItemId) {
-        if let Some(probe) = self.probes.get_mut(&item) {
+        if let Some((_, probe)) = self.probes.get_mut(&item) {
             probe.cancel.store(true, Ordering::Relaxed);
             probe.state = ProbeState::Failed("The probe was stopped.".to_owned());
         }
@@ -138,7 +237,7 @@ impl Probing {
 
     /// Drops the probes whose items are gone.
     pub fn keep_only(&mut self, is_kept: impl Fn(ItemId) -> bool) {
-        self.probes.retain(|id, probe| {
+        self.probes.retain(|id, (_, probe)| {
             let kept = is_kept(*id);
             if !kept {
                 probe.cancel.store(true, Ordering::Relaxed);
@@ -152,22 +251,14 @@ impl Probing {
         let mut failures = Vec::new();
         for answer in self.answers.try_iter().collect::<Vec<_>>() {
             match answer {
-                Answer::Progress { item, done, total, cancel } => {
-                    if let Some(probe) = self.current(item, &cancel) {
-                        probe.state = ProbeState::Running { done, total };
+                Answer::Progress { key, done, total, cancel } => {
+                    if let Some(state) = self.state(&key, &cancel) {
+                        *state = ProbeState::Running { done, total };
                     }
                 }
-                Answer::Ended { item, outcome, cancel } => {
-                    let Some(probe) = self.current(item, &cancel) else { continue };
-                    match outcome {
-                        Ok(data) => {
-                            probe.data = Some(data);
-                            probe.state = ProbeState::Done;
-                        }
-                        Err(why) => {
-                            failures.push(why.clone());
-                            probe.state = ProbeState::Failed(why);
-                        }
+                Answer::Ended { key, outcome, cancel } => {
+                    if self.state(&key, &cancel).is_some() {
+                        failures.extend(self.end(&key, outcome));
                     }
                 }
             }
@@ -175,17 +266,100 @@ impl Probing {
         failures
     }
 
-    /// The probe whose newest request this is.
-    fn current(&mut self, item: ItemId, cancel: &Arc<AtomicBool>) -> Option<&mut Probe> {
-        let probe = self.probes.get_mut(&item)?;
-        (Arc::ptr_eq(&probe.cancel, cancel) && !cancel.load(Ordering::Relaxed)).then_some(probe)
+    fn end(&mut self, key: &Key, outcome: Result<Outcome, String>) -> Option<String> {
+        match (key, outcome) {
+            (Key::Tuning(item), outcome) => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Tuning(data) => Ok(*data),
+                    Outcome::Fields(_) | Outcome::Inhibition(_) => Err(MIXED.to_owned()),
+                });
+                self.probes.get_mut(item)?.1.end(outcome)
+            }
+            (Key::Fields(key), outcome) => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Fields(fields) => Ok(fields),
+                    Outcome::Tuning(_) | Outcome::Inhibition(_) => Err(MIXED.to_owned()),
+                });
+                self.fields.get_mut(key)?.end(outcome)
+            }
+            (Key::Inhibition(model), outcome) => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Inhibition(result) => Ok(*result),
+                    Outcome::Tuning(_) | Outcome::Fields(_) => Err(MIXED.to_owned()),
+                });
+                self.inhibition.get_mut(model)?.end(outcome)
+            }
+        }
     }
+
+    /// The state of what `key` names, if `cancel` is that of its newest request.
+    fn state(&mut self, key: &Key, cancel: &Arc<AtomicBool>) -> Option<&mut ProbeState> {
+        let (state, own) = match key {
+            Key::Tuning(item) => {
+                let (_, probe) = self.probes.get_mut(item)?;
+                (&mut probe.state, &probe.cancel)
+            }
+            Key::Fields(key) => {
+                let fields = self.fields.get_mut(key)?;
+                (&mut fields.state, &fields.cancel)
+            }
+            Key::Inhibition(model) => {
+                let measured = self.inhibition.get_mut(model)?;
+                (&mut measured.state, &measured.cancel)
+            }
+        };
+        (Arc::ptr_eq(own, cancel) && !cancel.load(Ordering::Relaxed)).then_some(state)
+    }
+}
+
+/// Cannot happen: the worker answers what it was asked.
+const MIXED: &str = "internal error: a measurement was answered with another; please report it";
+
+fn serve(incoming: &Receiver<Request>, outgoing: &Sender<Answer>, wake: &(dyn Fn() + Send + Sync)) {
+    let pool = compute_pool(compute::threads(true));
+    let mut workspace = Workspace::new();
+    for request in incoming {
+        if request.cancel.load(Ordering::Relaxed) {
+            continue;
+        }
+        let interactive = Interactive::begin();
+        let mut teller = Teller { request: &request, answers: outgoing, wake };
+        let mut measure =
+            || crate::worker::guarded(|| measured(&request, &mut workspace, &mut teller));
+        let outcome = match &pool {
+            Ok(pool) => pool.install(measure),
+            Err(_) => measure(),
+        };
+        drop(interactive);
+        let cancel = Arc::clone(&request.cancel);
+        // A window that is gone has no use for answers.
+        let _ = outgoing.send(Answer::Ended { key: request.key.clone(), outcome, cancel });
+        wake();
+    }
+}
+
+fn measured(
+    request: &Request,
+    workspace: &mut Workspace,
+    teller: &mut Teller<'_>,
+) -> gainfield::Result<Outcome> {
+    let model = &request.model;
+    Ok(match &request.recipe {
+        Recipe::Tuning(recipe) => Outcome::Tuning(Box::new(summed(run(recipe, model, workspace, teller)?))),
+        Recipe::Fields(recipe) => Outcome::Fields(receptive_fields(recipe, model, workspace, teller)?),
+        Recipe::Inhibition(recipe) => {
+            Outcome::Inhibition(Box::new(inhibition(recipe, model, workspace, teller)?))
+        }
+    })
 }
 
 fn summed(result: TuningResult) -> ProbeData {
     let scaling = result.scaling(Statistic::Mean);
+    let areas = result.scaling_by_area(Statistic::Mean);
     let order = result.units_by_peak(Statistic::Mean);
-    ProbeData { result, scaling, order }
+    let drawn = |picture: &gainfield::stimulus::Image| Arc::new(color_image(picture.data(), picture.shape()));
+    let pictures = result.pictures.iter().map(drawn).collect();
+    ProbeData { result, scaling, areas, order, pictures }
 }
 
 /// Passes progress on and asks for cancellation.
@@ -197,8 +371,8 @@ struct Teller<'a> {
 
 impl Progress for Teller<'_> {
     fn report(&mut self, _what: &str, done: usize, total: usize) {
-        let cancel = Arc::clone(&self.request.cancel);
-        let _ = self.answers.send(Answer::Progress { item: self.request.item, done, total, cancel });
+        let (key, cancel) = (self.request.key.clone(), Arc::clone(&self.request.cancel));
+        let _ = self.answers.send(Answer::Progress { key, done, total, cancel });
         (self.wake)();
     }
 

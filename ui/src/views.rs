@@ -22,6 +22,7 @@ use crate::theme::metrics;
 use crate::view::{Out, View};
 use crate::widgets::{EmptyAction, EmptyState, empty_state};
 
+pub(crate) use area_maps::pin_text;
 pub use log::show as log;
 use probing::Which;
 pub use probing::progress as probe_progress;
@@ -50,6 +51,8 @@ impl Views {
             ViewKind::Units => self.probe.units(ui, view, out),
             ViewKind::Scaling => self.probe.scaling(ui, view, out),
             ViewKind::Population => self.probe.population(ui, view, out),
+            ViewKind::ReceptiveField => self.probe.field(ui, view, out),
+            ViewKind::Inhibition => self.probe.inhibition(ui, view, out),
             ViewKind::ClassLoss => self.training.show(Curve::ClassLoss, ui, view, out),
             ViewKind::MaskLoss => self.training.show(Curve::MaskLoss, ui, view, out),
             ViewKind::Accuracy => self.training.show(Curve::Accuracy, ui, view, out),
@@ -73,6 +76,8 @@ impl Views {
             ViewKind::Units => self.probe.figure(Which::Units, view),
             ViewKind::Scaling => self.probe.figure(Which::Scaling, view),
             ViewKind::Population => self.probe.figure(Which::Population, view),
+            ViewKind::ReceptiveField => self.probe.figure(Which::Field, view),
+            ViewKind::Inhibition => self.probe.figure(Which::Inhibition, view),
             ViewKind::ClassLoss => self.training.figure(Curve::ClassLoss, view),
             ViewKind::MaskLoss => self.training.figure(Curve::MaskLoss, view),
             ViewKind::Accuracy => self.training.figure(Curve::Accuracy, view),
@@ -80,6 +85,16 @@ impl Views {
             ViewKind::Log | ViewKind::Job => return Err("Words are no figure".to_owned()),
         };
         figure.map_err(|err| err.to_string())
+    }
+}
+
+impl Views {
+    /// All panels of the shown probe in one figure.
+    ///
+    /// # Errors
+    /// A sentence saying why there is none.
+    pub fn summary(&self, view: &View<'_>) -> Result<Figure, String> {
+        self.probe.summary(view).map_err(|err| err.to_string())
     }
 }
 

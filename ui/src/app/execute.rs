@@ -48,6 +48,9 @@ impl Workbench {
             Command::TogglePin(unit) => self.with_document(|document| toggle_pin(document, unit)),
             Command::Probe => self.probe(),
             Command::CancelProbe(id) => self.probing.cancel(id),
+            Command::MapFields => self.map_fields(),
+            Command::MeasureInhibition => self.measure_inhibition(),
+            Command::ExportSummary => self.export_summary(),
             Command::Export(view, format) => self.export(view, format),
             Command::CopyAsCommand(view) => self.copy_as_command(ctx, view),
             Command::CopyText(text) => {
@@ -101,7 +104,7 @@ impl Workbench {
             }
             Command::ResetLayout => {
                 let layout = self.settings.layout;
-                self.layouts[layout as usize] = dock::shipped(layout);
+                self.parts.layouts[layout as usize] = dock::shipped(layout);
                 self.maximised = None;
             }
             Command::ToggleTimeline => self.settings.toggle_timeline(),
@@ -244,6 +247,8 @@ impl Workbench {
             }),
             Command::Delete(id) => self.with_document(|document| document.delete(id)),
             Command::SetProbe { item, recipe } => self.set_probe(item, *recipe),
+            Command::AddProbe(recipe) => self.add_probe(*recipe),
+            Command::SetTimesteps(timesteps) => self.change_spec(|spec| spec.timesteps = timesteps),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
             }
@@ -283,7 +288,8 @@ impl Workbench {
     pub(super) fn run(&mut self) {
         let (Some(model), Some(stimulus)) = (self.document.model, self.document.stimulus) else { return };
         let name = self.document.get(stimulus).map_or_else(String::new, |item| item.name.clone());
-        let info = RecordingInfo { model, stimulus, spec: RunSpec::default(), parent: None };
+        let spec = RunSpec { timesteps: self.steps, ..RunSpec::default() };
+        let info = RecordingInfo { model, stimulus, spec, parent: None };
         self.with_document(|document| {
             let id = document.add(&name, Content::Recording(Arc::new(info)));
             document.recording = Some(id);
@@ -303,9 +309,13 @@ impl Workbench {
 
     /// A copy of the shown recording that differs after timestep `cursor`. Gives its id.
     fn branch(&mut self, cursor: usize, name: Option<String>) -> Option<ItemId> {
+        self.branch_at(self.first_changed(cursor), name)
+    }
+
+    /// A copy of the shown recording that differs from timestep `from` on.
+    fn branch_at(&mut self, from: usize, name: Option<String>) -> Option<ItemId> {
         let parent = self.document.recording?;
         let info = RecordingInfo::clone(self.document.recording_info(parent)?);
-        let from = self.first_changed(cursor);
         let base = self.document.get(parent)?.name.clone();
         let name = name.unwrap_or_else(|| format!("{base} from {}", from + 1));
         let info = RecordingInfo { parent: Some((parent, from)), ..info };
@@ -349,7 +359,9 @@ impl Workbench {
         }
         if recording.parent.is_none() {
             let name = made.first().map(|first| format!("{} from {}", describe(first), first.from + 1));
-            if self.branch(cursor, name).is_none() {
+            // A branch differs from its first intervention on.
+            let from = made.iter().map(|intervention| intervention.from).min().unwrap_or(from);
+            if self.branch_at(from, name).is_none() {
                 return;
             }
         }

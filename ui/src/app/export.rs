@@ -22,7 +22,7 @@ impl Workbench {
     pub(super) fn export(&mut self, view: ViewKind, format: ExportFormat) {
         let figure = {
             let shown = self.view(None);
-            self.views.figure(view, &shown)
+            self.parts.views.figure(view, &shown)
         };
         let figure = match figure {
             Ok(figure) => figure,
@@ -31,9 +31,30 @@ impl Workbench {
                 return;
             }
         };
-        let name = view.title().to_lowercase().replace(" & ", "-").replace(' ', "-");
+        let command = self.command_of_view(view);
+        self.ask_name(PendingExport { figure, format, title: view.title().to_owned(), command });
+    }
+
+    /// Asks for a name for all panels of the shown probe in one figure.
+    pub(super) fn export_summary(&mut self) {
+        let figure = {
+            let shown = self.view(None);
+            self.parts.views.summary(&shown)
+        };
+        match figure {
+            Ok(figure) => {
+                let command = self.command_of_view(ViewKind::Tuning);
+                let title = "Probe summary".to_owned();
+                self.ask_name(PendingExport { figure, format: ExportFormat::All, title, command });
+            }
+            Err(why) => self.messages.error("The summary was not exported", why),
+        }
+    }
+
+    fn ask_name(&mut self, pending: PendingExport) {
+        let name = pending.title.to_lowercase().replace(" & ", "-").replace(' ', "-");
         let answer = (self.dialog)(Ask::Save { name });
-        self.asked_export = Some((answer, PendingExport { figure, format, view }));
+        self.asked_export = Some((answer, pending));
     }
 
     /// Sends the figure on its way once a name has been given.
@@ -42,12 +63,12 @@ impl Workbench {
         let stem =
             if path.extension().is_some_and(|e| known.contains(&e)) { path.with_extension("") } else { path };
         let recipe = self.document.current_recording().and_then(|info| self.recipe(info));
-        let of_view = self.command_of_view(pending.view);
+        let of_view = pending.command;
         let recipe = if of_view.is_some() { None } else { recipe };
         let file = crate::worker::with_ending(&stem, "recipe.toml");
         let command = of_view.or_else(|| recipe.as_ref().map(|recipe| recipe.command_line(&file)));
         let provenance = self.provenance(command.unwrap_or_default());
-        let job = self.jobs.start(format!("Export {}", pending.view.title()));
+        let job = self.jobs.start(format!("Export {}", pending.title));
         let request =
             ExportRequest { job, figure: pending.figure, format: pending.format, stem, provenance, recipe };
         if !self.workers.export(request) {
@@ -63,6 +84,8 @@ impl Workbench {
             ViewKind::Tuning | ViewKind::Units | ViewKind::Scaling | ViewKind::Population => {
                 self.document.probe_info(self.document.probe?).map(|info| info.command.clone())
             }
+            ViewKind::ReceptiveField => self.field_command(),
+            ViewKind::Inhibition => self.inhibition_command(),
             ViewKind::ClassLoss
             | ViewKind::MaskLoss
             | ViewKind::Accuracy

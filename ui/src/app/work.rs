@@ -8,7 +8,7 @@ use gainfield::task::StimulusSpec;
 
 use super::execute::settle_areas;
 use super::{InFlight, Workbench};
-use crate::command::Command;
+use crate::command::{Command, Layout};
 use crate::document::{Document, UnitRef};
 use crate::item::{Content, ItemId, ModelInfo, RunKey, StimulusInfo};
 use crate::store::{RunData, RunOrigin, RunState};
@@ -84,6 +84,15 @@ impl Workbench {
                 if self.document.model.is_some() {
                     self.run();
                 }
+            }
+            Opened::Probe(recipe) => {
+                self.messages.say(format!("Probing {}", recipe.area));
+                self.send(Command::AddProbe(recipe));
+            }
+            Opened::Training(settings) => {
+                self.with_document(|document| document.recipe = settings);
+                self.settings.layout = Layout::Train;
+                self.messages.say("The form holds the settings of the recipe");
             }
             Opened::Interventions(list) if self.document.current_recording().is_some() => {
                 self.messages.say(format!("{} interventions added", list.len()));

@@ -1,12 +1,20 @@
 //! Grid, ticks and titles of a plot on screen.
 
-use egui::{Align2, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Color32, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
 use gainfield::figure::{Direction, Mark, Plot, TickText};
 
 use super::{Drawn, TICK};
 use crate::theme::{Text, tokens};
 
-pub(super) fn show(ui: &Ui, plot: &Plot, drawn: &Drawn, rect: Rect) {
+/// `below`: room between the ticks of x and its title; `colors`: those of the titles of x and y.
+pub(super) fn show(
+    ui: &Ui,
+    plot: &Plot,
+    drawn: &Drawn,
+    rect: Rect,
+    below: f32,
+    colors: Option<[Color32; 2]>,
+) {
     let t = tokens(ui);
     let frame = drawn.frame;
     let painter = ui.painter();
@@ -49,7 +57,8 @@ pub(super) fn show(ui: &Ui, plot: &Plot, drawn: &Drawn, rect: Rect) {
         let at = pos2(x, frame.bottom() + 6.0);
         painter.text(at, Align2::CENTER_TOP, &tick.label, font.clone(), tick_color);
     }
-    titles(ui, plot, frame, rect);
+    let colors = colors.unwrap_or([t.text2; 2]);
+    titles(ui, plot, frame, rect, below, colors);
 }
 
 fn category(ui: &Ui, at: Pos2, label: &str, note: Option<&str>) {
@@ -64,26 +73,24 @@ fn category(ui: &Ui, at: Pos2, label: &str, note: Option<&str>) {
     }
 }
 
-fn titles(ui: &Ui, plot: &Plot, frame: Rect, rect: Rect) {
-    let t = tokens(ui);
+fn titles(ui: &Ui, plot: &Plot, frame: Rect, rect: Rect, below: f32, colors: [Color32; 2]) {
     let x_title = plot.axis(Direction::X).text();
     if !x_title.is_empty() {
-        let at = pos2(frame.center().x, frame.bottom() + 24.0);
-        ui.painter().text(at, Align2::CENTER_TOP, x_title, Text::Caption.font(), t.text2);
+        let at = pos2(frame.center().x, frame.bottom() + 24.0 + below);
+        ui.painter().text(at, Align2::CENTER_TOP, x_title, Text::Caption.font(), colors[0]);
     }
     let y_title = plot.axis(Direction::Y).text();
     if !y_title.is_empty() && !plot.y.is_categorical() {
-        vertical(ui, pos2(rect.left() + 6.0, frame.center().y), &y_title, Text::Caption.font());
+        vertical(ui, pos2(rect.left() + 6.0, frame.center().y), &y_title, Text::Caption.font(), colors[1]);
     }
 }
 
 /// Text that reads upwards, its middle at `center`.
-fn vertical(ui: &Ui, center: Pos2, text: &str, font: FontId) {
-    let t = tokens(ui);
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, t.text2);
+fn vertical(ui: &Ui, center: Pos2, text: &str, font: FontId, color: Color32) {
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
     let size = galley.size();
     let at = pos2(center.x, center.y + size.x / 2.0);
-    let mut shape = egui::epaint::TextShape::new(at, galley, t.text2);
+    let mut shape = egui::epaint::TextShape::new(at, galley, color);
     shape.angle = -std::f32::consts::FRAC_PI_2;
     ui.painter().add(shape);
 }

@@ -54,8 +54,10 @@ pub(super) fn show(ui: &Ui, plot: &Plot, scene: &Scene<'_>, names: Names) {
             }
         }
     }
-    if names == Names::Direct {
-        direct_names(scene, plot);
+    match names {
+        Names::Direct => super::names::beside(scene, plot),
+        Names::AtEnd => super::names::at_end(ui, scene, plot),
+        Names::Legend | Names::Hidden => {}
     }
 }
 
@@ -87,10 +89,13 @@ fn line(scene: &Scene<'_>, line: &Line) {
         Emphasis::Main => dash.pattern(),
     };
     let columns = 0.5 * (scene.drawn.x[1] - scene.drawn.x[0]) / f64::from(scene.drawn.frame.width());
-    let thin = if line.points.len() > 4 * scene.drawn.frame.width() as usize {
-        gainfield::figure::thin::min_max_columns(&line.points, columns)
+    // At most two points per column of the screen reach the painter.
+    let thinned;
+    let thin: &[[f64; 2]] = if line.points.len() > 4 * scene.drawn.frame.width() as usize {
+        thinned = gainfield::figure::thin::min_max_columns(&line.points, columns);
+        &thinned
     } else {
-        line.points.clone()
+        &line.points
     };
     let points: Vec<Pos2> = thin.iter().map(|&p| scene.drawn.at(p)).collect();
     paint_line(&scene.painter, &points, Stroke::new(width, ink), pattern);
@@ -310,7 +315,7 @@ fn picture(ui: &Ui, scene: &Scene<'_>, image: &Image) {
 }
 
 /// Distinct names of labelled series with their ink, in drawing order.
-fn named(plot: &Plot) -> Vec<&Series> {
+pub(super) fn named(plot: &Plot) -> Vec<&Series> {
     let mut seen: Vec<&Series> = Vec::new();
     for series in plot.marks.iter().filter_map(Mark::series).filter(|s| s.labelled && !s.name.is_empty()) {
         if !seen.iter().any(|known| known.name == series.name) {
@@ -318,46 +323,6 @@ fn named(plot: &Plot) -> Vec<&Series> {
         }
     }
     seen
-}
-
-/// Names beside the data: each at the highest point of its line, moved down until it is free.
-fn direct_names(scene: &Scene<'_>, plot: &Plot) {
-    let series = named(plot);
-    if series.len() < 2 || series.len() > 6 {
-        return;
-    }
-    let frame = scene.drawn.frame;
-    let mut taken: Vec<Rect> = Vec::new();
-    for series in series {
-        let own = |mark: &&Mark| mark.series().is_some_and(|s| s.name == series.name);
-        let anchor = plot.marks.iter().filter(own).find_map(|mark| match mark {
-            Mark::Line(line) if line.emphasis != Emphasis::Faint => highest(&line.points),
-            Mark::Points(points) if points.emphasis != Emphasis::Faint => highest(&points.points),
-            _ => None,
-        });
-        let Some(anchor) = anchor else { continue };
-        let galley = scene.painter.layout_no_wrap(
-            series.name.clone(),
-            Text::Small.font(),
-            scene.label_ink(series.ink),
-        );
-        let size = galley.size();
-        let p = scene.drawn.at(anchor) + vec2(12.0, 4.0);
-        let mut x = p.x;
-        if x + size.x > frame.right() {
-            x = scene.drawn.at(anchor).x - 12.0 - size.x;
-        }
-        let mut rect = Rect::from_min_size(pos2(x, p.y.max(frame.top())), size);
-        while taken.iter().any(|other| other.intersects(rect)) && rect.bottom() < frame.bottom() {
-            rect = rect.translate(vec2(0.0, 4.0));
-        }
-        taken.push(rect);
-        scene.painter.galley(rect.min, galley, scene.label_ink(series.ink));
-    }
-}
-
-fn highest(points: &[[f64; 2]]) -> Option<[f64; 2]> {
-    points.iter().copied().filter(|p| p[1].is_finite()).max_by(|a, b| a[1].total_cmp(&b[1]))
 }
 
 /// Names in a row below the plot: dot and word.

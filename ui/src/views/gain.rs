@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use gainfield::dynamics::{Action, AreaKind, GainRule};
+use gainfield::dynamics::{Action, AreaKind, GainRule, Pass};
+use gainfield::figure::{ColourMap, ColourScale, Maps, Raster};
 
-use crate::item::ModelInfo;
+use crate::item::{Content, Group, ItemId, ModelInfo};
 use crate::store::RunData;
+use crate::timeline::unit_title;
 use crate::view::View;
+
+/// Stimuli, and columns of maps, in a figure at most.
+const FIGURE_ROWS: usize = 3;
+const FIGURE_COLUMNS: usize = 4;
 
 /// The gain areas of a recording: position and rule.
 pub fn gain_areas(run: &RunData) -> impl Iterator<Item = (usize, &GainRule)> {
@@ -73,6 +79,92 @@ impl<'a> InputGain<'a> {
         let ends = self.map.iter().map(|m| 1.0 + self.slope * m);
         ends.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
     }
+}
+
+/// The input and its gain at a few timesteps, one row per recording of `model`, with a caption;
+/// `None` for a model without a gain on its input, or before anything was recorded.
+pub fn attention_maps(view: &View<'_>, model: ItemId) -> gainfield::Result<Option<(Maps, String)>> {
+    let mut rows = Vec::new();
+    let mut titles = Vec::new();
+    let mut brackets: Vec<(usize, usize, usize)> = Vec::new();
+    for item in view.document.group(Group::Recordings) {
+        let Content::Recording(recording) = &item.content else { continue };
+        let run = view.document.run_key(item.id).and_then(|key| view.store.run(key));
+        let Some(run) = run.filter(|_| recording.model == model && recording.parent.is_none()) else { continue };
+        let steps = telling_steps(run);
+        if rows.len() == FIGURE_ROWS || rows.first().is_some_and(|row: &Vec<Raster>| row.len() != steps.len() + 1)
+        {
+            continue;
+        }
+        let Some(row) = map_row(view, run, &steps)? else { continue };
+        if rows.is_empty() {
+            let unit = unit_title(run.recording.time_unit);
+            titles.push("Input".to_owned());
+            for (column, &step) in (1..).zip(&steps) {
+                let recorded = &run.recording.steps[step];
+                titles.push(match recorded.pass {
+                    Pass::ReadOut => "Read-out".to_owned(),
+                    _ => format!("{unit} {}", crate::derived::time_text(run.recording.time_unit, recorded.t)),
+                });
+                match brackets.last_mut() {
+                    Some((phase, _, last)) if *phase == recorded.phase => *last = column,
+                    _ => brackets.push((recorded.phase, column, column)),
+                }
+            }
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut maps = Maps::new(rows)?.column_titles(titles)?;
+    if brackets.len() > 1 {
+        for (phase, first, last) in brackets {
+            maps = maps.bracket(first, last, format!("phase {}", phase + 1))?;
+        }
+    }
+    Ok(Some((maps, "Gain of the input over time, one stimulus per row.".to_owned())))
+}
+
+/// The recorded steps that tell how attention moves: where phases are, one early and the last of each.
+fn telling_steps(run: &RunData) -> Vec<usize> {
+    let steps = &run.recording.steps;
+    let mut chosen: Vec<usize> = Vec::new();
+    let phases = steps.last().map_or(0, |step| step.phase + 1);
+    if phases > 1 && phases * 2 <= FIGURE_COLUMNS {
+        for phase in 0..phases {
+            let own: Vec<usize> = (0..steps.len()).filter(|&i| steps[i].phase == phase).collect();
+            // The first pass of a later phase has nothing yet but its inhibition.
+            chosen.extend(own.get(usize::from(phase > 0)).or(own.first()).copied());
+            chosen.extend(own.last().copied());
+        }
+    } else {
+        let n = steps.len().min(FIGURE_COLUMNS);
+        chosen.extend((0..n).map(|k| (k + 1) * steps.len() / n - 1));
+    }
+    chosen.dedup();
+    chosen
+}
+
+fn map_row(view: &View<'_>, run: &RunData, steps: &[usize]) -> gainfield::Result<Option<Vec<Raster>>> {
+    let Some(&last) = steps.last() else { return Ok(None) };
+    let Some(frame) = run.shown.at(run.recording.steps[last].t) else { return Ok(None) };
+    let [channels, height, width] = run.shown.shape;
+    let input = if channels >= 3 {
+        let image = &run.shown.images[frame];
+        Raster::rgb(image.pixels.iter().map(|p| [p.r(), p.g(), p.b()]).collect(), width)?
+    } else {
+        Raster::grey(run.shown.values[frame].iter().take(height * width).copied().collect(), width)?
+    };
+    let mut row = vec![input];
+    for &step in steps {
+        let Some(gain) = InputGain::of(view, run, step) else { return Ok(None) };
+        let ends = f64::from(gain.slope.abs().max(1e-6));
+        let scale = ColourScale::new(ColourMap::Gain, [1.0 - ends, 1.0 + ends], "gain")?;
+        let values = gain.map.iter().map(|m| 1.0 + gain.slope * m).collect();
+        row.push(Raster::new(values, gain.width, scale)?);
+    }
+    Ok(Some(row))
 }
 
 /// The level that a contour is drawn at: a gain of 1 where maps enhance, half of the largest

@@ -1,31 +1,43 @@
 //! Views of a probe: tuning of the chosen unit, all units, attention scaling, the population.
 
+mod field;
+mod inhibition;
+mod table;
+mod units;
+
 use std::sync::Arc;
 
-use egui::{Align2, Color32, Rect, Sense, Stroke, Ui, pos2, vec2};
-use gainfield::analysis::fit::{Curve, Fit};
-use gainfield::figure::number::{fixed, significant};
-use gainfield::figure::{Content, Figure, Plot};
+use egui::{Align2, Color32, Rect, Stroke, Ui, pos2, vec2};
+use gainfield::figure::number::{fixed, signed, significant};
+use gainfield::figure::{ColourMap, Content, Figure, Plot};
+use gainfield::probe::figures::Measure;
 use gainfield::probe::{Feature, Statistic, TuningResult, UnitId, figures};
 
 use super::{body, nothing_to_draw, toolbar};
 use crate::command::Command;
-use crate::document::UnitRef;
-use crate::figure_ui::{Gutter, Names, PlotUi};
+use crate::figure_ui::{Drawn, Gutter, Names, PlotUi};
 use crate::icons;
 use crate::probing::{ProbeData, ProbeState};
+use crate::texture;
 use crate::theme::{Text, tokens};
 use crate::view::{Out, View};
-use crate::widgets::{self, Button, EmptyAction, EmptyState, Ring, empty_state, focus_ring};
+use crate::widgets::{self, Button, EmptyAction, EmptyState, empty_state};
 
 const STATISTIC: Statistic = Statistic::Mean;
+/// Side of a stimulus below the axis of a tuning curve.
+const THUMBNAIL: f32 = 30.0;
 
 /// Figures as last built, with the result and the unit they were built from.
 #[derive(Default)]
 pub struct ProbeViews {
     tuning: Built,
+    course: Built,
     scaling: Built,
     population: Built,
+    field: field::Field,
+    inhibition: inhibition::Inhibition,
+    over_time: bool,
+    measure: Measure,
 }
 
 #[derive(Default)]
@@ -58,20 +70,9 @@ fn shown<'a>(view: &View<'a>) -> Option<(&'a Arc<ProbeData>, usize)> {
 /// Draws what stands in for a result that is not there; whether there is one.
 fn ready(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) -> bool {
     let probe = view.document.probe.and_then(|id| view.probing.get(id));
-    let t = tokens(ui);
     match probe {
         Some(probe) if probe.data.is_some() => return true,
-        Some(probe) => {
-            let area = ui.available_rect_before_wrap();
-            let words = match &probe.state {
-                ProbeState::Running { done, total } if *total > 0 => {
-                    format!("Probing, {done} of {total} stimuli")
-                }
-                ProbeState::Running { .. } | ProbeState::Done => "Probing".to_owned(),
-                ProbeState::Failed(why) => why.clone(),
-            };
-            ui.painter().text(area.center(), Align2::CENTER_CENTER, words, Text::Small.font(), t.text2);
-        }
+        Some(probe) => waiting(ui, "Probing", &probe.state),
         None => {
             let has_unit = !view.document.pinned.is_empty();
             let state = EmptyState {
@@ -92,6 +93,21 @@ fn ready(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) -> bool {
     false
 }
 
+/// How far something under way is, or why it failed, in the middle of a view.
+fn waiting(ui: &mut Ui, what: &str, state: &ProbeState) {
+    let words = match state {
+        ProbeState::Running { done, total } if *total > 0 => format!("{what}, {done} of {total} stimuli"),
+        ProbeState::Running { .. } | ProbeState::Done => what.to_owned(),
+        ProbeState::Failed(why) => {
+            ui.add_space(12.0);
+            widgets::error_block(ui, why);
+            return;
+        }
+    };
+    let at = ui.available_rect_before_wrap().center();
+    ui.painter().text(at, Align2::CENTER_CENTER, words, Text::Small.font(), tokens(ui).text2);
+}
+
 fn plot_of(figure: &Figure) -> Option<(&Plot, Option<&str>)> {
     let (_, panel) = figure.panels.first()?;
     match &panel.content {
@@ -100,8 +116,12 @@ fn plot_of(figure: &Figure) -> Option<(&Plot, Option<&str>)> {
     }
 }
 
-fn place(unit: UnitId) -> String {
-    format!("row {}, col {}", unit.row, unit.col)
+/// Area and channel in bold, then the place.
+fn unit_title(ui: &mut Ui, result: &TuningResult, unit: usize) {
+    let t = tokens(ui);
+    let UnitId { channel, row, col, .. } = result.units[unit];
+    ui.label(Text::SmallStrong.rich(format!("{} · {channel}", result.area), t.text));
+    ui.label(Text::Small.rich(format!("row {row}, col {col}"), t.text2));
 }
 
 impl ProbeViews {
@@ -110,39 +130,49 @@ impl ProbeViews {
             return;
         }
         let Some((data, unit)) = shown(view) else { return };
-        let t = tokens(ui);
-        let id = data.result.units[unit];
+        let result = &data.result;
+        let has_course = result.conditions.iter().any(|condition| condition.course.is_some());
+        let mut chosen = None;
+        let over_time = self.over_time && has_course;
         toolbar(
             ui,
+            |ui| unit_title(ui, result, unit),
             |ui| {
-                let name = format!("{} · {}", data.result.area, id.channel);
-                ui.label(Text::SmallStrong.rich(name, t.text));
-                ui.label(Text::Small.rich(place(id), t.text2));
-            },
-            |ui| {
-                let words = format!("mean ± s.d. over {}", data.result.pooled_over);
-                let help = "The spread of a design grid is its standard deviation, not an error of the mean";
-                ui.label(Text::Caption.rich(words, t.text3)).on_hover_text(help);
+                if has_course {
+                    let names = [result.feature.label(), "Over time"];
+                    chosen = widgets::segmented(ui, "Tuning shows", &names, usize::from(over_time), true);
+                }
             },
         );
-        let Some(figure) = self.tuning.get(data, unit, || figures::tuning(&data.result, unit, STATISTIC))
-        else {
-            return;
-        };
-        let Some((plot, _)) = plot_of(figure) else { return };
+        if let Some(chosen) = chosen {
+            self.over_time = chosen == 1;
+        }
         let rect = body(ui);
         let table_width = 230.0_f32.min(rect.width() * 0.4);
-        let left = Rect::from_min_max(rect.min, pos2(rect.right() - table_width - 12.0, rect.bottom()));
+        let left = Rect::from_min_max(rect.min, pos2(rect.right() - table_width - 16.0, rect.bottom()));
+        let figure = if over_time {
+            self.course.get(data, unit, || figures::over_time(result, unit, STATISTIC))
+        } else {
+            self.tuning.get(data, unit, || figures::tuning(result, unit, STATISTIC))
+        };
+        let Some((plot, _)) = figure.and_then(plot_of) else { return };
+        let below = if over_time || data.pictures.is_empty() { 0.0 } else { THUMBNAIL + 6.0 };
         ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
-            let gutter = Gutter { left: 54.0, right: 20.0, top: 12.0, bottom: 42.0 };
-            let size = left.size();
-            let drawn = PlotUi::new(plot, "Tuning").names(Names::Legend).gutter(gutter).show(ui, size);
+            let gutter = Gutter { left: 50.0, right: 12.0, top: 12.0, bottom: 42.0 + below };
+            let name = if over_time { "Response over time" } else { "Tuning" };
+            let drawn =
+                PlotUi::new(plot, name).names(Names::Direct).gutter(gutter).below(below).show(ui, left.size());
+            if over_time {
+                return;
+            }
+            thumbnails(ui, data, &drawn);
+            preferred(ui, result, unit, &drawn);
             if let Some(x) = drawn.pointer_x() {
-                out.say(at_value(&data.result, unit, x));
+                out.say(at_value(result, unit, x));
             }
         });
         let right = Rect::from_min_max(pos2(rect.right() - table_width, rect.top() + 6.0), rect.max);
-        table(ui, right, &data.result, unit);
+        table::show(ui, right, result, unit);
     }
 
     pub fn units(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
@@ -157,18 +187,31 @@ impl ProbeViews {
             |ui| {
                 let words = format!("{} units, by peak", data.result.units.len());
                 ui.label(Text::Small.rich(words, t.text2));
-                if let Some(line) = excluded {
-                    ui.label(Text::Small.rich(line, t.warn));
+                if let (Some(line), Some(scaling)) = (excluded, &data.scaling) {
+                    ui.label(icons::INFO.rich(14.0, t.warn));
+                    let short = format!("{} excluded from scaling", scaling.excluded.len());
+                    ui.label(Text::Small.rich(short, t.warn)).on_hover_text(line);
                 }
             },
             |ui| {
+                let item = view.document.probe;
+                let info = item.and_then(|id| view.document.probe_info(id));
+                let model = info.and_then(|info| view.document.model_info(info.model));
+                let button = Button::new("Random 20").icon(icons::RANDOM).small();
+                let help = "Probe twenty units of the area, drawn from the seed";
+                if ui.add(button.tooltip(help)).clicked()
+                    && let (Some(item), Some(info), Some(model)) = (item, info, model)
+                    && let Some(command) = units::random(item, &info.recipe, model)
+                {
+                    out.push(command);
+                }
                 ui.label(Text::Caption.rich("y scaled per unit", t.text3));
             },
         );
         let rect = body(ui);
         ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
             egui::ScrollArea::vertical().id_salt("units").auto_shrink([false, false]).show(ui, |ui| {
-                units_grid(ui, data, chosen, out);
+                units::grid(ui, data, chosen, rect.height(), out);
             });
         });
     }
@@ -179,7 +222,6 @@ impl ProbeViews {
         }
         let Some((data, unit)) = shown(view) else { return };
         let t = tokens(ui);
-        let id = data.result.units[unit];
         let Some(figure) = self.scaling.get(data, unit, || figures::scaling(&data.result, unit, STATISTIC))
         else {
             return;
@@ -188,19 +230,26 @@ impl ProbeViews {
         toolbar(
             ui,
             |ui| {
+                let id = data.result.units[unit];
                 ui.label(Text::SmallStrong.rich(format!("{} · {}", data.result.area, id.channel), t.text));
-                ui.label(Text::Small.rich("grey: the other units", t.text2));
+                let others = data.result.units.len().saturating_sub(1);
+                let words = format!("{} values  grey: the other {others} units", data.result.values.len());
+                ui.label(Text::Small.rich(words, t.text2));
             },
             |_| {},
         );
         let rect = body(ui);
-        let facts = 120.0_f32.min(rect.width() * 0.3);
+        let facts = 116.0_f32.min(rect.width() * 0.3);
         let left = Rect::from_min_max(rect.min, pos2(rect.right() - facts, rect.bottom()));
         ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
-            let gutter = Gutter { left: 54.0, right: 16.0, top: 10.0, bottom: 42.0 };
-            PlotUi::new(plot, "Attention scaling").names(Names::Hidden).gutter(gutter).show(ui, left.size());
+            let gutter = Gutter { left: 50.0, right: 12.0, top: 10.0, bottom: 42.0 };
+            PlotUi::new(plot, "Attention scaling")
+                .names(Names::Hidden)
+                .gutter(gutter)
+                .title_colors(t.roles.unattended, t.roles.attended)
+                .show(ui, left.size());
         });
-        scaling_facts(ui, pos2(left.right() + 6.0, rect.top() + 14.0), data, unit, headline);
+        scaling_facts(ui, pos2(left.right() + 4.0, rect.top() + 14.0), data, unit, headline);
     }
 
     pub fn population(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
@@ -209,48 +258,128 @@ impl ProbeViews {
         }
         let Some((data, unit)) = shown(view) else { return };
         let t = tokens(ui);
-        let Some(scaling) = &data.scaling else {
+        if data.scaling.is_none() {
             let at = ui.available_rect_before_wrap().center();
             let words = "Scaling needs the conditions attended and unattended.";
             ui.painter().text(at, Align2::CENTER_CENTER, words, Text::Small.font(), t.text2);
             return;
-        };
+        }
+        let mut chosen = None;
         toolbar(
             ui,
             |ui| {
-                let words = format!("{} of {} units scaled up, ", scaling.n_scaled_up, scaling.units.len());
-                let median = format!("median ratio {}", fixed(scaling.median_ratio, 2));
-                ui.label(Text::Small.rich(words + &median, t.text2));
+                ui.label(Text::Small.rich("Scaling by area", t.text));
+                ui.label(Text::Small.rich("median, quartiles, one dot per unit", t.text2));
             },
             |ui| {
-                ui.label(Text::Caption.rich("median, quartiles, one dot per unit", t.text3));
+                let names = Measure::ALL.map(Measure::name);
+                let at = Measure::ALL.iter().position(|one| *one == self.measure).unwrap_or(0);
+                chosen = widgets::segmented(ui, "Population shows", &names, at, true);
             },
         );
-        let areas = || vec![(data.result.area.clone(), scaling.clone())];
-        let Some(figure) = self.population.get(data, unit, || figures::population(&areas(), Some((0, unit))))
-        else {
-            return;
-        };
-        let Some((plot, _)) = plot_of(figure) else { return };
+        if let Some(chosen) = chosen {
+            self.measure = Measure::ALL[chosen];
+            self.population = Built::default();
+        }
+        let (measure, own) = (self.measure, own_area(data));
+        let figure =
+            self.population.get(data, unit, || figures::population(&data.areas, Some((own, unit)), measure));
+        let Some((plot, _)) = figure.and_then(plot_of) else { return };
         let rect = body(ui);
         ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
-            let gutter = Gutter { left: 92.0, right: 16.0, top: 10.0, bottom: 42.0 };
+            let gutter = Gutter { left: 108.0, right: 16.0, top: 8.0, bottom: 42.0 };
             PlotUi::new(plot, "Population").names(Names::Hidden).gutter(gutter).show(ui, rect.size());
         });
     }
 
+    pub fn field(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+        self.field.show(ui, view, out);
+    }
+
+    pub fn inhibition(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+        self.inhibition.show(ui, view, out);
+    }
+
     /// The figure of one of the views.
     pub fn figure(&self, which: Which, view: &View<'_>) -> gainfield::Result<Figure> {
-        let (data, unit) = shown(view).ok_or_else(|| nothing_to_draw("probe result"))?;
         match which {
-            Which::Tuning | Which::Units => figures::tuning(&data.result, unit, STATISTIC),
-            Which::Scaling => figures::scaling(&data.result, unit, STATISTIC),
-            Which::Population => {
-                let scaling = data.scaling.clone().ok_or_else(|| nothing_to_draw("scaling"))?;
-                figures::population(&[(data.result.area.clone(), scaling)], Some((0, unit)))
+            Which::Field => return field::figure(view),
+            Which::Inhibition => return inhibition::figure(view),
+            Which::Tuning | Which::Units | Which::Scaling | Which::Population => {}
+        }
+        let (data, unit) = shown(view).ok_or_else(|| nothing_to_draw("probe result"))?;
+        let result = &data.result;
+        match which {
+            Which::Tuning if self.over_time && result.conditions.iter().any(|one| one.course.is_some()) => {
+                figures::over_time(result, unit, STATISTIC)
             }
+            Which::Scaling => figures::scaling(result, unit, STATISTIC),
+            Which::Population if data.areas.is_empty() => Err(nothing_to_draw("scaling")),
+            Which::Population => {
+                figures::population(&data.areas, Some((own_area(data), unit)), self.measure)
+            }
+            _ => figures::tuning(result, unit, STATISTIC),
         }
     }
+
+    /// All panels of the probe; with the maps of attention of the recordings of its model, if any.
+    pub fn summary(&self, view: &View<'_>) -> gainfield::Result<Figure> {
+        let (data, unit) = shown(view).ok_or_else(|| nothing_to_draw("probe result"))?;
+        let info = view.document.probe.and_then(|id| view.document.probe_info(id));
+        let maps = match info {
+            Some(info) => super::gain::attention_maps(view, info.model)?,
+            None => None,
+        };
+        figures::summary(&data.result, unit, STATISTIC, maps, &data.areas, self.measure)
+    }
+}
+
+/// Position of the probed area among all.
+fn own_area(data: &ProbeData) -> usize {
+    data.areas.iter().position(|(name, _)| *name == data.result.area).unwrap_or(0)
+}
+
+/// The stimuli themselves along the axis, as many as fit.
+fn thumbnails(ui: &Ui, data: &ProbeData, drawn: &Drawn) {
+    let n = data.pictures.len();
+    if n == 0 {
+        return;
+    }
+    let t = tokens(ui);
+    let apart = drawn.frame.width() / n.saturating_sub(1).max(1) as f32;
+    let every = ((THUMBNAIL + 4.0) / apart).ceil().max(1.0) as usize;
+    let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    for (value, picture) in data.result.values.iter().zip(&data.pictures).step_by(every) {
+        let center = pos2(drawn.x_at(*value), drawn.frame.bottom() + 24.0 + THUMBNAIL / 2.0);
+        let rect = Rect::from_center_size(center, vec2(THUMBNAIL, THUMBNAIL));
+        ui.painter().image(texture::image(ui.ctx(), picture), rect, uv, Color32::WHITE);
+        ui.painter().rect_stroke(rect, 0, Stroke::new(1.0, t.line), egui::StrokeKind::Outside);
+    }
+}
+
+/// A dotted line at the preferred value of the first condition that has a fit.
+fn preferred(ui: &Ui, result: &TuningResult, unit: usize, drawn: &Drawn) {
+    let Some(condition) = result.conditions.first() else { return };
+    let Some(fit) = result.fit(condition, unit, STATISTIC) else { return };
+    let degrees = result.feature == Feature::Orientation;
+    let at = if degrees { fit.centre.to_degrees() } else { fit.centre };
+    if !(drawn.x[0]..=drawn.x[1]).contains(&at) {
+        return;
+    }
+    let t = tokens(ui);
+    let x = drawn.x_at(at);
+    let ends = [pos2(x, drawn.frame.bottom()), pos2(x, drawn.frame.top())];
+    ui.painter().extend(egui::Shape::dashed_line(&ends, Stroke::new(1.0, t.text3), 1.5, 2.5));
+    let shown = if degrees { fixed(at, 0) } else { significant(at, 2) };
+    let word = if result.feature == Feature::Contrast { "half at" } else { "preferred" };
+    let text = format!("{word} {shown}{}", result.feature.unit());
+    let (align, dx) = if x > drawn.frame.center().x + drawn.frame.width() * 0.25 {
+        (Align2::RIGHT_CENTER, -5.0)
+    } else {
+        (Align2::LEFT_CENTER, 5.0)
+    };
+    let at = pos2(x + dx, drawn.frame.top() + 2.0);
+    ui.painter().text(at, align, text, Text::Caption.font(), t.text2);
 }
 
 /// Slope with its interval, offset and R² beside the scatter.
@@ -263,28 +392,37 @@ fn scaling_facts(ui: &Ui, at: egui::Pos2, data: &ProbeData, unit: usize, headlin
     let Some(line) = scaling.line else { return };
     let interval = headline.and_then(|words| words.split_once("95 % CI ")).map_or("", |(_, rest)| rest);
     let interval = interval.trim_end_matches(" (values resampled)");
+    let interval = if interval.is_empty() { String::new() } else { format!("95 % CI {interval}") };
     let facts = [
-        ("Scaling (slope)", fixed(line.slope, 2), interval.to_owned()),
-        ("Offset", gainfield::figure::number::signed(line.offset, 3), String::new()),
+        ("Scaling (slope)", fixed(line.slope, 2), interval),
+        ("Offset", signed(line.offset, 2), String::new()),
         ("R² of the line", fixed(line.r2, 3), String::new()),
         ("Ratio of means", fixed(scaling.ratio_of_means, 2), String::new()),
     ];
+    let painter = ui.painter();
     let mut y = at.y;
     for (i, (name, value, note)) in facts.into_iter().enumerate() {
-        ui.painter().text(pos2(at.x, y), Align2::LEFT_CENTER, name, Text::Small.font(), t.text2);
+        painter.text(pos2(at.x, y), Align2::LEFT_CENTER, name, Text::Small.font(), t.text2);
         let style = if i == 0 { Text::Stat } else { Text::Readout };
-        ui.painter().text(pos2(at.x, y + 22.0), Align2::LEFT_CENTER, value, style.font(), t.text);
-        if !note.is_empty() {
-            ui.painter().text(
-                pos2(at.x, y + 42.0),
-                Align2::LEFT_CENTER,
-                "95 % interval",
-                Text::Caption.font(),
-                t.text3,
-            );
-            ui.painter().text(pos2(at.x, y + 56.0), Align2::LEFT_CENTER, note, Text::Caption.font(), t.text3);
-        }
-        y += if i == 0 { 84.0 } else { 54.0 };
+        painter.text(pos2(at.x, y + 22.0), Align2::LEFT_CENTER, value, style.font(), t.text);
+        painter.text(pos2(at.x, y + 42.0), Align2::LEFT_CENTER, &note, Text::Caption.font(), t.text2);
+        y += if i == 0 { 66.0 } else { 48.0 };
+    }
+    if data.result.feature != Feature::Orientation {
+        return;
+    }
+    y += 4.0;
+    painter.text(pos2(at.x, y), Align2::LEFT_CENTER, "Orientation", Text::Caption.font(), t.text2);
+    let bar = Rect::from_min_size(pos2(at.x, y + 12.0), vec2(104.0, 8.0));
+    let colors = texture::bar(ui.ctx(), ColourMap::Twilight, texture::ground(t.dark));
+    let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    painter.image(colors, bar, uv, Color32::WHITE);
+    for (x, align, text) in [
+        (bar.left(), Align2::LEFT_CENTER, "0°"),
+        (bar.center().x, Align2::CENTER_CENTER, "90°"),
+        (bar.right(), Align2::RIGHT_CENTER, "180°"),
+    ] {
+        painter.text(pos2(x, bar.bottom() + 9.0), align, text, Text::Caption.font(), t.text2);
     }
 }
 
@@ -295,6 +433,8 @@ pub enum Which {
     Units,
     Scaling,
     Population,
+    Field,
+    Inhibition,
 }
 
 /// What every condition gave at the value nearest to `x`.
@@ -302,111 +442,14 @@ fn at_value(result: &TuningResult, unit: usize, x: f64) -> String {
     let nearest = (0..result.values.len())
         .min_by(|&a, &b| (result.values[a] - x).abs().total_cmp(&(result.values[b] - x).abs()));
     let Some(at) = nearest else { return String::new() };
-    let mut words =
-        format!("{} {}{}", result.feature.label(), significant(result.values[at], 3), result.feature.unit());
+    let shown = gainfield::figure::number::trimmed(result.values[at], 0.01);
+    let mut words = format!("{} {shown}{}", result.feature.label(), result.feature.unit());
     for condition in &result.conditions {
         let mean = condition.responses.mean(unit)[at];
         let spread = condition.responses.standard_deviation(unit)[at];
         words += &format!("  {} {} ± {}", condition.label, significant(mean, 3), significant(spread, 3));
     }
     words
-}
-
-/// Fit parameters, one column per condition.
-fn table(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize) {
-    let t = tokens(ui);
-    let painter = ui.painter_at(rect);
-    let conditions: Vec<_> = result.conditions.iter().take(3).collect();
-    let fits: Vec<Option<Fit>> =
-        conditions.iter().map(|condition| result.fit(condition, unit, STATISTIC)).collect();
-    let degrees = result.feature == Feature::Orientation;
-    let curve = fits.iter().flatten().map(|fit| fit.curve).next();
-    let title = match curve {
-        Some(Curve::VonMises) => "von Mises fit",
-        Some(Curve::Gaussian) => "Gaussian fit",
-        Some(Curve::NakaRushton) => "Naka-Rushton fit",
-        None => "no fit",
-    };
-    let column = |i: usize| rect.right() - (conditions.len() - 1 - i) as f32 * 52.0;
-    let caption = Text::Caption.font();
-    painter.text(pos2(rect.left(), rect.top() + 8.0), Align2::LEFT_CENTER, title, caption.clone(), t.text3);
-    for (i, condition) in conditions.iter().enumerate() {
-        let short = match condition.name {
-            "attended" => "attended",
-            "unattended" => "unatt.",
-            "first_pass" => "first",
-            other => other,
-        };
-        let color = role_color(t, condition.role);
-        painter.text(pos2(column(i), rect.top() + 8.0), Align2::RIGHT_CENTER, short, caption.clone(), color);
-    }
-    let angle = |radians: f64| if degrees { radians.to_degrees() } else { radians };
-    let unit_name = result.feature.unit();
-    let rows: [(String, Box<dyn Fn(&Fit) -> Option<String>>); 5] = [
-        (
-            with_unit(if curve == Some(Curve::NakaRushton) { "c50" } else { "Preferred" }, unit_name),
-            Box::new(move |fit| Some(fixed(angle(fit.centre), if degrees { 1 } else { 2 }))),
-        ),
-        (
-            with_unit("FWHM", unit_name),
-            Box::new(move |fit| fit.full_width().map(|w| fixed(angle(w), if degrees { 1 } else { 2 }))),
-        ),
-        ("Amplitude".to_owned(), Box::new(|fit| Some(significant(fit.amplitude, 3)))),
-        ("Baseline".to_owned(), Box::new(|fit| Some(significant(fit.baseline, 3)))),
-        ("R² of the fit".to_owned(), Box::new(|fit| Some(fixed(fit.r2, 3)))),
-    ];
-    let mut y = rect.top() + 34.0;
-    let line = |y: f32| painter.hline(rect.x_range(), y + 12.0, Stroke::new(1.0, t.line));
-    for (label, value) in &rows {
-        painter.text(pos2(rect.left(), y), Align2::LEFT_CENTER, label, Text::Small.font(), t.text2);
-        for (i, fit) in fits.iter().enumerate() {
-            let words = fit.as_ref().and_then(value).unwrap_or_else(|| "–".to_owned());
-            painter.text(pos2(column(i), y), Align2::RIGHT_CENTER, words, Text::Small.font(), t.text);
-        }
-        line(y);
-        y += 25.0;
-    }
-    if degrees {
-        painter.text(
-            pos2(rect.left(), y),
-            Align2::LEFT_CENTER,
-            "1 − circ. var.",
-            Text::Small.font(),
-            t.text2,
-        );
-        for (i, condition) in conditions.iter().enumerate() {
-            let vector = result.orientation_vector(condition, unit, STATISTIC);
-            let words = vector
-                .and_then(|v| v.orientation_selectivity)
-                .map_or_else(|| "–".to_owned(), |s| fixed(s, 2));
-            painter.text(pos2(column(i), y), Align2::RIGHT_CENTER, words, Text::Small.font(), t.text);
-        }
-        line(y);
-        y += 25.0;
-    }
-    if let Some(index) = modulation_index(result, unit) {
-        painter.text(
-            pos2(rect.left(), y),
-            Align2::LEFT_CENTER,
-            "Modulation index",
-            Text::Small.font(),
-            t.text2,
-        );
-        let words = gainfield::figure::number::signed(index, 2);
-        painter.text(pos2(rect.right(), y), Align2::RIGHT_CENTER, words, Text::SmallStrong.font(), t.text);
-    }
-}
-
-fn with_unit(name: &str, unit: &str) -> String {
-    if unit.is_empty() { name.to_owned() } else { format!("{name}, {unit}") }
-}
-
-fn modulation_index(result: &TuningResult, unit: usize) -> Option<f64> {
-    let mean = |name: &str| {
-        let curve = result.condition(name)?.responses.mean(unit);
-        Some(gainfield::analysis::statistics::mean(&curve))
-    };
-    gainfield::analysis::scaling::attention_modulation_index(mean("attended")?, mean("unattended")?)
 }
 
 fn role_color(t: &'static crate::theme::Tokens, role: gainfield::figure::Role) -> Color32 {
@@ -418,68 +461,6 @@ fn role_color(t: &'static crate::theme::Tokens, role: gainfield::figure::Role) -
         Role::Neutral => t.text2,
         Role::Stimulus => t.roles.stimulus,
         Role::Intervention => t.roles.intervention,
-    }
-}
-
-/// Small curves of all units; a click chooses one.
-fn units_grid(ui: &mut Ui, data: &ProbeData, chosen: usize, out: &mut Out<'_>) {
-    let t = tokens(ui);
-    let size = vec2(64.0, 76.0);
-    let columns = ((ui.available_width() + 4.0) / (size.x + 4.0)).floor().max(1.0) as usize;
-    let rows = data.order.len().div_ceil(columns);
-    let (area, _) =
-        ui.allocate_exact_size(vec2(ui.available_width(), rows as f32 * (size.y + 4.0)), Sense::hover());
-    for (place, &unit) in data.order.iter().enumerate() {
-        let min = area.min
-            + vec2((place % columns) as f32 * (size.x + 4.0), (place / columns) as f32 * (size.y + 4.0));
-        let cell = Rect::from_min_size(min, size);
-        if !ui.is_rect_visible(cell) {
-            continue;
-        }
-        let id = data.result.units[unit];
-        let response = ui.interact(cell, ui.scope_id().with(("unit", unit)), Sense::click());
-        widgets::name(&response, egui::Role::Button, &format!("Unit {}", figures::unit_name(id)));
-        let frame = Rect::from_min_max(cell.min, pos2(cell.right(), cell.bottom() - 16.0));
-        let stroke = if unit == chosen { Stroke::new(2.0, t.accent) } else { Stroke::new(1.0, t.line) };
-        ui.painter().rect(frame, 2, t.well, stroke, egui::StrokeKind::Inside);
-        let curves: Vec<(Vec<f64>, Color32)> = (data.result.conditions.iter().take(2))
-            .map(|condition| (condition.responses.mean(unit), role_color(t, condition.role)))
-            .collect();
-        let top = curves.iter().flat_map(|(curve, _)| curve).copied().fold(0.0_f64, f64::max);
-        for (curve, color) in curves {
-            let inner = frame.shrink(4.0);
-            let n = curve.len().saturating_sub(1).max(1) as f32;
-            let points: Vec<_> = curve
-                .iter()
-                .enumerate()
-                .filter(|(_, value)| value.is_finite())
-                .map(|(i, value)| {
-                    let height = if top > 0.0 { (value / top) as f32 } else { 0.0 };
-                    pos2(
-                        inner.left() + inner.width() * i as f32 / n,
-                        inner.bottom() - inner.height() * height,
-                    )
-                })
-                .collect();
-            ui.painter().line(points, Stroke::new(1.2, color));
-        }
-        let y = cell.bottom() - 7.0;
-        let caption = Text::Caption.font();
-        ui.painter().text(
-            pos2(cell.left(), y),
-            Align2::LEFT_CENTER,
-            id.channel.to_string(),
-            caption.clone(),
-            t.text2,
-        );
-        ui.painter().text(pos2(cell.right(), y), Align2::RIGHT_CENTER, significant(top, 2), caption, t.text3);
-        focus_ring(ui, &response, cell, 2, Ring::Inside);
-        if response.hovered() {
-            out.say(format!("{} {}  peak {}", data.result.area, figures::unit_name(id), significant(top, 3)));
-        }
-        if response.clicked() {
-            out.push(Command::SelectUnit(UnitRef { area: data.result.area.clone(), unit: id.index }));
-        }
     }
 }
 

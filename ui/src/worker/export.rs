@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use crossbeam_channel::Receiver;
+use gainfield::figure::export;
 use gainfield::figure::style::DEFAULT_DPI;
-use gainfield::figure::{csv, png, svg};
 use gainfield::recipe::to_toml;
 use gainfield::{Result, files};
 
 use super::{Event, ExportRequest, Outbox, guarded};
-use crate::command::ExportFormat;
 
 pub(super) fn serve(requests: &Receiver<ExportRequest>, outbox: &Outbox) {
     for request in requests {
@@ -22,32 +21,17 @@ pub(super) fn serve(requests: &Receiver<ExportRequest>, outbox: &Outbox) {
 }
 
 fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
-    let wants = |format| request.format == ExportFormat::All || request.format == format;
-    let mut written = Vec::new();
-    let mut write = |ending: &str, bytes: Vec<u8>| -> Result<()> {
-        let path = with_ending(&request.stem, ending);
-        files::write_atomic(&path, bytes)?;
-        written.push(path);
-        Ok(())
-    };
-    if wants(ExportFormat::Svg) {
-        write("svg", svg(&request.figure).into_bytes())?;
-    }
-    if wants(ExportFormat::Png) {
-        write("png", png(&request.figure, DEFAULT_DPI)?)?;
-    }
-    if wants(ExportFormat::Csv) {
-        write("csv", csv(&request.figure)?)?;
-    }
+    let folder = request.stem.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    let stem = request.stem.file_name().unwrap_or_default().to_string_lossy();
+    let formats = request.format.formats();
+    let mut written =
+        export(&request.figure, &folder, &stem, formats, DEFAULT_DPI, &request.provenance)?;
     if let Some(recipe) = request.recipe.as_ref().filter(|_| request.provenance.command.contains("--recipe"))
     {
-        write("recipe.toml", to_toml(recipe)?.into_bytes())?;
+        let path = with_ending(&request.stem, "recipe.toml");
+        files::write_atomic(&path, to_toml(recipe)?.into_bytes())?;
+        written.push(path);
     }
-    let mut provenance = request.provenance.clone();
-    if !request.figure.caption.is_empty() {
-        provenance.notes.push(request.figure.caption.clone());
-    }
-    written.push(provenance.write_beside(with_ending(&request.stem, "svg"))?);
     Ok(written)
 }
 
@@ -62,6 +46,7 @@ pub fn with_ending(stem: &std::path::Path, ending: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::ExportFormat;
     use crate::jobs::JobId;
     use gainfield::figure::{Axis, Figure, Line, Panel, Plot, Role, Series, Width};
     use gainfield::provenance::Provenance;

@@ -1,5 +1,6 @@
 //! Opening files: each by what it is, never by running anything in it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crossbeam_channel::Receiver;
@@ -7,12 +8,15 @@ use gainfield::dynamics::{Intervention, InterventionFile};
 use gainfield::families;
 use gainfield::model::{Model, Target};
 use gainfield::pretrained;
+use gainfield::probe::ProbeRecipe;
+use gainfield::recipe::train::TrainRecipe;
 use gainfield::settings::Overrides;
 use gainfield::stimulus::Split;
 use gainfield::stimulus::idx;
 use gainfield::stimulus::image_file::pictures_in;
 use gainfield::task::{PictureStimulus, StimulusKind, StimulusSpec};
 use gainfield::{Error, Result};
+use serde_json::{Map, Value};
 
 use super::{Event, OpenRequest, Outbox, guarded};
 
@@ -21,6 +25,10 @@ pub enum Opened {
     Model { name: String, model: Box<Model> },
     Stimulus { name: String, spec: StimulusSpec },
     Interventions(Vec<Intervention>),
+    /// A probe of the model in use.
+    Probe(Box<ProbeRecipe>),
+    /// Settings of a training run that differ from their defaults.
+    Training(BTreeMap<String, Value>),
 }
 
 /// Recipes and the like are never larger.
@@ -115,15 +123,45 @@ fn recipe(path: &Path) -> Result<Opened> {
     let text = gainfield::files::read_text(path, TEXT_LIMIT)?;
     let wrong = |err: &dyn std::fmt::Display| {
         let found = err.to_string().lines().next().unwrap_or_default().to_owned();
-        Error::file(path, "a stimulus or a list of interventions", found, "see docs for the forms of recipes")
+        Error::file(path, "a stimulus, interventions, a probe or a training run", found, "see docs for the forms of recipes")
     };
     let table: toml::Table = toml::from_str(&text).map_err(|err| wrong(&err))?;
     if table.contains_key("intervention") {
         let file: InterventionFile = toml::from_str(&text).map_err(|err| wrong(&err))?;
         return Ok(Opened::Interventions(file.intervention));
     }
+    if table.contains_key("probe") {
+        return probe(&text).map_err(|err| wrong(&err));
+    }
+    if table.contains_key("family") {
+        return training(path);
+    }
     let spec: StimulusSpec = toml::from_str(&text).map_err(|err| wrong(&err))?;
     Ok(Opened::Stimulus { name: name_of(path), spec })
+}
+
+/// The recipe of `gainfield probe --recipe`; model and folder of the results are the window's.
+fn probe(text: &str) -> std::result::Result<Opened, Box<dyn std::error::Error>> {
+    let mut table: Map<String, Value> = toml::from_str(text)?;
+    for key in ["model", "out"] {
+        table.remove(key);
+    }
+    if let Some(feature) = table.remove("probe") {
+        table.insert("feature".to_owned(), feature);
+    }
+    let recipe: ProbeRecipe = serde_json::from_value(Value::Object(table))?;
+    recipe.validate()?;
+    Ok(Opened::Probe(Box::new(recipe)))
+}
+
+fn training(path: &Path) -> Result<Opened> {
+    let (_, table) = TrainRecipe::read(path, &Overrides::default())?;
+    let defaults = TrainRecipe::default_table();
+    let differs = |(key, entry): (&str, &gainfield::settings::Entry)| {
+        let is_default = defaults.get(key).is_some_and(|known| known.value == entry.value);
+        (!is_default).then(|| (key.to_owned(), entry.value.clone()))
+    };
+    Ok(Opened::Training(table.iter().filter_map(differs).collect()))
 }
 
 #[cfg(test)]
