@@ -245,6 +245,7 @@ fn run(asked: &Asked, model: &Model, shown: &mut Shown) -> Result<Found> {
                 None => default_stimulus(model)?,
             };
             Found::Agreement(probe::update_agreement(recipe, default, model)?)
+        }
         Asked::Inhibition(recipe) => {
             Found::Inhibition(Box::new(probe::inhibition(recipe, model, &mut workspace, shown)?))
         }

@@ -38,15 +38,15 @@ pub fn loss(runs: &[NamedRun<'_>], term: &str) -> Result<Option<Figure>> {
     if is_logarithmic {
         y = y.log(10.0);
     }
-    let mut plot = Plot::new(Axis::new("Update"), y);
+    let all: Vec<Vec<[f64; 2]>> = runs.iter().map(|run| term_over_updates(run.history, term)).collect();
+    let mut plot = Plot::new(updates_axis(all.iter().flatten()), loss_range(y, &all, is_logarithmic));
     let mut last = None;
-    for (index, run) in runs.iter().enumerate() {
-        let raw = term_over_updates(run.history, term);
+    for (index, (run, raw)) in runs.iter().zip(&all).enumerate() {
         let Some(&[_, latest]) = raw.last() else { continue };
-        let smooth = smoothed(&raw);
+        let smooth = smoothed(raw);
         last = last.or_else(|| smooth.last().map(|point| point[1]));
         let series = Series::new(run.name, Ink::Category(index));
-        let faint = Line::new(series.clone().quiet(), min_max_columns(&raw, column_width(&raw)))?;
+        let faint = Line::new(series.clone().quiet(), min_max_columns(raw, column_width(raw)))?;
         plot = plot.with(faint.emphasis(Emphasis::Faint));
         plot = plot.with(Line::new(series, min_max_columns(&smooth, column_width(&smooth)))?);
         debug_assert!(latest.is_finite(), "a run stops before it reports a loss that is not");
@@ -70,8 +70,8 @@ pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<
         history.evaluations.iter().filter(|evaluation| evaluation.split == "validation").collect();
     let Some(latest) = validations.last() else { return Ok(None) };
     let Some(passes) = latest.accuracy.get(phase) else { return Ok(None) };
-    let x = Axis::new("Update");
-    let mut plot = Plot::new(x, Axis::new("Validation accuracy").range(0.0, 1.0))
+    let updates: Vec<[f64; 2]> = validations.iter().map(|one| [one.update as f64, 0.0]).collect();
+    let mut plot = Plot::new(updates_axis(updates.iter()), Axis::new("Validation accuracy").range(0.0, 1.0))
         .with(Reference::horizontal(1.0 / n_classes as f64, "chance")?);
     for pass in 0..passes.len() {
         let value = |evaluation: &&Evaluation| {
@@ -99,6 +99,28 @@ pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<
     let panel = Panel::new(format!("accuracy by pass, phase {}", phase + 1), plot).headline(headline);
     let caption = "Held-out stimuli that pick the best weights; the interval is Wilson's 95 %.".to_owned();
     Ok(Some(Figure::single(Width::OneColumn, panel)?.caption(caption)))
+}
+
+/// Updates from 0 to the next round number.
+fn updates_axis<'p>(points: impl Iterator<Item = &'p [f64; 2]>) -> Axis {
+    let last = points.map(|point| point[0]).fold(1.0, f64::max);
+    let step = 10_f64.powf(last.log10().floor()) / 2.0;
+    Axis::new("Update").range(0.0, ((last / step).ceil() * step).max(10.0))
+}
+
+/// A loss from 0, or over whole powers of ten where it is logarithmic.
+fn loss_range(axis: Axis, all: &[Vec<[f64; 2]>], is_logarithmic: bool) -> Axis {
+    let values = || all.iter().flatten().map(|point| point[1]).filter(|value| *value > 0.0);
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    if high <= 0.0 {
+        return axis;
+    }
+    if is_logarithmic {
+        let (low, high) = (low.log10().floor(), high.log10().ceil());
+        let ticks = (low as i32..=high as i32).map(|e| (10_f64.powi(e), number::power_of_ten(e)));
+        return axis.range(10_f64.powf(low), 10_f64.powf(high.max(low + 1.0))).ticks_at(ticks);
+    }
+    axis.range(0.0, high.ceil())
 }
 
 /// The mean over phases of every metric called `term/…`, by update.

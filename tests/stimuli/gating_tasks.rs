@@ -137,6 +137,7 @@ fn cueing() {
         scattered: golden.scattered("cue"),
         target: golden.index("cue.target_id"),
         dot: [dot[0], dot[1]],
+        second: None,
     };
     let mut trial = Cue::default().compose(&digits, &draws).unwrap();
     golden.check("cue", &mut trial);

@@ -215,7 +215,10 @@ impl Workbench {
 
     /// Whether any work but training is under way.
     pub fn is_busy(&self) -> bool {
-        !self.jobs.is_empty() || self.probing.is_busy() || !self.in_flight.is_empty() || !self.commands.is_empty()
+        !self.jobs.is_empty()
+            || self.probing.is_busy()
+            || !self.in_flight.is_empty()
+            || !self.commands.is_empty()
     }
 
     /// The latest commands applied, oldest first: what led to what is seen.

@@ -26,7 +26,7 @@ pub fn run_into(folder: &Path, progress: &mut dyn Progress) -> Result<Vec<PathBu
     let recipe = RunRecipe { record: vec!["all".to_owned()], ..RunRecipe::new(pretrained::NAME) };
     let (model, outcome) = execute(&recipe, &Execution::default(), progress)?;
     let mut written = write(&model, &outcome, folder)?;
-    let mut figure = |figure: &Figure, stem: &str, command: &str| -> Result<Vec<PathBuf>> {
+    let figure = |figure: &Figure, stem: &str, command: &str| -> Result<Vec<PathBuf>> {
         export(figure, folder, stem, &Format::ALL, DEFAULT_DPI, &Provenance::new(command))
     };
     let command = format!("gainfield run {} --record all", pretrained::NAME);

@@ -324,8 +324,7 @@ fn serve(incoming: &Receiver<Request>, outgoing: &Sender<Answer>, wake: &(dyn Fn
         }
         let interactive = Interactive::begin();
         let mut teller = Teller { request: &request, answers: outgoing, wake };
-        let mut measure =
-            || crate::worker::guarded(|| measured(&request, &mut workspace, &mut teller));
+        let mut measure = || crate::worker::guarded(|| measured(&request, &mut workspace, &mut teller));
         let outcome = match &pool {
             Ok(pool) => pool.install(measure),
             Err(_) => measure(),

@@ -175,7 +175,8 @@ fn bar(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         match (view.layout(), snapshot) {
             (Layout::Train, Some((id, run))) => {
                 ui.label(Text::Small.rich(format!("No recording of {} yet.", run.name), t.text3));
-                let word = format!("Open snapshot {} in Step", run.update());
+                let update = run.snapshot.as_ref().map_or(0, |snapshot| snapshot.update);
+                let word = format!("Open snapshot {update} in Step");
                 if ui.add(Button::new(&word).icon(icons::PLAY).small()).clicked() {
                     out.push(Command::OpenSnapshot(id));
                 }

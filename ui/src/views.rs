@@ -111,7 +111,7 @@ pub(crate) fn toolbar(ui: &mut Ui, left: impl FnOnce(&mut Ui), right: impl FnOnc
     let builder = |salt: &str, layout| egui::UiBuilder::new().max_rect(inner).id_salt(salt).layout(layout);
     ui.scope_builder(builder("tools right", egui::Layout::right_to_left(egui::Align::Center)), right);
     ui.scope_builder(builder("tools left", egui::Layout::left_to_right(egui::Align::Center)), left);
-    ui.advance_cursor_after_rect(bar);
+    ui.advance_cursor_after_rect(bar.with_max_y(bar.bottom() - ui.spacing().item_spacing.y));
 }
 
 /// What remains of a view below its toolbar, inset.

@@ -12,7 +12,7 @@ mod table;
 
 pub use button::{Button, Kind, icon_button, key_cap, key_cap_width};
 pub use choice::{checkbox, chip, combo, segmented, toggle};
-pub use field::{Number, number_field, parse_number, slider_row, text_field};
+pub use field::{Number, number_field, number_text, parse_number, slider_row, text_field};
 pub use image::{color_bar, hatch};
 pub use message::{Banner, BannerAction, EmptyAction, EmptyState, Severity, empty_state, error_block};
 pub use progress::bar;

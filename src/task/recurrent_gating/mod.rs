@@ -211,10 +211,16 @@ impl GatingTask {
         let t = self.timesteps();
         let segment = |kind, name: &str, from, to| Segment { kind, name: name.to_owned(), from, to };
         let mut segments = match self {
-            Self::Cue(task) => vec![
-                segment(SegmentKind::Cue, "dot", 0, task.n_fixate),
-                segment(SegmentKind::Stimulus, "digits", task.n_fixate, t),
-            ],
+            Self::Cue(task) => (0..t)
+                .step_by(task.n_fixate + task.n_attend)
+                .flat_map(|from| {
+                    let shown = from + task.n_fixate;
+                    [
+                        segment(SegmentKind::Cue, "dot", from, shown),
+                        segment(SegmentKind::Stimulus, "digits", shown, shown + task.n_attend),
+                    ]
+                })
+                .collect(),
             Self::Tracking(task) => vec![
                 segment(SegmentKind::Cue, "target alone", 0, task.n_fixate),
                 segment(SegmentKind::Stimulus, "movement", task.n_fixate, t),

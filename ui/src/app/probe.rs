@@ -123,11 +123,7 @@ fn field_request(document: &Document) -> Option<(FieldKey, RfRecipe)> {
     let area = info.area(&key.area)?;
     let [_, height, width] = area.map_shape();
     let pin = document.pinned.first()?;
-    let units = if height * width > 1 {
-        Units::position(key.row, key.col)
-    } else {
-        Units::channel(pin.unit)
-    };
+    let units = if height * width > 1 { Units::position(key.row, key.col) } else { Units::channel(pin.unit) };
     let [_, rows, columns] = info.input_shape;
     let step = ((rows * columns) as f64 / SPOTS).sqrt().ceil().max(1.0) as usize;
     let task = info.tasks.iter().position(|task| task.eq_ignore_ascii_case("recognition")).unwrap_or(0);

@@ -5,6 +5,7 @@ use egui::{Align2, Color32, Key, Rect, Role, ScrollArea, Sense, Ui, pos2, vec2};
 use crate::command::Command;
 use crate::icons;
 use crate::item::{Content, Group, Item, ItemId};
+use crate::probing::ProbeState;
 use crate::theme::{Text, metrics, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Ring, focus_ring};
@@ -156,8 +157,12 @@ fn paint_row(ui: &Ui, view: &View<'_>, item: &Item, rect: Rect, ground: Rect, ho
         ui.painter().rect_filled(ground, 4, t.hover);
     }
     let y = rect.center().y;
-    let icon = item.content.icon();
-    icon.paint(ui.painter(), pos2(rect.left() + 35.0, y), 14.0, role_color(ui, &item.content));
+    if let Content::Training(_) = item.content {
+        run_sample(ui, view, item.id, pos2(rect.left() + 28.0, y));
+    } else {
+        let icon = item.content.icon();
+        icon.paint(ui.painter(), pos2(rect.left() + 35.0, y), 14.0, role_color(ui, &item.content));
+    }
     let note_color = if selected { t.text2 } else { t.text3 };
     let note_at = pos2(rect.right() - 12.0, y);
     let note = note(view, item);
@@ -166,6 +171,18 @@ fn paint_row(ui: &Ui, view: &View<'_>, item: &Item, rect: Rect, ground: Rect, ho
     let shown = widgets::truncated(ui, &item.name, Text::Small, note.left() - 8.0 - at.x);
     let color = if in_use || selected { t.text } else { t.text2 };
     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), color);
+}
+
+/// The line that a run has in the curves: the run in view comes first there.
+fn run_sample(ui: &Ui, view: &View<'_>, id: ItemId, at: egui::Pos2) {
+    let t = tokens(ui);
+    let own = view.document.training;
+    let others = view.training.iter().map(|(id, _)| id).filter(|id| Some(*id) != own);
+    let index = own.into_iter().chain(others).position(|one| one == id).unwrap_or(0);
+    let ink = gainfield::figure::Ink::Category(index);
+    let line = [at, at + vec2(15.0, 0.0)];
+    let stroke = egui::Stroke::new(1.8, t.category(index));
+    crate::figure_ui::paint_line(ui.painter(), &line, stroke, ink.dash().pattern());
 }
 
 fn open_at_first(group: Group) -> bool {
@@ -194,7 +211,18 @@ fn note(view: &View<'_>, item: &Item) -> String {
             let run = view.document.run_key(item.id).and_then(|key| view.store.run(key));
             run.map_or_else(|| "–".to_owned(), |run| run.recording.n_timesteps.to_string())
         }
-        Content::Probe(_) | Content::Training(_) | Content::Figure(_) => String::new(),
+        Content::Probe(_) => match view.probing.get(item.id).map(|probe| &probe.state) {
+            Some(ProbeState::Running { .. }) => "probing".to_owned(),
+            Some(ProbeState::Failed(_)) => "stopped".to_owned(),
+            Some(ProbeState::Done) | None => String::new(),
+        },
+        Content::Training(_) => {
+            view.training.get(item.id).map_or_else(String::new, |run| run.state.word().to_owned())
+        }
+        Content::Figure(figure) => match figure.files.len() {
+            1 => "1 file".to_owned(),
+            n => format!("{n} files"),
+        },
     }
 }
 

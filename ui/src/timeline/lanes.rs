@@ -87,7 +87,10 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
         .collect();
     let scored: Vec<&Segment> =
         run.recording.segments.iter().filter(|segment| segment.kind == SegmentKind::Scored).collect();
-    let (row, lane) = lane_row(ui, track, 20.0);
+    // Alone in the collapsed form it is as high as it can be hit easily.
+    let collapsed = view.settings.is_timeline_collapsed();
+    let (row_height, span_height) = if collapsed { (27.0, 24.0) } else { (20.0, 14.0) };
+    let (row, lane) = lane_row(ui, track, row_height);
     let phases = segments.iter().any(|segment| segment.kind == SegmentKind::Phase);
     let note = if phases { format!("{} phases", segments.len()) } else { task_name(view) };
     lane_header(ui, row, t.roles.stimulus, if phases { "Phase" } else { "Task" }, &note);
@@ -104,7 +107,7 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
         {
             text += &format!(": reads {class}");
         }
-        let rect = segment_rect(lane, track, segment, 14.0);
+        let rect = segment_rect(lane, track, segment, span_height);
         let role = match segment.kind {
             SegmentKind::Cue => Some(t.roles.stimulus),
             SegmentKind::Phase if i == 0 => Some(t.roles.attended),
@@ -123,7 +126,7 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
         if segment.to == segment.from + 1 {
             diamond(ui, pos2(track.x(segment.from), lane.center().y), t.text);
         } else if !covered {
-            let rect = segment_rect(lane, track, segment, 14.0);
+            let rect = segment_rect(lane, track, segment, span_height);
             segment_span(ui, rect, Some(t.roles.stimulus), &segment.name);
         }
     }
@@ -381,7 +384,7 @@ fn stretch_words(run: &RunData, what: &str, from: usize, to: usize) -> String {
 pub(super) fn chosen(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
     let phased = run.recording.segments.iter().any(|segment| segment.kind != SegmentKind::Scored);
-    ui.add_space(7.0);
+    ui.add_space(3.0);
     if phased {
         task(ui, view, run, track, out);
     } else {

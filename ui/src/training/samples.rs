@@ -15,8 +15,8 @@ use gainfield::stimulus::procedural_digits::procedural_digits;
 use gainfield::train::{LatestReceiver, Snapshot, latest};
 use gainfield::{Error, Result};
 
-/// Rows of the view.
-const N_STIMULI: usize = 6;
+/// Stimuli that are run; the view shows as many rows of them as fit.
+const N_STIMULI: usize = 12;
 
 /// Stimuli with the multiplier of the image gate after every pass.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ enum Mode {
 const UNIT: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 /// Side of the map in a cell of the ladder, and of the cell.
 const LADDER_MAP: f32 = 74.0;
-const LADDER_CELL: egui::Vec2 = vec2(84.0, 116.0);
+const LADDER_CELL: egui::Vec2 = vec2(84.0, 115.0);
 
 /// State that only the screen knows.
 #[derive(Default)]
@@ -113,7 +113,7 @@ impl AreaMaps {
         out: &mut Out<'_>,
     ) {
         let area = ui.available_rect_before_wrap();
-        let strip = Rect::from_min_size(area.min, vec2(area.width(), LADDER_CELL.y + 6.0));
+        let strip = Rect::from_min_size(area.min, vec2(area.width(), LADDER_CELL.y + 4.0));
         let builder = egui::UiBuilder::new().max_rect(strip.shrink2(vec2(10.0, 0.0)));
         ui.scope_builder(builder, |ui| {
             ScrollArea::horizontal().id_salt("ladder").auto_shrink([false, true]).show(ui, |ui| {
@@ -125,7 +125,7 @@ impl AreaMaps {
                 });
             });
         });
-        ui.advance_cursor_after_rect(strip);
+        ui.advance_cursor_after_rect(strip.with_max_y(strip.bottom() - 6.0));
     }
 
     fn grid(
@@ -379,7 +379,7 @@ fn rung(
         let square = Rect::from_min_size(rect.min + vec2(5.0, 5.0), vec2(LADDER_MAP, LADDER_MAP));
         ladder_map(ui, run, step, area, square);
         let name = widgets::truncated(ui, &info.name, Text::CaptionStrong, LADDER_CELL.x - 10.0);
-        let at = pos2(rect.left() + 5.0, rect.bottom() - 26.0);
+        let at = pos2(rect.left() + 5.0, rect.bottom() - 25.0);
         ui.painter().text(at, Align2::LEFT_CENTER, name, Text::CaptionStrong.font(), t.text);
         let shape: Vec<String> = info.shape.iter().map(ToString::to_string).collect();
         let color = if chosen { t.text2 } else { t.text3 };

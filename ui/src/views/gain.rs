@@ -90,9 +90,12 @@ pub fn attention_maps(view: &View<'_>, model: ItemId) -> gainfield::Result<Optio
     for item in view.document.group(Group::Recordings) {
         let Content::Recording(recording) = &item.content else { continue };
         let run = view.document.run_key(item.id).and_then(|key| view.store.run(key));
-        let Some(run) = run.filter(|_| recording.model == model && recording.parent.is_none()) else { continue };
+        let Some(run) = run.filter(|_| recording.model == model && recording.parent.is_none()) else {
+            continue;
+        };
         let steps = telling_steps(run);
-        if rows.len() == FIGURE_ROWS || rows.first().is_some_and(|row: &Vec<Raster>| row.len() != steps.len() + 1)
+        if rows.len() == FIGURE_ROWS
+            || rows.first().is_some_and(|row: &Vec<Raster>| row.len() != steps.len() + 1)
         {
             continue;
         }

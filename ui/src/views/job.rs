@@ -44,8 +44,18 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
         RunState::Failed(_) => t.err,
         RunState::Starting | RunState::Paused | RunState::Stopping | RunState::Stopped => t.text2,
     };
-    let at = pos2(name.right() + 12.0, y);
-    ui.painter().text(at, Align2::LEFT_CENTER, run.state.word(), Text::Small.font(), color);
+    let at = Rect::from_min_max(pos2(name.right() + 8.0, row.top()), row.max);
+    let layout = Layout::left_to_right(Align::Center);
+    widgets::placed(ui, egui::UiBuilder::new().max_rect(at).layout(layout), |ui| {
+        let icon = match run.state {
+            RunState::Paused => icons::PAUSE,
+            RunState::Stopping | RunState::Stopped => icons::STOP,
+            RunState::Failed(_) => icons::ERROR,
+            RunState::Finished => icons::OK,
+            RunState::Starting | RunState::Running => icons::PLAY,
+        };
+        widgets::chip(ui, icon, run.state.word(), color);
+    });
     let elapsed = duration(run.elapsed());
     ui.painter().text(pos2(row.right(), y), Align2::RIGHT_CENTER, elapsed, Text::Small.font(), t.text2);
     ui.add_space(8.0);
@@ -102,16 +112,6 @@ fn controls(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
                 out.push(Command::Training(id, JobCommand::Save));
             }
         });
-    });
-    ui.add_space(8.0);
-    ui.horizontal(|ui| {
-        let why = run.snapshot.is_none().then_some("The first snapshot is not there yet");
-        let update = run.snapshot.as_ref().map_or(0, |snapshot| snapshot.update);
-        let label = format!("Open snapshot {update} in Step");
-        let button = Button::new(&label).icon(icons::PLAY).small().disabled(why);
-        if ui.add(button.tooltip("The network as it is now, opened as any checkpoint is")).clicked() {
-            out.push(Command::OpenSnapshot(id));
-        }
     });
     ui.add_space(10.0);
 }

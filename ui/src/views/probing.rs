@@ -160,8 +160,11 @@ impl ProbeViews {
         ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
             let gutter = Gutter { left: 50.0, right: 12.0, top: 12.0, bottom: 42.0 + below };
             let name = if over_time { "Response over time" } else { "Tuning" };
-            let drawn =
-                PlotUi::new(plot, name).names(Names::Direct).gutter(gutter).below(below).show(ui, left.size());
+            let drawn = PlotUi::new(plot, name)
+                .names(Names::Direct)
+                .gutter(gutter)
+                .below(below)
+                .show(ui, left.size());
             if over_time {
                 return;
             }
@@ -315,9 +318,7 @@ impl ProbeViews {
             }
             Which::Scaling => figures::scaling(result, unit, STATISTIC),
             Which::Population if data.areas.is_empty() => Err(nothing_to_draw("scaling")),
-            Which::Population => {
-                figures::population(&data.areas, Some((own_area(data), unit)), self.measure)
-            }
+            Which::Population => figures::population(&data.areas, Some((own_area(data), unit)), self.measure),
             _ => figures::tuning(result, unit, STATISTIC),
         }
     }

@@ -12,7 +12,7 @@ use crate::texture::{self, Colouring};
 use crate::theme::{Text, tokens};
 use crate::training::Samples;
 use crate::view::{Out, View};
-use crate::widgets::{Button, color_bar};
+use crate::widgets::{self, Button, color_bar};
 
 const GAP: Vec2 = vec2(4.0, 4.0);
 /// Room between the input and the phases, and between phases.
@@ -41,7 +41,8 @@ pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         ui,
         |ui| {
             ui.label(Text::Small.rich(format!("Update {}", samples.update), t.text2));
-            ui.label(Text::Small.rich(live, if run.state.is_live() { t.ok } else { t.text3 }));
+            let color = if run.state.is_live() { t.ok } else { t.text3 };
+            widgets::chip(ui, icons::RECORDING, live, color);
         },
         |ui| {
             let button = Button::new("Other stimuli").icon(icons::SHUFFLE).small();
@@ -69,11 +70,9 @@ fn grid(ui: &mut Ui, samples: &Samples, out: &mut Out<'_>) {
     let area = ui.available_rect_before_wrap().shrink2(vec2(12.0, 4.0));
     let n_columns = 1 + samples.phases * samples.passes;
     let gaps = GAP.x * n_columns as f32 + PHASE_GAP * samples.phases as f32;
-    let rows = samples.inputs.len().max(1) as f32;
-    let by_width = (area.width() - gaps) / n_columns as f32;
-    let by_height = ((area.height() - HEADER) / rows - GAP.y) * samples.width as f32 / samples.height as f32;
-    let width = by_width.min(by_height).max(8.0);
+    let width = ((area.width() - gaps) / n_columns as f32).max(8.0);
     let cell = vec2(width, width * samples.height as f32 / samples.width as f32);
+    let rows = ((area.height() - HEADER + GAP.y) / (cell.y + GAP.y)).floor().max(1.0) as usize;
     let left = |column: usize| {
         let phase = column.saturating_sub(1) / samples.passes + usize::from(column > 0);
         area.left() + column as f32 * (cell.x + GAP.x) + phase.min(samples.phases) as f32 * PHASE_GAP
@@ -99,7 +98,7 @@ fn grid(ui: &mut Ui, samples: &Samples, out: &mut Out<'_>) {
     let gain = Colouring { map: ColourMap::Gain, ground, range: range(samples) };
     let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
     let pointer = ui.input(|input| input.pointer.hover_pos());
-    for (row, input) in samples.inputs.iter().enumerate() {
+    for (row, input) in samples.inputs.iter().take(rows).enumerate() {
         let y = area.top() + HEADER + row as f32 * (cell.y + GAP.y);
         let mut draw = |column: usize, values: &std::sync::Arc<[f32]>, colouring: Colouring, words: &str| {
             let rect = Rect::from_min_size(pos2(left(column), y), cell);

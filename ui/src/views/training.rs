@@ -1,6 +1,6 @@
 //! Training curves: one loss term per plot, and held-out accuracy by pass.
 
-use egui::{Align2, Ui, vec2};
+use egui::{Align2, Ui, pos2, vec2};
 use gainfield::figure::{Content, Figure, Plot};
 
 use super::{body, toolbar};
@@ -59,16 +59,23 @@ impl TrainingCurves {
                 }
             },
             |ui| {
-                ui.label(Text::SmallStrong.rich(headline, t.category(0))).on_hover_text(&figure.caption);
+                let value = headline.split(" [").next().unwrap_or(headline);
+                ui.label(Text::SmallStrong.rich(value, t.category(0))).on_hover_text(&figure.caption);
             },
         );
-        let rect = body(ui);
+        let mut rect = body(ui);
+        if let Some((_, interval)) = headline.split_once(" [") {
+            let words = format!("95 % [{interval} held-out stimuli");
+            let at = pos2(rect.right(), rect.top() + 2.0);
+            ui.painter().text(at, Align2::RIGHT_CENTER, words, Text::Caption.font(), t.text3);
+            rect = rect.with_min_y(rect.top() + 10.0);
+        }
         let size = vec2(rect.width(), rect.height());
         ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
-            let right = if curve == Curve::Accuracy { 92.0 } else { 14.0 };
+            let right = if curve == Curve::Accuracy { 88.0 } else { 14.0 };
             let gutter = Gutter { left: 54.0, right, top: 10.0, bottom: 40.0 };
             let drawn = PlotUi::new(plot, title(curve))
-                .names(if curve == Curve::Accuracy { Names::Direct } else { Names::Hidden })
+                .names(if curve == Curve::Accuracy { Names::AtEnd } else { Names::Hidden })
                 .gutter(gutter)
                 .zoomable()
                 .show(ui, size);

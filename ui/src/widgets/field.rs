@@ -306,7 +306,7 @@ pub fn slider_row(ui: &mut Ui, number: &Number<'_>) -> Option<f64> {
     let mut result = None;
     let center = row.center().y;
     let label_at =
-        egui::Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.left() + 88.0, row.bottom()));
+        egui::Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.left() + 84.0, row.bottom()));
     if number.changed() && !number.locked {
         let dot = egui::Rect::from_center_size(pos2(row.left() + 8.0, center), vec2(16.0, 24.0));
         let name = format!("Reset {}", number.label);
@@ -325,7 +325,7 @@ pub fn slider_row(ui: &mut Ui, number: &Number<'_>) -> Option<f64> {
 
     let field_left = row.right() - 12.0 - 74.0;
     let rail = egui::Rect::from_min_max(
-        pos2(label_at.right() + 4.0, center - 10.0),
+        pos2(label_at.right() + 8.0, center - 10.0),
         pos2(field_left - 12.0, center + 10.0),
     );
     if rail.width() >= 24.0 {

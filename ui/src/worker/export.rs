@@ -24,8 +24,7 @@ fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
     let folder = request.stem.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
     let stem = request.stem.file_name().unwrap_or_default().to_string_lossy();
     let formats = request.format.formats();
-    let mut written =
-        export(&request.figure, &folder, &stem, formats, DEFAULT_DPI, &request.provenance)?;
+    let mut written = export(&request.figure, &folder, &stem, formats, DEFAULT_DPI, &request.provenance)?;
     if let Some(recipe) = request.recipe.as_ref().filter(|_| request.provenance.command.contains("--recipe"))
     {
         let path = with_ending(&request.stem, "recipe.toml");

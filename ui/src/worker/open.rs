@@ -22,8 +22,14 @@ use super::{Event, OpenRequest, Outbox, guarded};
 
 /// What a file turned out to hold.
 pub enum Opened {
-    Model { name: String, model: Box<Model> },
-    Stimulus { name: String, spec: StimulusSpec },
+    Model {
+        name: String,
+        model: Box<Model>,
+    },
+    Stimulus {
+        name: String,
+        spec: StimulusSpec,
+    },
     Interventions(Vec<Intervention>),
     /// A probe of the model in use.
     Probe(Box<ProbeRecipe>),
@@ -123,7 +129,12 @@ fn recipe(path: &Path) -> Result<Opened> {
     let text = gainfield::files::read_text(path, TEXT_LIMIT)?;
     let wrong = |err: &dyn std::fmt::Display| {
         let found = err.to_string().lines().next().unwrap_or_default().to_owned();
-        Error::file(path, "a stimulus, interventions, a probe or a training run", found, "see docs for the forms of recipes")
+        Error::file(
+            path,
+            "a stimulus, interventions, a probe or a training run",
+            found,
+            "see docs for the forms of recipes",
+        )
     };
     let table: toml::Table = toml::from_str(&text).map_err(|err| wrong(&err))?;
     if table.contains_key("intervention") {

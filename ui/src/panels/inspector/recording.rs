@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use egui::{Align2, Role, Sense, Ui, pos2, vec2};
-use gainfield::dynamics::{Action, Control, Intervention, Units};
+use gainfield::dynamics::{Action, Control, Intervention, SegmentKind, Units};
 
 use super::{buttons, fact, group, intervention, note, title};
 use crate::command::Command;
@@ -44,6 +44,9 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
         };
         fact(ui, "Recorded", &state, "");
     }
+    if let Some(length) = length_row(ui, view, item, info) {
+        out.push(Command::SetTimesteps(length));
+    }
     if let Some(model) = model {
         group(ui, "Controls");
         for control in &model.controls {
@@ -58,6 +61,23 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
     if let Some(model) = model {
         record_plan(ui, model, info, out);
     }
+}
+
+/// How many timesteps the run has, besides its read-out pass; the published length is the default.
+fn length_row(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingInfo) -> Option<Option<usize>> {
+    let run = view.document.run_key(item.id).and_then(|key| view.store.run_or_latest(item.id, key))?;
+    let recording = &run.recording;
+    let read_outs = recording.segments.iter().filter(|s| s.kind == SegmentKind::ReadOut).count();
+    let published = recording.published.map(|n| n.saturating_sub(read_outs));
+    let now = info.spec.timesteps.unwrap_or_else(|| recording.n_timesteps.saturating_sub(read_outs));
+    let mut number = Number::new("Length", now as f64, 1.0..=2000.0, 1.0)
+        .unit(crate::timeline::plural(recording.time_unit, 2))
+        .help("Timesteps without the read-out pass; longer than published is off protocol", "");
+    if let Some(published) = published {
+        number = number.default_value(published as f64);
+    }
+    let set = widgets::slider_row(ui, &number)?.round() as usize;
+    Some((published != Some(set)).then_some(set))
 }
 
 /// What is kept of the run: which areas, how often.

@@ -38,7 +38,7 @@ impl Form {
         let name = live.map_or("Next run: object attention, digits", |run| run.name.as_str());
         title(ui, icons::SLIDERS, name, t.text2, |ui| {
             if live.is_some() {
-                ui.label(Text::Caption.rich("locked while running", t.text3));
+                widgets::chip(ui, icons::LOCK, "while running", t.text2);
             }
         });
         let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
@@ -87,7 +87,10 @@ impl Form {
             Text::Small.font(),
             color,
         );
-        let default = plain(&field.default);
+        let default = match (field.default.as_f64(), field.range) {
+            (Some(number), Some(_)) => widgets::number_text(number, step_of(field)),
+            _ => plain(&field.default),
+        };
         let at = pos2(row.right() - 12.0, y);
         let shown = widgets::truncated(ui, &default, Text::Caption, 54.0);
         ui.painter().text(at, Align2::RIGHT_CENTER, shown, Text::Caption.font(), t.text3);
@@ -101,14 +104,7 @@ impl Form {
                 (Value::Number(number), Some([min, max])) => {
                     let whole = field.default.is_u64();
                     let current = number.as_f64().unwrap_or_default();
-                    let step = if whole {
-                        1.0
-                    } else if field.is_logarithmic {
-                        1e-4
-                    } else {
-                        0.01
-                    };
-                    let mut widget = Number::new(field.label, current, min..=max, step)
+                    let mut widget = Number::new(field.label, current, min..=max, step_of(field))
                         .default_value(field.default.as_f64().unwrap_or_default())
                         .unit(field.unit)
                         .help(field.definition, field.source)
@@ -145,6 +141,16 @@ impl Form {
             out.push(Command::SetRecipe { key: field.key.to_owned(), value });
         }
         response.contains_pointer()
+    }
+}
+
+/// What one step of a field changes: whole numbers by one, others by what their default shows.
+fn step_of(field: &Field) -> f64 {
+    let default = field.default.as_f64().unwrap_or_default();
+    match () {
+        () if field.default.is_u64() || default >= 100.0 => 1.0,
+        () if field.is_logarithmic && default < 1e-2 => 1e-5,
+        () => 0.01,
     }
 }
 

@@ -98,7 +98,8 @@ fn chosen<'f>(view: &View<'_>, fields: &'f [ReceptiveField]) -> Option<&'f Recep
 pub(super) fn figure(view: &View<'_>) -> gainfield::Result<Figure> {
     let info = view.document.current_model();
     let key = info.and_then(|info| field_key(view.document, info));
-    let fields = key.as_ref().and_then(|key| view.probing.fields(key)).and_then(|fields| fields.data.as_ref());
+    let fields =
+        key.as_ref().and_then(|key| view.probing.fields(key)).and_then(|fields| fields.data.as_ref());
     let field = fields.and_then(|fields| chosen(view, fields));
     match (key, field) {
         (Some(key), Some(field)) => figures::receptive_field(&key.area, field),

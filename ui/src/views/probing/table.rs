@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Rect, Stroke, Ui, pos2};
 use gainfield::analysis::fit::{Curve, Fit};
-use gainfield::figure::number::{fixed, significant, signed};
+use gainfield::figure::number::{fixed, signed, significant};
 use gainfield::probe::{Feature, TuningResult};
 
 use super::STATISTIC;

@@ -47,9 +47,8 @@ pub(super) fn random(item: ItemId, recipe: &ProbeRecipe, model: &ModelInfo) -> O
 
 /// A number that differs with the text, the same on every machine.
 fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 pub(super) fn grid(ui: &mut Ui, data: &ProbeData, chosen: usize, room: f32, out: &mut Out<'_>) {
@@ -95,10 +94,7 @@ fn curve_cell(ui: &mut Ui, data: &ProbeData, unit: usize, chosen: bool, cell: Re
             .filter(|(_, value)| value.is_finite())
             .map(|(i, value)| {
                 let height = if top > 0.0 { (value / top) as f32 } else { 0.0 };
-                pos2(
-                    inner.left() + inner.width() * i as f32 / n,
-                    inner.bottom() - inner.height() * height,
-                )
+                pos2(inner.left() + inner.width() * i as f32 / n, inner.bottom() - inner.height() * height)
             })
             .collect();
         ui.painter().line(points, Stroke::new(1.2, color));
