@@ -178,7 +178,7 @@ impl ProbeCommand {
 /// Divides the settings between the probe and the configuration of the model.
 fn asked(mut table: Map<String, Value>) -> Result<(Asked, Overrides)> {
     let name = table.remove("probe").and_then(|name| name.as_str().map(str::to_owned));
-    let name = name.unwrap_or_else(|| "orientation".to_owned());
+    let name = name.map_or_else(|| "orientation".to_owned(), |name| name.replace('-', "_"));
     let known = match name.as_str() {
         REFERENCE => json!(ReferenceRecipe::default()),
         RECEPTIVE_FIELD => json!(RfRecipe::default()),
