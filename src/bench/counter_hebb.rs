@@ -93,9 +93,8 @@ fn case(name: &str, kind: &str, config: &Config, batch: usize, work: Work) -> Ca
                 Ok(())
             }),
             Work::Backprop => Box::new(move || {
-                let (gradient, _) =
-                    exact_gradient(&config, &weights, &stimuli, of_the_batch, &mut workspace)?;
-                weights = optimiser.update(&weights, &gradient)?;
+                let exact = exact_gradient(&config, &weights, &stimuli, of_the_batch, &mut workspace)?;
+                weights = optimiser.update(&weights, &exact.gradients)?;
                 Ok(())
             }),
         };

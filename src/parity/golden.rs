@@ -275,6 +275,19 @@ impl GoldenInputs {
         }
     }
 
+    /// The folder `data/{name}` of public data, beside the goldens or up to four levels above.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is none.
+    pub fn data_folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path().canonicalize().map_err(Error::io("find", self.path()))?;
+        let mut folders = path.ancestors().skip(1).take(5).map(|above| above.join("data").join(name));
+        folders.find(|folder| folder.is_dir()).ok_or_else(|| {
+            let expected = format!("the data it was made of in a folder data/{name} above it");
+            Error::file(self.path(), expected, "none", "put the public files there")
+        })
+    }
+
     /// Given tensors of another golden file beside this one.
     pub fn sibling(&self, name: &str) -> Result<Self> {
         let path = self.find_file(name)?;

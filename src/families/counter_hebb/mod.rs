@@ -14,6 +14,7 @@ mod areas;
 mod config;
 mod flow;
 mod foreign;
+mod graph;
 mod infer;
 mod layer_list;
 mod layers;
@@ -24,6 +25,7 @@ mod parity;
 mod protocol;
 mod subnetworks;
 mod tensors;
+mod train;
 mod update;
 
 pub use config::{Config, FROM_STIMULUS, NO_INSTRUCTION, NormLayer, Task, Trunk};
@@ -34,7 +36,8 @@ pub use open::{description, model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use subnetworks::{Subnetwork, subnetworks};
 pub use tensors::{InitOptions, initial_weights, shapes, with_aliases};
+pub use train::{Learner, LearningRule, Score};
 pub use update::{
-    Agreement, Batch, BundleAgreement, Cycle, UpdateRule, agreement, counter_hebb, exact_gradient, predicted,
-    run_cycle, with_statistics,
+    Agreement, Batch, BundleAgreement, Cycle, ExactGradient, UpdateRule, agreement, counter_hebb,
+    exact_gradient, predicted, predicted_logits, run_cycle, with_statistics,
 };

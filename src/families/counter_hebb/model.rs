@@ -6,11 +6,12 @@ use super::architecture::Architecture;
 use super::areas::{self, AreaIndex};
 use super::config::{Config, FROM_STIMULUS, NO_INSTRUCTION};
 use super::flow::Flow;
+use super::graph;
 use super::layers::{Layer, Statistics, statistic_names};
 use super::protocol;
 use crate::dynamics::{
-    Area, Control, Controls, Drive, Dynamics, Frame, LabelSet, Pass, Prepared, Presentation, ProtocolOptions,
-    Schedule, State, StepContext, TimeUnit,
+    Area, Control, Controls, Drive, Dynamics, Frame, Graph, LabelSet, Pass, Prepared, Presentation,
+    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::ops;
@@ -288,6 +289,20 @@ impl Dynamics for CounterHebb {
 
     fn tasks(&self) -> &[String] {
         &self.tasks
+    }
+
+    fn live_from(&self, area: usize) -> Option<usize> {
+        let (at, predicted) = (self.at(), usize::from(self.config.mtl));
+        let is_top_down = self.config.mtl && (at.top_down(0)..at.gate(1)).contains(&area);
+        Some(match area {
+            _ if is_top_down => 0,
+            _ if area >= at.error(0) => predicted + 1,
+            _ => predicted,
+        })
+    }
+
+    fn graph(&self) -> Graph {
+        graph::graph(&self.config, &self.architecture)
     }
 
     fn generation(&self) -> u64 {

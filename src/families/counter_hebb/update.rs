@@ -128,6 +128,20 @@ pub fn predicted(net: &CounterHebb, batch: &Batch, of_the_batch: bool, ws: &mut 
     Passes::new(net, batch, of_the_batch)?.predict(ws)
 }
 
+/// The logits of [`predicted`], of the decoder that was asked, `[batch, classes]`.
+///
+/// # Errors
+/// As a step of the network.
+pub fn predicted_logits(
+    net: &CounterHebb,
+    batch: &Batch,
+    of_the_batch: bool,
+    ws: &mut Workspace,
+) -> Result<Tensor> {
+    let passes = Passes::new(net, batch, of_the_batch)?;
+    passes.logits(&passes.predict(ws)?)
+}
+
 /// Instruction, prediction and error pass on `batch`; norms divide by the statistics of the batch
 /// (which their running statistics follow) or by the running ones.
 ///
@@ -173,8 +187,18 @@ pub fn counter_hebb(
     Ok(changes)
 }
 
-/// The gradient of the mean loss by backpropagation through the guided prediction, the gates fixed;
-/// tensors that the loss does not reach are absent. Also the state after the prediction.
+/// The gradient of a prediction.
+#[derive(Clone, Debug)]
+pub struct ExactGradient {
+    /// Tensors that the loss does not reach are absent.
+    pub gradients: Gradients,
+    /// After the prediction, outside any graph.
+    pub state: State,
+    /// Mean over the batch.
+    pub loss: Tensor,
+}
+
+/// The gradient of the mean loss by backpropagation through the guided prediction, the gates fixed.
 ///
 /// # Errors
 /// As [`CounterHebb::new`] and a step of the network.
@@ -184,13 +208,14 @@ pub fn exact_gradient(
     batch: &Batch,
     of_the_batch: bool,
     ws: &mut Workspace,
-) -> Result<(Gradients, State)> {
+) -> Result<ExactGradient> {
     let variables = weights.trainable()?;
     let net = CounterHebb::new(config, &variables)?;
     let passes = Passes::new(&net, batch, of_the_batch)?;
     let state = passes.predict(ws)?;
     let loss = config.loss_name.value(&passes.logits(&state)?, &batch.labels)?;
-    Ok((gradients(&loss, &variables)?, state.detached()))
+    let gradients = gradients(&loss, &variables)?;
+    Ok(ExactGradient { gradients, state: state.detached(), loss: loss.detach() })
 }
 
 /// How far the Counter-Hebb change of a bundle is from the gradient.
@@ -231,7 +256,7 @@ pub fn agreement(
     let net = CounterHebb::new(config, weights)?;
     let cycle = run_cycle(&net, batch, of_the_batch, ws)?;
     let changes = counter_hebb(&net, &cycle.state, &mut UpdateRule::default(), ws)?;
-    let (exact, _) = exact_gradient(config, weights, batch, of_the_batch, ws)?;
+    let exact = exact_gradient(config, weights, batch, of_the_batch, ws)?.gradients;
     let names = net.trunk.iter().chain([&net.head]).map(|layer| layer.bundle.name.as_str());
     let mut whole = Sums::default();
     let mut bundles = Vec::new();

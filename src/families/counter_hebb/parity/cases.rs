@@ -23,7 +23,7 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
     let net = CounterHebb::new(&config, &weights)?;
     let cycle = run_cycle(&net, &batch, of_the_batch, &mut ws)?;
     let changes = counter_hebb(&net, &cycle.state, &mut UpdateRule::default(), &ws)?;
-    let (gradient, _) = exact_gradient(&config, &weights, &batch, of_the_batch, &mut ws)?;
+    let gradient = exact_gradient(&config, &weights, &batch, of_the_batch, &mut ws)?.gradients;
 
     let slicing = Slicing::of(inputs, true)?;
     let mut recomputed = Recomputed::new();
@@ -108,7 +108,8 @@ pub(super) fn recompute_bottom_up(inputs: &GoldenInputs) -> Result<Recomputed> {
     let batch = batch(inputs, true)?;
     let mut ws = Workspace::new();
     let net = CounterHebb::new(&config, &weights)?;
-    let (gradient, after) = exact_gradient(&config, &weights, &batch, true, &mut ws)?;
+    let exact = exact_gradient(&config, &weights, &batch, true, &mut ws)?;
+    let after = exact.state;
     let logits = |state: &State| state.areas[net.at().logits()].clone();
     let evaluated = run_cycle(&net, &batch, false, &mut ws)?;
 
@@ -117,8 +118,8 @@ pub(super) fn recompute_bottom_up(inputs: &GoldenInputs) -> Result<Recomputed> {
     let mut put = |name: String, tensor: &Tensor| slicing.insert(&mut recomputed, &name, tensor);
     put("out/logits".to_owned(), &logits(&after))?;
     put("out/logits_eval".to_owned(), &evaluated.logits)?;
-    put("out/loss".to_owned(), &config.loss_name.value(&logits(&after), &batch.labels)?)?;
-    for (name, tensor) in &gradient {
+    put("out/loss".to_owned(), &exact.loss)?;
+    for (name, tensor) in &exact.gradients {
         put(format!("bp/{name}"), tensor)?;
     }
     for (name, tensor) in net.statistics(&after) {

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod cases;
+mod curves;
 mod fill;
 mod operations;
 mod thin;
@@ -31,6 +32,7 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     kind("trained_multimnist", analysis::recompute),
     kind("options", training::options),
     kind("optimiser_trajectories", training::trajectories),
+    kind("training_curves", curves::recompute),
 ];
 
 const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {
