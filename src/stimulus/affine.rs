@@ -49,26 +49,34 @@ impl Affine {
     /// Output pixel (row, column) takes the source pixel nearest to its inverse image, ties to the
     /// even index, as the tensor path of torchvision does.
     pub fn apply(&self, image: &Image) -> Image {
-        let [channels, height, width] = image.shape();
-        let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
         let (sin, cos) = self.deg.to_radians().sin_cos();
-        let mut out = Image::zeros(channels, height, width);
-        for row in 0..height {
-            for column in 0..width {
-                let x = column as f64 - middle_x - self.tx;
-                let y = row as f64 - middle_y - self.ty;
-                let from_column = ((cos * x + sin * y) / self.scale + middle_x).round_ties_even();
-                let from_row = ((cos * y - sin * x) / self.scale + middle_y).round_ties_even();
-                if (0.0..height as f64).contains(&from_row) && (0.0..width as f64).contains(&from_column) {
-                    for channel in 0..channels {
-                        let value = image.at(channel, from_row as usize, from_column as usize);
-                        out.set(channel, row, column, value);
-                    }
+        sampled_nearest(image, |x, y| {
+            let (x, y) = (x - self.tx, y - self.ty);
+            ((cos * x + sin * y) / self.scale, (cos * y - sin * x) / self.scale)
+        })
+    }
+}
+
+/// A picture of the size of `image` whose pixel (x, y) is that of `image` nearest to `back(x, y)`, ties to
+/// the even index, 0 outside. Places are columns and rows from the middle of the picture.
+pub(super) fn sampled_nearest(image: &Image, back: impl Fn(f64, f64) -> (f64, f64)) -> Image {
+    let [channels, height, width] = image.shape();
+    let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+    let mut out = Image::zeros(channels, height, width);
+    for row in 0..height {
+        for column in 0..width {
+            let (x, y) = back(column as f64 - middle_x, row as f64 - middle_y);
+            let from_column = (x + middle_x).round_ties_even();
+            let from_row = (y + middle_y).round_ties_even();
+            if (0.0..height as f64).contains(&from_row) && (0.0..width as f64).contains(&from_column) {
+                for channel in 0..channels {
+                    let value = image.at(channel, from_row as usize, from_column as usize);
+                    out.set(channel, row, column, value);
                 }
             }
         }
-        out
     }
+    out
 }
 
 /// `image` turned counter-clockwise by `deg` about its centre, same size, nearest neighbour.

@@ -1,6 +1,7 @@
 //! What is shown: data sets, pictures, bars and gratings, and the operations they are composed with.
 
 mod affine;
+pub mod augment;
 pub mod bars;
 mod bezier;
 mod digits;

@@ -17,6 +17,7 @@ mod model;
 mod open;
 mod parity;
 mod protocol;
+pub mod spectrum;
 mod training;
 mod trunk;
 mod twin;

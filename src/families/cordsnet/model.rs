@@ -89,7 +89,13 @@ impl CordsNet {
         self.trunk.device()
     }
 
-    fn rule(&self, context: &StepContext<'_>) -> LeakyRule {
+    /// The kernel of the recurrence inside `area`, `[channels, channels, 3, 3]`.
+    pub(super) fn recurrence(&self, area: usize) -> &Weight {
+        &self.trunk.area_conv[area]
+    }
+
+    /// How units move under the controls in force.
+    pub(super) fn rule(&self, context: &StepContext<'_>) -> LeakyRule {
         let slope = match self.config.stage {
             Stage::Parametric => context.controls.get(SLOPE),
             stage => stage.slope(),

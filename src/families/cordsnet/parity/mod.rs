@@ -1,8 +1,10 @@
 //! Recomputation of the family's goldens, for the self-test.
 
+mod augment;
 mod dynamics;
 mod folding;
 mod preprocess;
+mod spectra;
 mod training;
 
 use candle_core::Tensor;
@@ -24,6 +26,9 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     kind("compat_train", training::compat),
     kind("inverse_train", training::inverse),
     kind("dyn_train", training::dynamic),
+    kind("eigen", spectra::eigen),
+    kind("jacobian", spectra::jacobian),
+    kind("augment", augment::recompute),
 ];
 
 const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {
