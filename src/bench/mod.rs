@@ -1,6 +1,7 @@
 //! Timed cases: the same work, names and shapes as the PyTorch peers, to be laid side by side.
 
 mod blt;
+mod cordsnet;
 mod counter_hebb;
 mod measure;
 mod object_attention;
@@ -83,6 +84,7 @@ pub fn cases(options: &BenchOptions) -> Result<Vec<Case>> {
     }
     let mut cases = recurrent_gating::cases(options.batch)?;
     cases.extend(object_attention::cases(options.batch));
+    cases.extend(cordsnet::cases(options.batch));
     cases.extend(counter_hebb::cases(options.batch)?);
     cases.extend(blt::cases(options.batch));
     cases.retain(|case| case.name.contains(&options.filter));
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn names_and_batches_are_those_of_the_peers() {
         let all = named(None, "");
-        assert_eq!(all.len(), 12 + 6 + 11 + 23 + 14);
+        assert_eq!(all.len(), 12 + 6 + 11 + 16 + 23 + 14);
         assert_eq!(all[0], ("brg/mnist_v2/forward".to_owned(), 1));
         assert_eq!(all[1], ("brg/mnist_v2/train".to_owned(), 1));
         let coco = [
@@ -175,6 +177,11 @@ mod tests {
             "mnist_step",
             "mnist_attend_2x5",
             "mnist_train_batch_2x5",
+            "r2_mnist_224_one_step",
+            "tiny_r2_base4_64px_forward_200_steps",
+            "tiny_r8_base4_64px_train_step_linear",
+            "r2_mnist_224_cnn_forward_backward",
+            "arnoldi_100_c10_n10",
         ] {
             let case = cases(&options(Some(1), name)).unwrap().remove(0);
             let (mut call, origin) = (case.build)(&Sources { checkpoints: None }).unwrap();

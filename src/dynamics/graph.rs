@@ -212,7 +212,8 @@ impl Graph {
             for connection in &mut self.connections {
                 if connection.weights.iter().any(|prefix| name.starts_with(prefix)) {
                     connection.parameters += n;
-                    if shape.len() > 1 {
+                    // Not biases of channels or of units, nor gains of normalised kernels.
+                    if ![1, 3].contains(&shape.len()) && !name.ends_with("original0") {
                         connection.multiply_adds += n as u64 * connection.positions as u64;
                     }
                 }

@@ -15,7 +15,7 @@ fn own() -> PathBuf {
 }
 
 /// Those of a family among the shared material, if that is there.
-fn shared(family: &str) -> Option<PathBuf> {
+pub fn shared(family: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/golden").join(family);
     if folder.is_dir() {
         return Some(folder);
@@ -25,7 +25,7 @@ fn shared(family: &str) -> Option<PathBuf> {
 }
 
 /// Recomputes each file of `folder` once, demands that it is met, then corrupts it in memory.
-fn met_and_corruptions_noticed(folder: &Path) {
+pub fn met_and_corruptions_noticed(folder: &Path) {
     let registry = families::goldens();
     let folders = CheckpointFolders::of(folder, None);
     let mut files: Vec<PathBuf> =

@@ -11,6 +11,7 @@ mod config;
 mod dataset;
 mod fold;
 mod generator;
+mod graph;
 mod infer;
 mod inverse;
 mod model;
@@ -34,7 +35,7 @@ pub use inverse::inverse_weights;
 pub use model::CordsNet;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
-pub use training::{Batch, READ_TIMESTEPS, Terms, Update, trained_names, update};
+pub use training::{Batch, READ_TIMESTEPS, Terms, Update, loss_gradients, trained_names, update};
 pub use twin::{Statistics, Twin, TwinPass};
 pub use weights::{initial_weights, without_weight_norm};
 

@@ -6,12 +6,13 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::config::{Config, Stage};
+use super::graph::graph;
 use super::protocol;
 use super::trunk::{InputDrive, ReadOut, Trunk};
 use super::twin::Twin;
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
-    Stage as TapStage, State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
+    Schedule, Stage as TapStage, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, LeakyRule, LeakyTerms};
@@ -252,6 +253,10 @@ impl Dynamics for CordsNet {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn graph(&self) -> Graph {
+        graph(&self.config, &self.areas)
     }
 
     fn generation(&self) -> u64 {

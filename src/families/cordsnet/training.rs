@@ -89,25 +89,50 @@ pub fn update(
 ) -> Result<Update> {
     // The graph is dropped inside as well.
     ops::on_deep_stack(|| {
-        let trainable = trainable(config, weights)?;
-        let Objective { loss, terms, running } = match config.stage {
-            Stage::Cnn => twin_objective(config, &trainable, batch)?,
-            Stage::Inverse => inverse_objective(config, &trainable, batch)?,
-            Stage::Linear | Stage::Parametric | Stage::Final => dynamic_objective(config, &trainable, batch)?,
-            Stage::Folded => {
-                let requirement = "one that is trained (cnn, inverse, linear, parametric, final)";
-                return Err(Error::config("stage", requirement, config.stage.name()));
-            }
-        };
-        let value = scalar(&loss)?;
-        if !value.is_finite() {
-            return Err(Error::Diverged { what: "the loss".to_owned(), t: config.timesteps });
-        }
-        let gradients = gradients(&loss, &trainable)?;
-        let (clipped, norm) = clip_global_norm(&gradients, limit)?;
-        let weights = optimiser.update(weights, &clipped)?.with(running);
-        Ok(Update { weights, loss: value, norm, gradients, terms })
+        let measured = measured(config, weights, batch)?;
+        let (clipped, norm) = clip_global_norm(&measured.gradients, limit)?;
+        let weights = optimiser.update(weights, &clipped)?.with(measured.running);
+        let Measured { loss, gradients, terms, .. } = measured;
+        Ok(Update { weights, loss, norm, gradients, terms })
     })
+}
+
+/// Loss and gradients of `weights` on one batch, without an update.
+///
+/// # Errors
+/// As [`update`].
+pub fn loss_gradients(config: &Config, weights: &Weights, batch: &Batch) -> Result<(f64, Gradients)> {
+    ops::on_deep_stack(|| {
+        let Measured { loss, gradients, .. } = measured(config, weights, batch)?;
+        Ok((loss, gradients))
+    })
+}
+
+/// An objective outside its graph.
+struct Measured {
+    loss: f64,
+    gradients: Gradients,
+    terms: Terms,
+    running: Vec<(String, Tensor)>,
+}
+
+fn measured(config: &Config, weights: &Weights, batch: &Batch) -> Result<Measured> {
+    let trainable = trainable(config, weights)?;
+    let Objective { loss, terms, running } = match config.stage {
+        Stage::Cnn => twin_objective(config, &trainable, batch)?,
+        Stage::Inverse => inverse_objective(config, &trainable, batch)?,
+        Stage::Linear | Stage::Parametric | Stage::Final => dynamic_objective(config, &trainable, batch)?,
+        Stage::Folded => {
+            let requirement = "one that is trained (cnn, inverse, linear, parametric, final)";
+            return Err(Error::config("stage", requirement, config.stage.name()));
+        }
+    };
+    let value = scalar(&loss)?;
+    if !value.is_finite() {
+        return Err(Error::Diverged { what: "the loss".to_owned(), t: config.timesteps });
+    }
+    let gradients = gradients(&loss, &trainable)?;
+    Ok(Measured { loss: value, gradients, terms, running })
 }
 
 /// Names of the weights that the stage's optimiser changes, where it has a gradient for them.

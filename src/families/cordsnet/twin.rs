@@ -6,12 +6,13 @@
 use candle_core::Tensor;
 
 use super::config::{Config, Stage, TARGET};
+use super::graph::graph;
 use super::model::normalised;
 use super::protocol;
 use super::trunk::{INPUT_POOL, ReadOut, SAME, Trunk};
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, LabelSet, Prepared, Presentation, ProtocolOptions, Schedule,
-    State, StepContext, TimeUnit,
+    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
+    Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::nn::{Norm, NormKind};
@@ -243,6 +244,10 @@ impl Dynamics for Twin {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn graph(&self) -> Graph {
+        graph(&self.config, &self.areas)
     }
 
     fn generation(&self) -> u64 {
