@@ -205,7 +205,7 @@ pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
         {
             "recognition".to_owned()
         }
-        (Family::CordsNet, [1, ..]) => "digit".to_owned(),
+        (Family::CordsNet, [1, ..]) => "one-digit".to_owned(),
         (Family::CounterHebb | Family::Blt | Family::CordsNet, [3, ..]) => "scene".to_owned(),
         _ => {
             let [channels, height, width] = shape;

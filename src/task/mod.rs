@@ -10,9 +10,11 @@ pub mod recurrent_gating;
 mod stimulus_source;
 mod stimulus_spec;
 mod stimulus_text;
+mod timing;
 mod trials;
 
 pub use pictures::{Canvas, Fit, PictureStimulus};
 pub use stimulus_source::StimulusSource;
 pub use stimulus_spec::{StimulusKind, StimulusSpec};
+pub use timing::Timing;
 pub use trials::{Trials, stacked, stacked_sets};

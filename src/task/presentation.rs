@@ -36,8 +36,10 @@ impl Trials {
             Some(instruction) => vec![Some(instruction); self.frame_index.len()],
             None => Vec::new(),
         };
+        let blank = Arc::new(Frame::blank(self.batch(), self.frame_shape())?);
+        let frame = |&k: &usize| Arc::clone(distinct.get(k).unwrap_or(&blank));
         Ok(Presentation {
-            frames: self.frame_index.iter().map(|&k| Arc::clone(&distinct[k])).collect(),
+            frames: self.frame_index.iter().map(frame).collect(),
             instructions,
             target: match &self.targets {
                 Some(targets) => Some(tensor(targets, device)?),

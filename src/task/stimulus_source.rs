@@ -177,10 +177,17 @@ impl StimulusSource {
             StimulusKind::Gating { task, mode, noise } => {
                 self.gating_trials(task, *mode, *noise, numbers, seed)
             }
-            StimulusKind::Digit => self.enlarged_digit_trials(canvas, numbers),
-            StimulusKind::Scene(scene) => self.scene_trials(*scene, canvas, numbers, seed),
+            StimulusKind::OneDigit => {
+                let of = |numbers| self.enlarged_digit_trials(canvas, numbers);
+                self.spec.timing.apply(numbers, of)
+            }
+            StimulusKind::Scene(scene) => {
+                let of = |numbers| self.scene_trials(*scene, canvas, numbers, seed);
+                self.spec.timing.apply(numbers, of)
+            }
             StimulusKind::Image(stimulus) | StimulusKind::Folder(stimulus) => {
-                self.picture_trials(stimulus, canvas, numbers)
+                let of = |numbers| self.picture_trials(stimulus, canvas, numbers);
+                self.spec.timing.apply(numbers, of)
             }
             StimulusKind::Photographs(stimulus) => self.photograph_trials(stimulus.strength, numbers),
             StimulusKind::Bars { orientation, bars } => {
@@ -511,7 +518,7 @@ mod tests {
     #[test]
     fn digits_and_scenes_fill_any_canvas() {
         let canvas = Canvas { channels: 3, height: 40, width: 64 };
-        let digits = source("digit").trials_on(canvas, 3, 2, 0).unwrap();
+        let digits = source("one-digit").trials_on(canvas, 3, 2, 0).unwrap();
         assert_eq!(
             (digits.frame_shape(), &digits.captions[..]),
             ([3, 40, 64], &["3", "4"].map(String::from)[..])

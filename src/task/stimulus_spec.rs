@@ -11,6 +11,7 @@ use super::{
     multi_mnist::MultiMnist,
     pictures::{PhotographStimulus, PictureStimulus, SceneStimulus},
     recurrent_gating::{GatingTask, Mode},
+    timing::{self, Timing},
 };
 use crate::{
     error::{Error, Result},
@@ -28,6 +29,8 @@ pub struct StimulusSpec {
     pub data: Option<PathBuf>,
     /// Which part of the digits.
     pub split: Split,
+    /// When pictures are shown, of the kinds that are pictures.
+    pub timing: Timing,
 }
 
 /// The kinds of stimulus with their settings.
@@ -40,7 +43,7 @@ pub enum StimulusKind {
     /// A task of the recurrent-gating networks; `noise`: `None` is the mode's own.
     Gating { task: GatingTask, mode: Mode, noise: Option<f64> },
     /// One digit, enlarged to whatever a model takes.
-    Digit,
+    OneDigit,
     /// A coloured picture made from the seed.
     Scene(SceneStimulus),
     /// One picture file.
@@ -62,7 +65,7 @@ const COMMON: [&str; 2] = ["data", "split"];
 
 impl From<StimulusKind> for StimulusSpec {
     fn from(kind: StimulusKind) -> Self {
-        Self { kind, data: None, split: Split::Test }
+        Self { kind, data: None, split: Split::Test, timing: Timing::default() }
     }
 }
 
@@ -73,7 +76,7 @@ impl StimulusSpec {
         ["digits", "multi-mnist"]
             .into_iter()
             .chain(gating.iter().map(GatingTask::name))
-            .chain(["digit", "scene", "image", "folder", "photographs", "bar", "bars", "grating"])
+            .chain(["one-digit", "scene", "image", "folder", "photographs", "bar", "bars", "grating"])
             .collect()
     }
 
@@ -85,7 +88,7 @@ impl StimulusSpec {
         let kind = match name {
             "digits" => StimulusKind::Digits(DigitPairs::default()),
             "multi-mnist" => StimulusKind::MultiMnist(MultiMnist::default()),
-            "digit" => StimulusKind::Digit,
+            "one-digit" => StimulusKind::OneDigit,
             "scene" => StimulusKind::Scene(SceneStimulus::default()),
             "image" => StimulusKind::Image(PictureStimulus::default()),
             "folder" => StimulusKind::Folder(PictureStimulus::default()),
@@ -107,7 +110,7 @@ impl StimulusSpec {
             StimulusKind::Digits(_) => "digits",
             StimulusKind::MultiMnist(_) => "multi-mnist",
             StimulusKind::Gating { task, .. } => task.name(),
-            StimulusKind::Digit => "digit",
+            StimulusKind::OneDigit => "one-digit",
             StimulusKind::Scene(_) => "scene",
             StimulusKind::Image(_) => "image",
             StimulusKind::Folder(_) => "folder",
@@ -124,15 +127,27 @@ impl StimulusSpec {
             self.kind,
             StimulusKind::Digits(_)
                 | StimulusKind::MultiMnist(_)
-                | StimulusKind::Digit
+                | StimulusKind::OneDigit
                 | StimulusKind::Gating { .. }
                 | StimulusKind::Bars { .. }
+        )
+    }
+
+    /// Whether it is single pictures, so that `timing` matters.
+    pub fn is_pictures(&self) -> bool {
+        matches!(
+            self.kind,
+            StimulusKind::OneDigit
+                | StimulusKind::Scene(_)
+                | StimulusKind::Image(_)
+                | StimulusKind::Folder(_)
         )
     }
 
     /// # Errors
     /// [`Error::Config`] naming the setting that is out of range.
     pub fn validate(&self) -> Result<()> {
+        self.timing.validate()?;
         match &self.kind {
             StimulusKind::Digits(pairs) => pairs.validate(),
             StimulusKind::MultiMnist(_) => Ok(()),
@@ -140,7 +155,7 @@ impl StimulusSpec {
                 Some(noise) if !(0.0..=1.0).contains(noise) => Err(Error::config("noise", "0 to 1", noise)),
                 _ => task.validate(),
             },
-            StimulusKind::Digit => Ok(()),
+            StimulusKind::OneDigit => Ok(()),
             StimulusKind::Scene(scene) => scene.validate(),
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.validate(),
             StimulusKind::Photographs(photographs) => photographs.validate(),
@@ -166,7 +181,7 @@ impl StimulusSpec {
                 settings.insert("noise".to_owned(), value(noise));
                 settings
             }
-            StimulusKind::Digit => Map::new(),
+            StimulusKind::OneDigit => Map::new(),
             StimulusKind::Scene(scene) => object(scene),
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => object(picture),
             StimulusKind::Photographs(photographs) => object(photographs),
@@ -183,6 +198,9 @@ impl StimulusSpec {
         if self.uses_digits() {
             table.insert("data".to_owned(), value(&self.data));
             table.insert("split".to_owned(), value(&self.split));
+        }
+        if self.is_pictures() {
+            table.extend(object(&self.timing));
         }
         table
     }
@@ -229,6 +247,14 @@ impl StimulusSpec {
         let [data, split] = COMMON.map(|key| table.remove(key));
         let data = data.map(serde_json::from_value).transpose()?.flatten();
         let split = split.map(serde_json::from_value).transpose()?.unwrap_or(Split::Test);
+        let timing = match Self::default_of(name).is_ok_and(|spec| spec.is_pictures()) {
+            true => {
+                let taken =
+                    timing::KEYS.into_iter().filter_map(|key| Some((key.to_owned(), table.remove(key)?)));
+                serde_json::from_value(Value::Object(taken.collect()))?
+            }
+            false => Timing::default(),
+        };
         let mut take = |key: &str| table.remove(key).unwrap_or(Value::Null);
         let kind = match name {
             "bars" => {
@@ -236,7 +262,7 @@ impl StimulusSpec {
                 take("kind");
                 StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
             }
-            "digit" => StimulusKind::Digit,
+            "one-digit" => StimulusKind::OneDigit,
             "digits" | "multi-mnist" | "scene" | "image" | "folder" | "photographs" | "bar" | "grating" => {
                 take("kind");
                 let table = Value::from(table);
@@ -257,7 +283,7 @@ impl StimulusSpec {
                 task: serde_json::from_value(table.into())?,
             },
         };
-        Ok(Self { kind, data, split })
+        Ok(Self { kind, data, split, timing })
     }
 }
 

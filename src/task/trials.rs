@@ -20,7 +20,8 @@ pub struct Trials {
     pub data: DataIdentity,
     /// Each distinct frame once, `[batch, channels, height, width]`, never empty.
     pub frames: Vec<Array4<f32>>,
-    /// Which of `frames` each stimulus timestep shows; one entry for a picture that is merely held.
+    /// Which of `frames` each stimulus timestep shows, or [`Trials::BLANK`]; one entry for a picture that
+    /// is merely held.
     pub frame_index: Vec<usize>,
     /// Right answers as numbers, if there are any.
     pub labels: Option<LabelSet>,
@@ -47,6 +48,9 @@ pub struct Trials {
 }
 
 impl Trials {
+    /// In `frame_index`: no picture at all.
+    pub const BLANK: usize = usize::MAX;
+
     /// One held picture per trial, without answers.
     ///
     /// # Errors
@@ -98,6 +102,9 @@ impl Trials {
     pub fn frame(&self, trial: usize, t: usize) -> Image {
         let index = self.frame_index[t.min(self.frame_index.len() - 1)];
         let [channels, height, width] = self.frame_shape();
+        if index == Self::BLANK {
+            return Image::zeros(channels, height, width);
+        }
         let values = self.frames[index].index_axis(ndarray::Axis(0), trial);
         Image::new(channels, height, width, values.iter().copied().collect())
             .expect("one trial of a frame has the frame's shape")

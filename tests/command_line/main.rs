@@ -80,6 +80,34 @@ fn errors_are_one_sentence_and_a_status() {
 }
 
 #[test]
+fn a_network_in_time_runs_on_timed_pictures() {
+    let path = root("tests/golden/checkpoints/tiny_base4_mnist_r2_random_init.pth");
+    let info = json(&["info", text(&path), "--json"]);
+    assert_eq!((&info["family"], &info["variant"]), (&"cordsnet".into(), &"r2".into()));
+    assert_eq!((&info["time_unit"], &info["parameters"]), (&"ms".into(), &3048.into()));
+    assert_eq!(info["config"]["alpha"], serde_json::json!({"value": 0.2, "source": "default"}));
+    let folder = tempfile::tempdir().unwrap();
+    let run = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let mut arguments = vec!["run", text(&path), "--record", "all", "--out", text(&out)];
+        arguments.extend(["--device", "cpu", "--json", "--quiet"]);
+        arguments.extend(more);
+        json(&arguments)["results"].clone()
+    };
+    let default = run("a", &["--steps", "5"]);
+    assert_eq!((&default["timesteps"], &default["published_timesteps"]), (&105.into(), &200.into()));
+    assert!(folder.path().join("a/recording.safetensors").is_file());
+    let timed = "one-digit:before=2,shown=3,after=1,pictures=2";
+    let sequence = run("b", &["--stimulus", timed, "--set", "warm_up=4", "--set", "timesteps=1", "--n", "3"]);
+    assert_eq!(sequence["timesteps"], 4 + 2 + 6 + 1);
+    // The read-out at the end of each picture is scored.
+    let scored: Vec<&Value> =
+        sequence["accuracy"]["sweeps"].as_array().unwrap().iter().map(|scored| &scored["t"]).collect();
+    assert_eq!(scored, [8, 11]);
+    assert!(sentence(1, &["info", text(&path), "--set", "depth=4"]).contains("widths"));
+}
+
+#[test]
 fn parity_reports_rows_and_a_status() {
     let folder = tempfile::tempdir().unwrap();
     let golden = root("tests/golden/oba/ops.safetensors");

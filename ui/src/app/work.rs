@@ -284,7 +284,7 @@ fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
         Family::CounterHebb if model.tasks.is_empty() => vec!["multi-mnist:task=single".to_owned()],
         Family::CounterHebb => ["multi-mnist", "multi-mnist:task=left_right_of"].map(str::to_owned).to_vec(),
         Family::Blt | Family::CordsNet => {
-            vec![if model.input_shape[0] == 1 { "digit" } else { "scene" }.to_owned()]
+            vec![if model.input_shape[0] == 1 { "one-digit" } else { "scene" }.to_owned()]
         }
     };
     for text in wanted {
