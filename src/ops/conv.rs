@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::composite::{dilate2d, pad2d, taps};
 use super::kernels::Geometry;
-use super::kernels::conv::{Convolution, Product};
+use super::kernels::conv::{Convolution, Product, pack};
 use super::workspace::{Packing, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
@@ -219,13 +219,24 @@ fn by_kernel(
     bias: Option<&Weight>,
     geometry: Geometry,
     product: Product,
-    ws: &Workspace,
+    ws: &mut Workspace,
 ) -> Result<Tensor> {
-    let operation = Convolution { geometry, product, scratch: ws.scratch() };
-    let (x, weight) = (x.contiguous()?, weight.tensor().contiguous()?);
+    let is_tracked =
+        x.track_op() || weight.tensor().track_op() || bias.is_some_and(|bias| bias.tensor().track_op());
+    let panels = if is_tracked {
+        weight.tensor().contiguous()?
+    } else {
+        let packing = match product {
+            Product::Forward => Packing::Windows { groups: geometry.groups },
+            _ => Packing::Spread { stride: geometry.stride, padding: geometry.padding },
+        };
+        ws.packed(weight, packing, |weight| Ok(pack(weight, &geometry, product)?))?
+    };
+    let operation = Convolution { geometry, product, is_packed: !is_tracked, scratch: ws.scratch() };
+    let x = x.contiguous()?;
     match bias {
-        Some(bias) => Ok(x.apply_op3(&weight, &bias.tensor().contiguous()?, operation)?),
-        None => Ok(x.apply_op2(&weight, operation)?),
+        Some(bias) => Ok(x.apply_op3(&panels, &bias.tensor().contiguous()?, operation)?),
+        None => Ok(x.apply_op2(&panels, operation)?),
     }
 }
 

@@ -42,6 +42,10 @@ impl Path {
 pub(crate) enum Packing {
     /// `[in, out, kh, kw]` turned by 180 degrees and transposed to `[out, in, kh, kw]`.
     FlippedTransposed,
+    /// As the kernel of a convolution reads it.
+    Windows { groups: usize },
+    /// As the kernel of a transposed convolution reads it.
+    Spread { stride: usize, padding: usize },
 }
 
 /// Scratch that one thread of computation carries along; it never changes a result.

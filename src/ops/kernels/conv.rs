@@ -1,14 +1,15 @@
 //! The custom operations of convolution and transposed convolution.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::geometry::Geometry;
-use super::product::{forward, transposed};
+use super::product::{forward, pack_forward, pack_transposed, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
-use super::{Operand, Real, by_dtype, entries};
+use super::{Operand, Real, by_dtype, entries, with_entries};
 
 /// Which of the three products of a convolution an operation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(in crate::ops) enum Product {
 pub(in crate::ops) struct Convolution {
     pub geometry: Geometry,
     pub product: Product,
+    /// Whether the weight comes as [`pack`] made it rather than in its own shape.
+    pub is_packed: bool,
     pub scratch: Arc<Scratch>,
 }
 
@@ -40,9 +43,13 @@ impl Convolution {
         let bias = bias.map(entries::<T>).transpose()?;
         let g = &self.geometry;
         let (result, shape): (Vec<T>, Shape) = match self.product {
-            Product::Forward => (forward(g, a, b, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into()),
+            Product::Forward => {
+                let panels = self.panels(b, pack_forward);
+                (forward(g, a, &panels, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
+            }
             Product::Transposed => {
-                (transposed(g, a, b, bias, &self.scratch), (g.batch, g.channels, g.h, g.w).into())
+                let panels = self.panels(b, pack_transposed);
+                (transposed(g, a, &panels, bias, &self.scratch), (g.batch, g.channels, g.h, g.w).into())
             }
             Product::Weight => {
                 (weight_gradient(g, a, b, &self.scratch), (g.out, g.group_channels(), g.kh, g.kw).into())
@@ -51,9 +58,17 @@ impl Convolution {
         Ok((T::to_cpu_storage_owned(result), shape))
     }
 
+    fn panels<'a, T: Real>(
+        &self,
+        weight: &'a [T],
+        pack: impl FnOnce(&Geometry, &[T]) -> Vec<T>,
+    ) -> Cow<'a, [T]> {
+        if self.is_packed { Cow::Borrowed(weight) } else { Cow::Owned(pack(&self.geometry, weight)) }
+    }
+
     /// `product` of `a` and `b`, outside any graph.
     fn product(&self, product: Product, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let operation = Self { product, ..self.clone() };
+        let operation = Self { product, is_packed: false, ..self.clone() };
         a.contiguous()?.apply_op2_no_bwd(&b.contiguous()?, &operation)
     }
 
@@ -72,6 +87,21 @@ impl Convolution {
             weight.track_op().then(|| self.product(Product::Weight, x, y)).transpose()?,
         ))
     }
+}
+
+/// The panels of a contiguous weight, `[entries]`, for a convolution like this one.
+pub(in crate::ops) fn pack(weight: &Tensor, geometry: &Geometry, product: Product) -> Result<Tensor> {
+    with_entries([weight], |[weight]| {
+        by_dtype!(weight.0, T => {
+            let weight = entries::<T>(weight)?;
+            let panels = match product {
+                Product::Forward => pack_forward(geometry, weight),
+                Product::Transposed | Product::Weight => pack_transposed(geometry, weight),
+            };
+            let n = panels.len();
+            Tensor::from_vec(panels, n, &Device::Cpu)
+        })
+    })
 }
 
 impl CustomOp2 for Convolution {

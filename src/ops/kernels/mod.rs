@@ -4,20 +4,24 @@
 //! the same bit for bit on any number of cores.
 
 mod approximate;
-mod columns;
 pub(super) mod conv;
-mod gemm;
 mod geometry;
 pub(super) mod leaky;
+mod lanes;
 pub(super) mod nearest;
 pub(super) mod normalise;
+mod panels;
 pub(super) mod pointwise;
 pub(super) mod pool;
 mod product;
 mod real;
 mod scratch;
+mod slab;
 mod threads;
+mod tile;
 mod weight_gradient;
+mod window_products;
+mod windows;
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};

@@ -1,245 +1,259 @@
-//! Convolution as a matrix times columns, and its transpose.
+//! Convolution forwards and backwards: slabs filled, panels packed, work cut into pieces.
 
 use std::ops::Range;
 
-use super::columns::{SlabShape, fill_slab, fold_slab, gather, scatter};
-use super::gemm::{Matrix, Tile, multiply};
 use super::geometry::Geometry;
+use super::panels;
 use super::scratch::Scratch;
+use super::slab::{Slab, source};
+use super::tile::Tile;
+use super::windows::Windows;
 use super::{Real, each};
+use crate::ops::conv::PadMode;
 
-/// `y` `[batch, out, oh, ow]` of `x` `[batch, channels, h, w]`.
+/// Entries of a slab that stay in the second-level cache while every panel passes over them.
+const BAND_ENTRIES: usize = 64 * 1024;
+
+/// Pieces of work that a machine of many cores should find.
+const SIDE_BY_SIDE: usize = 8;
+
+/// `y` `[batch, out, oh, ow]` of `x` `[batch, channels, h, w]`; `panels` as [`pack_forward`] made them.
 pub(super) fn forward<T: Real>(
     g: &Geometry,
     x: &[T],
-    weight: &[T],
+    panels: &[T],
     bias: Option<&[T]>,
     scratch: &Scratch,
 ) -> Vec<T> {
     let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
-    let convolution = Forward { g, x, weight, bias, scratch };
-    let together = g.samples_together();
-    if together > 1 {
-        let sample = g.out * g.positions();
-        let jobs: Vec<_> = y.chunks_mut(together * sample).enumerate().collect();
-        each(jobs, g.multiplications(), |(i, y)| convolution.small_maps(i * together, y));
-    } else {
-        let rows = row_parts(g.oh, g.rows_together(g.group_channels() * g.taps()));
-        let widths: Vec<usize> = rows.iter().map(|rows| rows.len() * g.ow).collect();
-        let mut jobs = Vec::new();
-        for (i, y) in y.chunks_mut(g.group_out() * g.positions()).enumerate() {
-            let tiles = Tile::cut(y, g.group_out(), &widths);
-            jobs.extend(tiles.into_iter().zip(&rows).map(|(tile, rows)| (i, rows.clone(), tile)));
-        }
-        each(jobs, g.multiplications(), |(i, rows, tile)| {
-            convolution.rows(i / g.groups, i % g.groups, rows, tile);
-        });
-    }
+    let layer = Layer {
+        slab: &g.slab(),
+        channels: g.group_channels(),
+        out: g.group_out(),
+        size: (g.oh, g.ow),
+        scratch,
+    };
+    let panel = panels::len(g.group_out(), g.depth());
+    let jobs: Vec<_> = x.chunks(g.group_entries().max(1)).zip(y.chunks_mut(layer.len().max(1))).collect();
+    each(jobs.into_iter().enumerate().collect(), g.multiplications(), |(i, (x, y))| {
+        let group = i % g.groups;
+        let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
+        layer.compute(x, &panels[group * panel..][..panel], bias, y);
+    });
     y
 }
 
-struct Forward<'a, T: Real> {
-    g: &'a Geometry,
-    x: &'a [T],
-    weight: &'a [T],
-    bias: Option<&'a [T]>,
-    scratch: &'a Scratch,
+/// Panels of every group, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
+pub(super) fn pack_forward<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    let (out, depth) = (g.group_out(), g.depth());
+    let mut all = vec![T::zero(); g.groups * panels::len(out, depth)];
+    for (group, panels) in all.chunks_exact_mut(panels::len(out, depth).max(1)).enumerate() {
+        let weight = &weight[group * out * depth..][..out * depth];
+        panels::pack(out, depth, panels, |o, column| {
+            column.zip(&weight[o * depth..]).for_each(|(to, &weight)| *to = weight);
+        });
+    }
+    all
 }
 
-impl<T: Real> Forward<'_, T> {
-    /// Rows of one group of one sample.
-    fn rows(&self, sample: usize, group: usize, rows: Range<usize>, mut y: Tile<'_, T>) {
-        let g = self.g;
-        let depth = g.group_channels() * g.taps();
-        let maps = group_of(g, self.x, sample, group);
-        let width = rows.len() * g.ow;
-        if g.is_pointwise() {
-            let columns =
-                Matrix { data: &maps[rows.start * g.ow..], row_stride: g.h * g.w, column_stride: 1 };
-            multiply(&mut y, false, weight_rows(g, self.weight, group), columns, depth);
-        } else {
-            let mut columns = self.scratch.take(depth * width);
-            gather_rows(g, maps, rows, &mut columns, (0, width), self.scratch);
-            let columns = Matrix { data: &columns, row_stride: width, column_stride: 1 };
-            multiply(&mut y, false, weight_rows(g, self.weight, group), columns, depth);
-        }
-        if let Some(bias) = self.bias {
-            for (o, &bias) in bias[group * g.group_out()..(group + 1) * g.group_out()].iter().enumerate() {
-                y.row(o).iter_mut().for_each(|y| *y += bias);
-            }
-        }
-    }
-
-    /// All maps of the samples from `first` on that `y` holds.
-    fn small_maps(&self, first: usize, y: &mut [T]) {
-        let (g, n) = (self.g, self.g.positions());
-        let samples = y.len() / (g.out * n);
-        let (depth, width) = (g.group_channels() * g.taps(), samples * n);
-        let mut columns = self.scratch.take(depth * width);
-        let mut product = self.scratch.take(g.group_out() * width);
-        for group in 0..g.groups {
-            for s in 0..samples {
-                let maps = group_of(g, self.x, first + s, group);
-                gather_rows(g, maps, 0..g.oh, &mut columns, (s * n, width), self.scratch);
-            }
-            let columns = Matrix { data: &columns, row_stride: width, column_stride: 1 };
-            let mut tile = Tile::whole(&mut product, g.group_out(), width);
-            multiply(&mut tile, false, weight_rows(g, self.weight, group), columns, depth);
-            for (o, product) in product.chunks_exact(width).enumerate() {
-                let o = group * g.group_out() + o;
-                let bias = self.bias.map_or(T::zero(), |bias| bias[o]);
-                for (s, product) in product.chunks_exact(n).enumerate() {
-                    let y = &mut y[(s * g.out + o) * n..][..n];
-                    y.iter_mut().zip(product).for_each(|(y, &product)| *y = product + bias);
-                }
-            }
-        }
-    }
-}
-
-/// `x` `[batch, channels, h, w]` that `y` `[batch, out, oh, ow]` spreads to.
+/// `x` `[batch, channels, h, w]` that `y` `[batch, out, oh, ow]` spreads to; `panels` as
+/// [`pack_transposed`] made them.
 pub(super) fn transposed<T: Real>(
     g: &Geometry,
     y: &[T],
-    weight: &[T],
+    panels: &[T],
     bias: Option<&[T]>,
     scratch: &Scratch,
 ) -> Vec<T> {
     let mut x = vec![T::zero(); g.batch * g.channels * g.h * g.w];
-    let convolution = Transposed { g, y, weight, bias, scratch };
-    let together = g.samples_together();
-    if together > 1 {
-        let sample = g.channels * g.h * g.w;
-        let jobs: Vec<_> = x.chunks_mut(together * sample).enumerate().collect();
-        each(jobs, g.multiplications(), |(i, x)| convolution.small_maps(i * together, x));
-    } else {
-        let channels = g.channels_together();
-        let mut jobs = Vec::new();
-        for (i, x) in x.chunks_mut(g.group_entries()).enumerate() {
-            for (block, x) in x.chunks_mut(channels * g.h * g.w).enumerate() {
-                jobs.push((i, block * channels, x));
-            }
+    let phases = Phase::all(g);
+    let group_panels: usize = phases.iter().map(|phase| phase.panels(g)).sum();
+    let jobs: Vec<_> = x
+        .chunks_mut(g.group_entries().max(1))
+        .zip(y.chunks((g.group_out() * g.positions()).max(1)))
+        .collect();
+    each(jobs.into_iter().enumerate().collect(), g.multiplications(), |(i, (x, y))| {
+        let group = i % g.groups;
+        let bias = bias.map(|bias| &bias[group * g.group_channels()..][..g.group_channels()]);
+        let mut panels = &panels[group * group_panels..][..group_panels];
+        for phase in &phases {
+            let (of_phase, rest) = panels.split_at(phase.panels(g));
+            phase.compute(g, y, of_phase, bias, scratch, x);
+            panels = rest;
         }
-        each(jobs, g.multiplications(), |(i, channel, x)| {
-            convolution.channels(i / g.groups, i % g.groups, channel, x);
-        });
-    }
-    x
-}
-
-struct Transposed<'a, T: Real> {
-    g: &'a Geometry,
-    y: &'a [T],
-    weight: &'a [T],
-    bias: Option<&'a [T]>,
-    scratch: &'a Scratch,
-}
-
-impl<T: Real> Transposed<'_, T> {
-    /// The channels of one group of one sample from `first` on that `x` holds.
-    fn channels(&self, sample: usize, group: usize, first: usize, x: &mut [T]) {
-        let g = self.g;
-        let depth = g.group_out();
-        let height = x.len() / (g.h * g.w) * g.taps();
-        let weight = weight_columns(g, self.weight, group, first);
-        let y = &self.y[(sample * g.groups + group) * depth * g.positions()..][..depth * g.positions()];
-        self.spread(group, first, x, |slab, shape| {
-            for rows in row_parts(g.oh, g.rows_together(height)) {
-                let width = rows.len() * g.ow;
-                let mut columns = self.scratch.take(height * width);
-                let y = Matrix { data: &y[rows.start * g.ow..], row_stride: g.positions(), column_stride: 1 };
-                multiply(&mut Tile::whole(&mut columns, height, width), false, weight, y, depth);
-                scatter(g, &columns, (0, width), rows, shape, slab);
-            }
-        });
-    }
-
-    /// All maps of the samples from `first` on that `x` holds.
-    fn small_maps(&self, first: usize, x: &mut [T]) {
-        let (g, n, depth) = (self.g, self.g.positions(), self.g.group_out());
-        let samples = x.len() / (g.channels * g.h * g.w);
-        let (height, width) = (g.group_channels() * g.taps(), samples * n);
-        let mut joined = self.scratch.take(depth * width);
-        let mut columns = self.scratch.take(height * width);
-        for group in 0..g.groups {
-            for (o, joined) in joined.chunks_exact_mut(width).enumerate() {
-                for (s, joined) in joined.chunks_exact_mut(n).enumerate() {
-                    let map = (first + s) * g.out + group * depth + o;
-                    joined.copy_from_slice(&self.y[map * n..(map + 1) * n]);
-                }
-            }
-            let y = Matrix { data: &joined, row_stride: width, column_stride: 1 };
-            let weight = weight_columns(g, self.weight, group, 0);
-            multiply(&mut Tile::whole(&mut columns, height, width), false, weight, y, depth);
-            for s in 0..samples {
-                let x = &mut x[(s * g.groups + group) * g.group_entries()..][..g.group_entries()];
-                self.spread(group, 0, x, |slab, shape| {
-                    scatter(g, &columns, (s * n, width), 0..g.oh, shape, slab);
-                });
-            }
-        }
-    }
-
-    /// Lets `add` sum into the padded maps of the channels in `x` (zeros so far), folds the padding
-    /// back and adds the bias.
-    fn spread(&self, group: usize, first: usize, x: &mut [T], add: impl FnOnce(&mut [T], SlabShape)) {
-        let g = self.g;
-        if g.reads_in_place() {
-            add(x, SlabShape::in_place(g));
-        } else {
-            let shape = SlabShape::new(g, g.padded().0);
-            let mut slab = self.scratch.take(x.len() / (g.h * g.w) * shape.channel());
-            slab.fill(T::zero());
-            add(&mut slab, shape);
-            fold_slab(g, &slab, shape, x);
-        }
-        if let Some(bias) = self.bias {
-            let bias = &bias[group * g.group_channels() + first..];
+        if let Some(bias) = bias.filter(|_| !Phase::is_whole(g)) {
             for (x, &bias) in x.chunks_exact_mut(g.h * g.w).zip(bias) {
                 x.iter_mut().for_each(|x| *x += bias);
             }
         }
+    });
+    x
+}
+
+/// Panels of every group and phase, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
+pub(super) fn pack_transposed<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    let phases = Phase::all(g);
+    let mut all = Vec::new();
+    for group in 0..g.groups {
+        let weight = &weight[group * g.group_out() * g.depth()..][..g.group_out() * g.depth()];
+        for phase in &phases {
+            let mut panels = vec![T::zero(); phase.panels(g)];
+            let taps: Vec<usize> = phase.source_taps(g);
+            panels::pack(g.group_channels(), g.group_out() * taps.len(), &mut panels, |channel, column| {
+                let kernels = weight.chunks_exact(g.depth()).map(|weight| &weight[channel * g.taps()..]);
+                let turned = kernels.flat_map(|kernel| taps.iter().map(move |&tap| kernel[tap]));
+                column.zip(turned).for_each(|(to, weight)| *to = weight);
+            });
+            all.extend(panels);
+        }
+    }
+    all
+}
+
+/// Sums over windows of one group of one sample.
+struct Layer<'a> {
+    slab: &'a Slab,
+    channels: usize,
+    out: usize,
+    /// Rows and columns of the result.
+    size: (usize, usize),
+    scratch: &'a Scratch,
+}
+
+impl Layer<'_> {
+    /// Entries of the result.
+    fn len(&self) -> usize {
+        self.out * self.size.0 * self.size.1
+    }
+
+    fn compute<T: Real>(&self, maps: &[T], panels: &[T], bias: Option<&[T]>, to: &mut [T]) {
+        let (slab, (rows, width)) = (self.slab, self.size);
+        let mut filled = self.scratch.take(slab.len(self.channels));
+        slab.fill(maps, &mut filled);
+        let filled = &filled[..];
+        let bands = self.bands();
+        let widths: Vec<usize> = bands.iter().map(|rows| rows.len() * width).collect();
+        let outs = self.outs_together(bands.len());
+        let mut jobs = Vec::new();
+        for (part, to) in to.chunks_mut((outs * rows * width).max(1)).enumerate() {
+            let n = to.len() / (rows * width).max(1);
+            let tiles = Tile::cut(to, n, &widths);
+            jobs.extend(tiles.into_iter().zip(&bands).map(|(tile, rows)| (part * outs, rows.clone(), tile)));
+        }
+        let depth = self.channels * slab.offsets.len();
+        each(jobs, self.len() * depth, |(first, rows, mut tile)| {
+            let n = tile.n_rows();
+            let windows = Windows {
+                slab,
+                maps: filled,
+                channels: self.channels,
+                panels: &panels[first * depth..][..panels::len(n, depth)],
+                bias: bias.map(|bias| &bias[first..first + n]),
+                rows,
+                width,
+            };
+            windows.sum(&mut tile);
+        });
+    }
+
+    /// Output rows computed together.
+    fn bands(&self) -> Vec<Range<usize>> {
+        let rows = self.size.0;
+        let together = (BAND_ENTRIES / (self.channels * self.slab.pitch).max(1)).clamp(1, rows.max(1));
+        // Equal parts instead of a small rest.
+        let together = rows.div_ceil(rows.div_ceil(together).max(1)).max(1);
+        (0..rows).step_by(together).map(|from| from..(from + together).min(rows)).collect()
+    }
+
+    /// Output channels computed together.
+    fn outs_together(&self, bands: usize) -> usize {
+        let panels = self.out.div_ceil(panels::height());
+        let parts = SIDE_BY_SIDE.div_ceil(bands.max(1)).min(panels).max(1);
+        panels.div_ceil(parts) * panels::height()
     }
 }
 
-/// Columns `offset ..` of `columns` (of `width`) from the windows of output rows `rows` of `maps`.
-pub(super) fn gather_rows<T: Real>(
-    g: &Geometry,
-    maps: &[T],
-    rows: Range<usize>,
-    columns: &mut [T],
-    (offset, width): (usize, usize),
-    scratch: &Scratch,
-) {
-    if g.reads_in_place() {
-        gather(g, maps, SlabShape::in_place(g), rows, columns, (offset, width));
-    } else {
-        let shape = SlabShape::new(g, (rows.len() - 1) * g.stride + g.kh);
-        let mut slab = scratch.take(maps.len() / (g.h * g.w) * shape.channel());
-        fill_slab(g, maps, rows.start * g.stride, shape, &mut slab);
-        gather(g, &slab, shape, 0..rows.len(), columns, (offset, width));
+/// Rows and columns of the padded input with one remainder modulo the stride: there the transposed
+/// convolution is a convolution with every stride-th tap, turned by 180 degrees.
+struct Phase {
+    at: (usize, usize),
+    taps: (usize, usize),
+    /// Rows and columns of this phase.
+    size: (usize, usize),
+}
+
+impl Phase {
+    /// Whether the only phase gives the input itself, without anything to fold.
+    fn is_whole(g: &Geometry) -> bool {
+        g.stride == 1 && g.pad_mode == PadMode::Zero && g.padding < g.kh.min(g.kw)
     }
-}
 
-/// `0 .. n` in parts of `size`.
-pub(super) fn row_parts(n: usize, size: usize) -> Vec<Range<usize>> {
-    (0..n).step_by(size).map(|from| from..(from + size).min(n)).collect()
-}
+    fn all(g: &Geometry) -> Vec<Self> {
+        if Self::is_whole(g) {
+            return vec![Self { at: (0, 0), taps: (g.kh, g.kw), size: (g.h, g.w) }];
+        }
+        let s = g.stride;
+        // Padded rows that some window reads.
+        let (rows, columns) = ((g.oh.max(1) - 1) * s + g.kh, (g.ow.max(1) - 1) * s + g.kw);
+        let of = |extent: usize, remainder: usize| extent.saturating_sub(remainder).div_ceil(s);
+        let phases = (0..s * s).map(|phase| {
+            let at = (phase / s, phase % s);
+            Self { at, taps: (of(g.kh, at.0), of(g.kw, at.1)), size: (of(rows, at.0), of(columns, at.1)) }
+        });
+        phases.filter(|phase| phase.taps.0 * phase.taps.1 > 0).collect()
+    }
 
-/// One group of one sample of `x`.
-pub(super) fn group_of<'a, T>(g: &Geometry, x: &'a [T], sample: usize, group: usize) -> &'a [T] {
-    &x[(sample * g.groups + group) * g.group_entries()..][..g.group_entries()]
-}
+    fn panels(&self, g: &Geometry) -> usize {
+        panels::len(g.group_channels(), g.group_out() * self.taps.0 * self.taps.1)
+    }
 
-/// The weight of a group as `[out, channels * taps]`.
-fn weight_rows<'a, T>(g: &Geometry, weight: &'a [T], group: usize) -> Matrix<'a, T> {
-    let depth = g.group_channels() * g.taps();
-    Matrix { data: &weight[group * g.group_out() * depth..], row_stride: depth, column_stride: 1 }
-}
+    /// Which taps of the kernel, row by row, are those of this phase in their order.
+    fn source_taps(&self, g: &Geometry) -> Vec<usize> {
+        let of = |remainder: usize, taps: usize| (0..taps).rev().map(move |i| remainder + g.stride * i);
+        let rows = of(self.at.0, self.taps.0);
+        rows.flat_map(|i| of(self.at.1, self.taps.1).map(move |j| i * g.kw + j)).collect()
+    }
 
-/// The weight of a group as `[channels * taps, out]`, from channel `first` on.
-fn weight_columns<'a, T>(g: &Geometry, weight: &'a [T], group: usize, first: usize) -> Matrix<'a, T> {
-    let height = g.group_channels() * g.taps();
-    let data = &weight[group * g.group_out() * height + first * g.taps()..];
-    Matrix { data, row_stride: 1, column_stride: height }
+    /// Adds what `y` spreads to this phase of `x`, all of one group of one sample.
+    fn compute<T: Real>(
+        &self,
+        g: &Geometry,
+        y: &[T],
+        panels: &[T],
+        bias: Option<&[T]>,
+        scratch: &Scratch,
+        x: &mut [T],
+    ) {
+        let (rows, columns) = (self.size.0 + self.taps.0 - 1, self.size.1 + self.taps.1 - 1);
+        let cut = if Self::is_whole(g) { g.padding } else { 0 };
+        let before = (self.taps.0 - 1 - cut, self.taps.1 - 1 - cut);
+        let slab = Slab::new((g.oh, g.ow), before, (rows, columns), PadMode::Zero, self.taps, 1);
+        let layer =
+            Layer { slab: &slab, channels: g.group_out(), out: g.group_channels(), size: self.size, scratch };
+        if Self::is_whole(g) {
+            return layer.compute(y, panels, bias, x);
+        }
+        let mut spread = scratch.take(layer.len());
+        layer.compute(y, panels, None, &mut spread);
+        self.fold(g, &spread, x);
+    }
+
+    /// Adds every entry of this phase to where the padded input came from.
+    fn fold<T: Real>(&self, g: &Geometry, spread: &[T], x: &mut [T]) {
+        let columns: Vec<_> =
+            (0..self.size.1).map(|c| source(c * g.stride + self.at.1, g.padding, g.w, g.pad_mode)).collect();
+        let maps = x.chunks_exact_mut((g.h * g.w).max(1)).zip(spread.chunks_exact(self.size.0 * self.size.1));
+        for (x, spread) in maps {
+            for (r, spread) in spread.chunks_exact(self.size.1).enumerate() {
+                let row = source(r * g.stride + self.at.0, g.padding, g.h, g.pad_mode);
+                let Some(row) = row else { continue };
+                let x = &mut x[row * g.w..(row + 1) * g.w];
+                for (&column, &spread) in columns.iter().zip(spread) {
+                    if let Some(column) = column {
+                        x[column] += spread;
+                    }
+                }
+            }
+        }
+    }
 }

@@ -6,10 +6,11 @@ use candle_core::WithDType;
 use candle_core::cpu::erf::erf_f64;
 
 use super::approximate;
+use super::lanes::Lanes;
 use super::scratch::Scratch;
 
 /// `f32` or `f64`.
-pub(super) trait Real: WithDType {
+pub(super) trait Real: WithDType + Lanes {
     fn free(scratch: &Scratch) -> &Mutex<Vec<Vec<Self>>>;
 
     fn is_nan(self) -> bool;

@@ -2,124 +2,113 @@
 
 use std::ops::Range;
 
-use super::gemm::{Matrix, Tile, multiply};
 use super::geometry::Geometry;
-use super::product::{gather_rows, group_of, row_parts};
 use super::scratch::Scratch;
+use super::slab::Slab;
+use super::window_products::{WindowProducts, block};
 use super::{Real, each};
 
-/// Partial sums over the batch that can be computed side by side.
-const PARTS: usize = 8;
+/// Entries of the slabs that are filled at a time.
+const SLAB_ENTRIES: usize = 1 << 21;
 
-/// Products per weight from which adding one more partial sum costs little.
-const WORTH_A_PART: usize = 512;
+/// Positions whose gradients stay in the second-level cache while every window passes over them.
+const BAND_POSITIONS: usize = 1024;
 
-/// Fewer rows than this make poor use of the matrix product.
-const LEAST_HEIGHT: usize = 64;
+/// Windows of one piece of work.
+const WINDOWS: usize = 126;
 
 /// Gradient `[out, channels / groups, kh, kw]` of the weight from the input `x` and the gradient
 /// `y` of the output.
 pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: &Scratch) -> Vec<T> {
-    if g.batch == 0 {
-        return vec![T::zero(); g.out * g.group_channels() * g.taps()];
+    let (out, depth, channels) = (g.group_out(), g.depth(), g.group_channels());
+    let mut gradient = vec![T::zero(); g.groups * out * depth];
+    if g.batch * g.positions() * gradient.len() == 0 {
+        return gradient;
     }
-    let parts = (g.batch * g.positions() / WORTH_A_PART).clamp(1, PARTS.min(g.batch));
-    let (out, height) = (g.group_out(), g.group_channels() * g.taps());
-    let channels = block_channels(g, parts);
-    let size = g.groups * height * out;
-    let mut sums = scratch.take::<T>(parts * size);
-
-    let mut jobs = Vec::new();
-    for (part, sums) in sums.chunks_mut(size).enumerate() {
-        let samples = part * g.batch / parts..(part + 1) * g.batch / parts;
-        for (group, sums) in sums.chunks_mut(height * out).enumerate() {
-            let blocks = sums.chunks_mut(channels * g.taps() * out).enumerate();
-            jobs.extend(blocks.map(|(block, sum)| (samples.clone(), group, block * channels, sum)));
+    let (slab, block) = (g.slab(), block::<T>(out));
+    let blocks = out.div_ceil(block);
+    // [groups, blocks, depth, block]
+    let mut sums = scratch.take::<T>(g.groups * blocks * depth * block);
+    sums.fill(T::zero());
+    let together = (SLAB_ENTRIES / (g.groups * slab.len(channels))).clamp(1, g.batch);
+    for first in (0..g.batch).step_by(together) {
+        let samples = first..(first + together).min(g.batch);
+        let n = samples.len() * g.groups;
+        let mut slabs = scratch.take::<T>(n * slab.len(channels));
+        let mut gradients = scratch.take::<T>(n * blocks * g.positions() * block);
+        let filled = slabs.chunks_exact_mut(slab.len(channels));
+        let turned = gradients.chunks_exact_mut(blocks * g.positions() * block);
+        let groups = samples.start * g.groups..samples.end * g.groups;
+        let jobs: Vec<_> = groups.zip(filled.zip(turned)).collect();
+        each(jobs, n * (slab.len(channels) + out * g.positions()) * 4, |(i, (filled, turned))| {
+            slab.fill(&x[i * g.group_entries()..][..g.group_entries()], filled);
+            turn(&y[i * out * g.positions()..][..out * g.positions()], g.positions(), block, turned);
+        });
+        let sample = Sample { g, slab: &slab, slabs: &slabs, gradients: &gradients, block, blocks };
+        let mut jobs = Vec::new();
+        for (i, sums) in sums.chunks_exact_mut(depth * block).enumerate() {
+            let parts = sums.chunks_mut(WINDOWS * block).enumerate();
+            jobs.extend(parts.map(|(part, sums)| (i / blocks, i % blocks, part * WINDOWS, sums)));
         }
+        let work = samples.len() * (g.multiplications() / g.batch);
+        each(jobs, work, |(group, block, first, sums)| sample.add(samples.len(), group, block, first, sums));
     }
-    let gradient = WeightGradient { g, x, y, scratch };
-    each(jobs, g.multiplications(), |(samples, group, channel, sum)| {
-        gradient.block(samples, group, channel, sum);
-    });
-
-    // Always in this order, so that the sum does not depend on who was first.
-    let (first, rest) = sums.split_at_mut(size);
-    for part in rest.chunks(size) {
-        first.iter_mut().zip(part).for_each(|(sum, &part)| *sum += part);
+    for (i, gradient) in gradient.chunks_exact_mut(depth).enumerate() {
+        let (group, o) = (i / out, i % out);
+        let sums = &sums[(group * blocks + o / block) * depth * block + o % block..];
+        gradient.iter_mut().zip(sums.iter().step_by(block)).for_each(|(to, &sum)| *to = sum);
     }
-    first.chunks(height * out).flat_map(|group| transposed(group, out)).collect()
+    gradient
 }
 
-/// Channels of one block: several blocks only where the batch gives too few parts.
-fn block_channels(g: &Geometry, parts: usize) -> usize {
-    let wanted = PARTS.div_ceil(parts * g.groups);
-    let least = LEAST_HEIGHT.div_ceil(g.taps());
-    g.group_channels().div_ceil(wanted).max(least).min(g.group_channels()).max(1)
+/// `[out, positions]` as `[blocks, positions, block]`, channels that fill the last block up at zero.
+fn turn<T: Real>(y: &[T], positions: usize, block: usize, turned: &mut [T]) {
+    turned.fill(T::zero());
+    for (o, y) in y.chunks_exact(positions).enumerate() {
+        let to = turned[o / block * positions * block + o % block..].iter_mut().step_by(block);
+        to.zip(y).for_each(|(to, &y)| *to = y);
+    }
 }
 
-/// `[height, width]` as `[width, height]`.
-fn transposed<T: Real>(entries: &[T], width: usize) -> impl Iterator<Item = T> {
-    (0..width).flat_map(move |column| entries[column..].iter().step_by(width).copied())
-}
-
-struct WeightGradient<'a, T: Real> {
+/// Slabs and turned gradients of some samples.
+struct Sample<'a, T: Real> {
     g: &'a Geometry,
-    x: &'a [T],
-    y: &'a [T],
-    scratch: &'a Scratch,
+    slab: &'a Slab,
+    /// `[samples, groups]` slabs.
+    slabs: &'a [T],
+    /// `[samples, groups, blocks, positions, block]`.
+    gradients: &'a [T],
+    block: usize,
+    blocks: usize,
 }
 
-impl<T: Real> WeightGradient<'_, T> {
-    /// Adds up `samples` for the channels of `group` from `channel` on that `sum`
-    /// (`[channels * taps, out]`) holds. That way round, gemm packs the smaller operand.
-    fn block(&self, samples: Range<usize>, group: usize, channel: usize, sum: &mut [T]) {
-        let (g, n, out) = (self.g, self.g.positions(), self.g.group_out());
-        let height = sum.len() / out;
-        let mut sum = Tile::whole(sum, height, out);
-        let maps = |sample| {
-            let maps = group_of(g, self.x, sample, group);
-            &maps[channel * g.h * g.w..][..height / g.taps() * g.h * g.w]
-        };
-        let together = g.samples_together().min(samples.len());
-        let mut accumulate = false;
-        if together > 1 {
-            let mut columns = self.scratch.take(height * together * n);
-            let mut joined = self.scratch.take(out * together * n);
-            for samples in samples.clone().step_by(together).map(|s| s..(s + together).min(samples.end)) {
-                let width = samples.len() * n;
-                for (s, sample) in samples.enumerate() {
-                    let columns = &mut columns[..height * width];
-                    gather_rows(g, maps(sample), 0..g.oh, columns, (s * n, width), self.scratch);
-                    for o in 0..out {
-                        joined[o * width + s * n..][..n].copy_from_slice(self.map(sample, group, o));
-                    }
-                }
-                let columns = Matrix { data: &columns[..], row_stride: width, column_stride: 1 };
-                let y = Matrix { data: &joined[..], row_stride: 1, column_stride: width };
-                multiply(&mut sum, accumulate, columns, y, width);
-                accumulate = true;
-            }
-            return;
-        }
-        for sample in samples {
-            for rows in row_parts(g.oh, g.rows_together(height)) {
-                let (from, width) = (rows.start * g.ow, rows.len() * g.ow);
-                let mut columns = self.scratch.take(height * width);
-                gather_rows(g, maps(sample), rows, &mut columns, (0, width), self.scratch);
-                let first = (sample * g.groups + group) * out * n + from;
-                let columns = Matrix { data: &columns, row_stride: width, column_stride: 1 };
-                let y = Matrix { data: &self.y[first..], row_stride: 1, column_stride: n };
-                multiply(&mut sum, accumulate, columns, y, width);
-                accumulate = true;
+impl<T: Real> Sample<'_, T> {
+    /// Adds the windows from `first` on that `sums` holds, over `n` samples in order.
+    fn add(&self, n: usize, group: usize, block: usize, first: usize, sums: &mut [T]) {
+        let (g, len) = (self.g, self.slab.len(self.g.group_channels()));
+        let windows = first..first + sums.len() / self.block;
+        for i in (0..n).map(|sample| sample * g.groups + group) {
+            let size = g.positions() * self.block;
+            let gradients = &self.gradients[(i * self.blocks + block) * size..][..size];
+            for rows in bands(g) {
+                let products = WindowProducts {
+                    slab: self.slab,
+                    maps: &self.slabs[i * len..][..len],
+                    gradients: &gradients[rows.start * g.ow * self.block..rows.end * g.ow * self.block],
+                    rows,
+                    width: g.ow,
+                    windows: windows.clone(),
+                    out: g.group_out(),
+                };
+                products.add(sums);
             }
         }
     }
+}
 
-    fn map(&self, sample: usize, group: usize, o: usize) -> &[T] {
-        let n = self.g.positions();
-        let map = sample * self.g.out + group * self.g.group_out() + o;
-        &self.y[map * n..(map + 1) * n]
-    }
+fn bands(g: &Geometry) -> impl Iterator<Item = Range<usize>> {
+    let (rows, together) = (g.oh, (BAND_POSITIONS / g.ow.max(1)).max(1));
+    (0..rows).step_by(together).map(move |from| from..(from + together).min(rows))
 }
 
 /// Sum of each channel of `y` (`[batch, channels, n]`).
