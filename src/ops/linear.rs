@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 
+use super::kernels::linear::LinearMap;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::weights::Weight;
@@ -10,7 +11,7 @@ use crate::weights::Weight;
 ///
 /// # Errors
 /// [`Error::Shape`] if the sizes do not match.
-pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, _ws: &mut Workspace) -> Result<Tensor> {
+pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, ws: &mut Workspace) -> Result<Tensor> {
     let &[out, inputs] = weight.dims() else {
         return Err(Error::shape("weight of a linear map", "[out, in]", weight.dims()));
     };
@@ -27,7 +28,12 @@ pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, _ws: &mut Work
         return Err(Error::shape("bias of a linear map", [out], bias.dims()));
     }
     let rows: usize = batch.iter().product();
-    let y = x.reshape((rows, inputs))?.matmul(&weight.tensor().t()?)?;
+    let rows_of_x = x.reshape((rows, inputs))?;
+    let y = if ws.path().takes_kernel(x)? {
+        rows_of_x.contiguous()?.apply_op2(&weight.tensor().contiguous()?, LinearMap::Forward)?
+    } else {
+        rows_of_x.matmul(&weight.tensor().t()?)?
+    };
     let y = match bias {
         Some(bias) => y.broadcast_add(bias.tensor())?,
         None => y,
@@ -60,20 +66,39 @@ pub fn linear_transposed(y: &Tensor, weight: &Weight, bias: Option<&Weight>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_gradients, normal, weight};
+    use super::super::testing::{PATHS, check_gradients, check_paths, normal, weight, workspace};
     use super::*;
+    use crate::ops::Path;
+    use crate::rng;
 
-    fn run(inputs: &[Tensor]) -> Result<Tensor> {
+    fn run(inputs: &[Tensor], path: Path) -> Result<Tensor> {
         let bias = inputs.get(2).map(weight);
-        linear(&inputs[0], &weight(&inputs[1]), bias.as_ref(), &mut Workspace::new())
+        linear(&inputs[0], &weight(&inputs[1]), bias.as_ref(), &mut workspace(path))
     }
 
     #[test]
     fn gradients_agree_with_differences() {
-        let inputs = [normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[5])];
-        check_gradients(&inputs, run);
-        check_gradients(&inputs[..2], run);
-        check_gradients(&[normal(1, &[2, 3, 4]), normal(2, &[1, 4]), normal(3, &[1, 1])], run);
+        for path in PATHS {
+            let inputs = [normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[5])];
+            check_gradients(&inputs, |inputs| run(inputs, path));
+            check_gradients(&inputs[..2], |inputs| run(inputs, path));
+            let inputs = [normal(1, &[2, 3, 4]), normal(2, &[1, 4]), normal(3, &[1, 1])];
+            check_gradients(&inputs, |inputs| run(inputs, path));
+        }
+    }
+
+    #[test]
+    fn kernels_agree_with_the_composition() {
+        let mut rng = rng::stream(6, "sizes", &[]);
+        let mut draw = |to| rng::index(&mut rng, 1, to);
+        for _ in 0..40 {
+            let (rows, out, inputs) = (draw(20), draw(150), draw(70));
+            let operands = [normal(1, &[rows, inputs]), normal(2, &[out, inputs]), normal(3, &[out])];
+            check_paths(&operands, run);
+        }
+        for path in PATHS {
+            assert_eq!(run(&[normal(1, &[0, 4]), normal(2, &[5, 4])], path).unwrap().dims(), [0, 5]);
+        }
     }
 
     #[test]
@@ -87,7 +112,9 @@ mod tests {
 
     #[test]
     fn wrong_sizes_are_refused() {
-        assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 3])]).is_err());
-        assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[4])]).is_err());
+        for path in PATHS {
+            assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 3])], path).is_err());
+            assert!(run(&[normal(1, &[3, 4]), normal(2, &[5, 4]), normal(3, &[4])], path).is_err());
+        }
     }
 }

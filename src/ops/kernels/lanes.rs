@@ -28,6 +28,17 @@ pub(super) trait Lanes: Copy {
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
 
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// The sum of a vector.
+    fn total<S: Simd>(simd: S, x: Self::Vector<S>) -> Self;
+
+    /// The first numbers of `from`, zeros where there are fewer than a vector has.
+    fn load_some<S: Simd>(simd: S, from: &[Self]) -> Self::Vector<S>;
+
+    /// As many numbers as `to` has room for.
+    fn store_some<S: Simd>(simd: S, to: &mut [Self], x: Self::Vector<S>);
+
     /// # Safety
     /// A whole vector must be readable at `from`.
     #[inline(always)]
@@ -57,6 +68,27 @@ impl Lanes for f32 {
     fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
         simd.mul_add_e_f32s(a, b, c)
     }
+
+    #[inline(always)]
+    fn plus<S: Simd>(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
+        simd.add_f32s(a, b)
+    }
+
+    #[inline(always)]
+    fn total<S: Simd>(simd: S, x: S::f32s) -> Self {
+        simd.reduce_sum_f32s(x)
+    }
+
+    #[inline(always)]
+    fn load_some<S: Simd>(simd: S, from: &[Self]) -> S::f32s {
+        simd.partial_load_f32s(&from[..from.len().min(Self::lanes::<S>())])
+    }
+
+    #[inline(always)]
+    fn store_some<S: Simd>(simd: S, to: &mut [Self], x: S::f32s) {
+        let n = to.len().min(Self::lanes::<S>());
+        simd.partial_store_f32s(&mut to[..n], x);
+    }
 }
 
 impl Lanes for f64 {
@@ -70,6 +102,27 @@ impl Lanes for f64 {
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
         simd.mul_add_e_f64s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn plus<S: Simd>(simd: S, a: S::f64s, b: S::f64s) -> S::f64s {
+        simd.add_f64s(a, b)
+    }
+
+    #[inline(always)]
+    fn total<S: Simd>(simd: S, x: S::f64s) -> Self {
+        simd.reduce_sum_f64s(x)
+    }
+
+    #[inline(always)]
+    fn load_some<S: Simd>(simd: S, from: &[Self]) -> S::f64s {
+        simd.partial_load_f64s(&from[..from.len().min(Self::lanes::<S>())])
+    }
+
+    #[inline(always)]
+    fn store_some<S: Simd>(simd: S, to: &mut [Self], x: S::f64s) {
+        let n = to.len().min(Self::lanes::<S>());
+        simd.partial_store_f64s(&mut to[..n], x);
     }
 }
 

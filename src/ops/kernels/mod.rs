@@ -8,6 +8,8 @@ pub(super) mod conv;
 mod geometry;
 pub(super) mod leaky;
 mod lanes;
+pub(super) mod linear;
+mod matrix;
 pub(super) mod nearest;
 pub(super) mod normalise;
 mod panels;

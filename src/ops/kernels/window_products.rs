@@ -119,10 +119,7 @@ impl<T: Real> Add<'_, T> {
                     // SAFETY: `to` holds one vector.
                     unsafe {
                         let sum = T::load::<S>(to.as_ptr());
-                        T::store::<S>(
-                            to.as_mut_ptr(),
-                            T::mul_add(simd, T::splat(simd, T::one()), found, sum),
-                        );
+                        T::store::<S>(to.as_mut_ptr(), T::plus(simd, found, sum));
                     }
                 }
             }

@@ -33,6 +33,12 @@ pub(super) struct Windows<'a, T: Real> {
 /// Entries that one step computes at the most: vectors of eight channels.
 const STEP: usize = 1024;
 
+/// Products that are summed one after the other.
+pub(super) const SHORT: usize = 36;
+
+/// Short sums that are summed one after the other.
+const SUMS: usize = 8;
+
 impl<T: Real> Windows<'_, T> {
     /// Writes `to`, a row per output channel with the positions of `rows`.
     pub fn sum(&self, to: &mut Tile<'_, T>) {
@@ -121,35 +127,46 @@ impl<T: Real> Block<'_, '_, T> {
         const { assert!(M * V <= 24) };
         let Windows { slab, maps, channels, .. } = self.windows;
         let (lanes, height) = (T::lanes::<S>(), panels::height());
-        let mut sums = [[T::splat(simd, T::zero()); V]; M];
+        // Sums of short sums of short stretches round less than one long sum.
+        let short = (SHORT / slab.offsets.len()).max(1);
+        let zeros = [[T::splat(simd, T::zero()); V]; M];
+        let mut totals = zeros;
         let mut weights = self.panel.as_ptr();
-        for channel in 0..*channels {
-            for &offset in &slab.offsets {
-                // SAFETY: `sum` checked that slab and panels reach as far; the last panel may be
-                // entered at a later channel, whose weights still lie in it.
-                unsafe {
-                    let x = maps.as_ptr().add(channel * slab.channel + offset + from);
-                    let mut xs = [T::splat(simd, T::zero()); V];
-                    for (v, to) in xs.iter_mut().enumerate() {
-                        *to = T::load::<S>(x.add(v * lanes));
-                    }
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        let weight = T::splat(simd, *weights.add(m));
-                        for (sum, x) in sums.iter_mut().zip(xs) {
-                            *sum = T::mul_add(simd, weight, x, *sum);
+        for long in (0..*channels).step_by(short * SUMS) {
+            let mut sums_of_sums = zeros;
+            for first in (long..(long + short * SUMS).min(*channels)).step_by(short) {
+                let mut sums = zeros;
+                for channel in first..(first + short).min(*channels) {
+                    for &offset in &slab.offsets {
+                        // SAFETY: `sum` checked that slab and panels reach as far; the last panel may
+                        // be entered at a later channel, whose weights still lie in it.
+                        unsafe {
+                            let x = maps.as_ptr().add(channel * slab.channel + offset + from);
+                            let mut xs = [T::splat(simd, T::zero()); V];
+                            for (v, to) in xs.iter_mut().enumerate() {
+                                *to = T::load::<S>(x.add(v * lanes));
+                            }
+                            for (m, sums) in sums.iter_mut().enumerate() {
+                                let weight = T::splat(simd, *weights.add(m));
+                                for (sum, x) in sums.iter_mut().zip(xs) {
+                                    *sum = T::mul_add(simd, weight, x, *sum);
+                                }
+                            }
                         }
+                        weights = weights.wrapping_add(height);
                     }
-                    weights = weights.wrapping_add(height);
                 }
+                plus::<T, S, M, V>(simd, &mut sums_of_sums, sums);
             }
+            plus::<T, S, M, V>(simd, &mut totals, sums_of_sums);
         }
         let mut step = MaybeUninit::<[T; STEP]>::uninit();
         let start = step.as_mut_ptr().cast::<T>();
         assert!(M * V * lanes <= STEP, "room for one step");
         // SAFETY: there is room for `M * V` vectors, and those are written before they are read.
         let step = unsafe {
-            for (m, sums) in sums.into_iter().enumerate() {
-                for (v, sum) in sums.into_iter().enumerate() {
+            for (m, totals) in totals.into_iter().enumerate() {
+                for (v, sum) in totals.into_iter().enumerate() {
                     T::store::<S>(start.add((m * V + v) * lanes), sum);
                 }
             }
@@ -179,6 +196,20 @@ impl<T: Real> Block<'_, '_, T> {
                 to.iter_mut().zip(from).for_each(|(to, &sum)| *to = sum + bias);
             }
             at += run;
+        }
+    }
+}
+
+/// Adds `found` to `sums`, entry by entry.
+#[inline(always)]
+pub(super) fn plus<T: Real, S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[T::Vector<S>; V]; M],
+    found: [[T::Vector<S>; V]; M],
+) {
+    for (sums, found) in sums.iter_mut().zip(found) {
+        for (sum, found) in sums.iter_mut().zip(found) {
+            *sum = T::plus(simd, *sum, found);
         }
     }
 }

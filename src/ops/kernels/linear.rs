@@ -1,0 +1,69 @@
+//! The custom operation of an affine map's product.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+
+use super::matrix::{Entries, dots, product};
+use super::{Operand, Real, by_dtype, entries};
+
+/// Which product an operation computes; `x` is `[rows, in]`, `y` `[rows, out]`, the weight `[out, in]`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ops) enum LinearMap {
+    /// `x` and weight to `y`.
+    Forward,
+    /// `y` and weight to `x`; it has no gradient of its own.
+    Transposed,
+    /// `y` and `x` to weight; it has no gradient of its own.
+    Weight,
+}
+
+impl LinearMap {
+    fn compute<T: Real>(self, a: Operand<'_>, b: Operand<'_>) -> Result<(CpuStorage, Shape)> {
+        let ((m, k), (l, n)) = (a.1.shape().dims2()?, b.1.shape().dims2()?);
+        let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
+        let shape = match self {
+            Self::Forward => (m, l),
+            Self::Transposed => (m, n),
+            Self::Weight => (k, n),
+        };
+        let mut to = vec![T::zero(); shape.0 * shape.1];
+        match self {
+            Self::Forward => dots(a, b, (m, l, k), &mut to),
+            Self::Transposed => {
+                product(Entries { data: a, row_stride: k, column_stride: 1 }, b, (m, n, k), &mut to);
+            }
+            Self::Weight => {
+                product(Entries { data: a, row_stride: 1, column_stride: k }, b, (k, n, m), &mut to);
+            }
+        }
+        Ok((T::to_cpu_storage_owned(to), shape.into()))
+    }
+}
+
+impl CustomOp2 for LinearMap {
+    fn name(&self) -> &'static str {
+        "linear map"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _: &Tensor,
+        of: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let of = of.contiguous()?;
+        let of_x = || of.apply_op2_no_bwd(&weight.contiguous()?, &Self::Transposed);
+        let of_weight = || of.apply_op2_no_bwd(&x.contiguous()?, &Self::Weight);
+        Ok((x.track_op().then(of_x).transpose()?, weight.track_op().then(of_weight).transpose()?))
+    }
+}
