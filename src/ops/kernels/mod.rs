@@ -6,8 +6,8 @@
 mod approximate;
 pub(super) mod conv;
 mod geometry;
-pub(super) mod leaky;
 mod lanes;
+pub(super) mod leaky;
 pub(super) mod linear;
 mod matrix;
 pub(super) mod nearest;
