@@ -136,7 +136,8 @@ pub fn conv2d_weight_gradient(
     }
     if ws.path().takes_kernel(&x)? {
         let geometry = geometry(x.dims(), &weight, spec, size);
-        let operation = Convolution { geometry, product: Product::Weight, scratch: ws.scratch() };
+        let operation =
+            Convolution { geometry, product: Product::Weight, is_packed: false, scratch: ws.scratch() };
         return Ok(x.contiguous()?.apply_op2_no_bwd(&y.contiguous()?, &operation)?);
     }
     let columns = columns(&x, (kh, kw), spec, size)?;
