@@ -300,7 +300,12 @@ impl Command {
             Self::MeasureInhibition => {
                 plain("Measure inhibition of return", "Gates and inhibition over 256 stimuli")
             }
-            Self::ExportSummary => plain("Export summary", "Tuning, scaling, maps and population"),
+            Self::ExportSummary => keyed(
+                "Export probe summary",
+                "Tuning, scaling, maps of attention and population in one figure",
+                Modifiers::SHIFT,
+                Key::E,
+            ),
             Self::CancelProbe(_) => plain("Cancel probe", "Stop probing; the last result stays"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),
@@ -332,6 +337,7 @@ pub fn keyed_commands(view: ViewKind) -> Vec<Command> {
         Command::Silence,
         Command::Probe,
         Command::Export(view, ExportFormat::All),
+        Command::ExportSummary,
         Command::ToggleTimeline,
         Command::Undo,
         Command::Redo,

@@ -225,8 +225,10 @@ impl<'a> PlotUi<'a> {
         if self.image_aspect {
             frame = same_scale(frame, (x[1] - x[0]).abs(), (y[1] - y[0]).abs());
         }
-        let mut drawn =
-            Drawn { frame, x, y, response, x_axis: self.plot.x.clone(), y_axis: self.plot.y.clone() };
+        let mut y_axis = self.plot.y.clone();
+        // Named rows are listed downwards.
+        y_axis.reversed ^= y_axis.is_categorical();
+        let mut drawn = Drawn { frame, x, y, response, x_axis: self.plot.x.clone(), y_axis };
         if self.zoomable {
             drawn.x = zoomed(ui, id, &drawn);
         }

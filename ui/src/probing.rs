@@ -32,6 +32,8 @@ pub struct ProbeData {
     pub areas: Vec<(String, AreaScaling)>,
     /// Units by falling peak of the first condition.
     pub order: Vec<usize>,
+    /// The same without those that take no part in the scaling.
+    pub shown: Vec<usize>,
     /// One stimulus per value, where they are kept.
     pub pictures: Vec<Arc<ColorImage>>,
 }
@@ -358,7 +360,14 @@ fn summed(result: TuningResult) -> ProbeData {
     let order = result.units_by_peak(Statistic::Mean);
     let drawn = |picture: &gainfield::stimulus::Image| Arc::new(color_image(picture.data(), picture.shape()));
     let pictures = result.pictures.iter().map(drawn).collect();
-    ProbeData { result, scaling, areas, order, pictures }
+    let is_out = |unit: usize| {
+        scaling.as_ref().is_some_and(|scaling| scaling.excluded.iter().any(|(one, _)| *one == unit))
+    };
+    let mut shown: Vec<usize> = order.iter().copied().filter(|&unit| !is_out(unit)).collect();
+    if shown.is_empty() {
+        shown.clone_from(&order);
+    }
+    ProbeData { result, scaling, areas, order, shown, pictures }
 }
 
 /// Passes progress on and asks for cancellation.

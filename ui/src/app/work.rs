@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gainfield::model::Family;
-use gainfield::task::StimulusSpec;
+use gainfield::model::Model;
+use gainfield::task::{StimulusKind, StimulusSpec};
 
 use super::execute::settle_areas;
 use super::{InFlight, Workbench};
@@ -61,6 +61,7 @@ impl Workbench {
                 self.store.set_model(info.identity, *model);
                 let defaults: Vec<String> = info.about.config.defaults().map(str::to_owned).collect();
                 let matched = info.about.report.matched;
+                tracing::info!("opened {name}: {} {}", info.about.family.name(), info.about.variant);
                 let id = self.add_model(&name, &info, replace);
                 self.messages.say(format!("Opened {name}, {matched} tensors matched"));
                 if !defaults.is_empty() {
@@ -124,7 +125,7 @@ impl Workbench {
             .and_then(|id| document.stimulus_info(id))
             .is_some_and(|stimulus| suits(&stimulus.spec, info));
         if !fits {
-            add_default_stimulus(document, info);
+            add_default_stimulus(document, self.store.model(info.identity));
         }
         settle_areas(document);
         id
@@ -256,13 +257,17 @@ fn suits(spec: &StimulusSpec, model: &ModelInfo) -> bool {
     }
 }
 
-/// What a model is first shown: its own task on the built-in digits, or a grating.
-fn add_default_stimulus(document: &mut Document, model: &ModelInfo) {
-    let Ok(spec) = default_stimulus(model) else { return };
-    let name = match spec.name() {
-        "digits" => "Two digits".to_owned(),
-        other => {
-            let mut name = other.replace('_', " ");
+/// What a model is first shown: its own task on what is built in, or a grating.
+fn add_default_stimulus(document: &mut Document, model: Option<&Model>) {
+    let own = model.and_then(|model| gainfield::recipe::default_stimulus(model).ok());
+    let Some(spec) = own.or_else(|| "grating".parse().ok()) else { return };
+    let name = match &spec.kind {
+        StimulusKind::Digits(pairs) => {
+            let count = ["No", "One", "Two", "Three", "Four", "Five"].get(pairs.n).unwrap_or(&"Many");
+            format!("{count} digits")
+        }
+        _ => {
+            let mut name = spec.name().replace(['_', '-'], " ");
             if let Some(first) = name.get_mut(..1) {
                 first.make_ascii_uppercase();
             }
@@ -271,27 +276,4 @@ fn add_default_stimulus(document: &mut Document, model: &ModelInfo) {
     };
     let id = document.add(&name, Content::Stimulus(Arc::new(StimulusInfo::new(spec))));
     document.stimulus = Some(id);
-}
-
-fn default_stimulus(model: &ModelInfo) -> gainfield::Result<StimulusSpec> {
-    let wanted: Vec<String> = match model.about.family {
-        Family::ObjectAttention => {
-            let objects =
-                model.about.config.get("objects").and_then(|entry| entry.value.as_u64()).unwrap_or(2);
-            vec![format!("digits:n={objects}")]
-        }
-        Family::RecurrentGating => ["cue", "recognition"].map(str::to_owned).to_vec(),
-        Family::CounterHebb if model.tasks.is_empty() => vec!["multi-mnist:task=single".to_owned()],
-        Family::CounterHebb => ["multi-mnist", "multi-mnist:task=left_right_of"].map(str::to_owned).to_vec(),
-        Family::Blt | Family::CordsNet => {
-            vec![if model.input_shape[0] == 1 { "one-digit" } else { "scene" }.to_owned()]
-        }
-    };
-    for text in wanted {
-        let spec: StimulusSpec = text.parse()?;
-        if suits(&spec, model) {
-            return Ok(spec);
-        }
-    }
-    "grating".parse()
 }

@@ -328,21 +328,35 @@ pub(super) fn named(plot: &Plot) -> Vec<&Series> {
 /// Names in a row below the plot: dot and word.
 pub(super) fn legend(ui: &Ui, plot: &Plot, scene: &Scene<'_>, row: Rect) {
     let painter = ui.painter_at(row);
-    let mut x = row.left() + 10.0;
-    for series in named(plot) {
-        let ink = scene.ink(series.ink);
-        painter.circle_filled(pos2(x + 4.0, row.center().y), 4.0, ink);
-        let at = pos2(x + 13.0, row.center().y);
-        let drawn = painter.text(at, Align2::LEFT_CENTER, &series.name, Text::Caption.font(), scene.t.text2);
-        x = drawn.right() + 14.0;
-    }
+    let font = Text::Caption.font();
+    let mut right = row.right() - 8.0;
     let ghost = |mark: &Mark| matches!(mark, Mark::Line(line) if line.emphasis == Emphasis::Ghost);
     if plot.marks.iter().any(ghost) {
         let y = row.center().y;
-        let font = Text::Caption.font();
-        let right = pos2(row.right() - 12.0, y);
-        let text = painter.text(right, Align2::RIGHT_CENTER, "baseline", font, scene.t.text2);
-        let ends = [pos2(text.left() - 22.0, y), pos2(text.left() - 5.0, y)];
+        let at = pos2(right, y);
+        let text = painter.text(at, Align2::RIGHT_CENTER, "baseline", font.clone(), scene.t.text2);
+        let ends = [pos2(text.left() - 18.0, y), pos2(text.left() - 4.0, y)];
         painter.extend(Shape::dashed_line(&ends, Stroke::new(GHOST, scene.t.text2), 2.0, 3.0));
+        right = text.left() - 22.0;
+    }
+    let names = named(plot);
+    let galleys: Vec<_> = names
+        .iter()
+        .map(|series| painter.layout_no_wrap(series.name.clone(), font.clone(), scene.t.text2))
+        .collect();
+    let wanted: f32 = galleys.iter().map(|galley| galley.size().x + 12.0).sum();
+    let room = right - row.left() - 6.0 - wanted;
+    let gap = (room / names.len().max(1) as f32).clamp(4.0, 14.0);
+    let mut x = row.left() + 6.0;
+    for (series, galley) in names.into_iter().zip(galleys) {
+        let width = galley.size().x;
+        if x + 12.0 + width > right + 2.0 {
+            let at = pos2(x, row.center().y);
+            painter.text(at, Align2::LEFT_CENTER, "…", font, scene.t.text2);
+            return;
+        }
+        painter.circle_filled(pos2(x + 4.0, row.center().y), 4.0, scene.ink(series.ink));
+        painter.galley(pos2(x + 12.0, row.center().y - galley.size().y / 2.0), galley, scene.t.text2);
+        x += 12.0 + width + gap;
     }
 }

@@ -14,6 +14,18 @@ const SAMPLES: usize = 90;
 /// Space between a name and what it must not cover.
 const CLEAR: f32 = 3.0;
 
+/// Where a name is tried beside a point: right (or left) by points, down by heights of the name.
+const PLACES: [(f32, f32); 8] = [
+    (14.0, -0.5),
+    (14.0, -1.4),
+    (14.0, 0.4),
+    (34.0, -0.5),
+    (34.0, -1.4),
+    (-14.0, -0.5),
+    (-14.0, -1.4),
+    (-34.0, -0.5),
+];
+
 /// A series with its line on screen.
 struct Named<'p> {
     series: &'p Series,
@@ -48,18 +60,24 @@ pub(super) fn beside(scene: &Scene<'_>, plot: &Plot) {
     let mut taken: Vec<Rect> = Vec::new();
     for own in &lines {
         let color = scene.label_ink(own.series.ink);
-        let galley = scene.painter.layout_no_wrap(own.series.name.clone(), Text::Small.font(), color);
+        let galley = scene.painter.layout_no_wrap(short(&own.series.name), Text::Small.font(), color);
         let place = best_place(scene.drawn.frame, galley.size(), own, &lines, &taken);
         taken.push(place.expand(2.0));
         scene.painter.galley(place.min, galley, color);
     }
 }
 
+/// A name without what it says after a comma.
+fn short(name: &str) -> String {
+    name.split(',').next().unwrap_or(name).to_owned()
+}
+
 fn best_place(frame: Rect, size: Vec2, own: &Named<'_>, lines: &[Named<'_>], taken: &[Rect]) -> Rect {
     let peak = own.points.iter().copied().min_by(|a, b| a.y.total_cmp(&b.y)).unwrap_or(frame.center());
     let mut best: Option<(f32, Rect)> = None;
     for &p in &own.points {
-        for (dx, dy) in [(14.0, -0.5), (14.0, 0.2), (-14.0 - size.x, -0.5), (-size.x / 2.0, -1.5)] {
+        for (dx, dy) in PLACES {
+            let dx = if dx < 0.0 { dx - size.x } else { dx };
             let rect = Rect::from_min_size(pos2(p.x + dx, p.y + dy * size.y), size);
             if !frame.contains_rect(rect) || taken.iter().any(|other| other.intersects(rect)) {
                 continue;
@@ -67,7 +85,7 @@ fn best_place(frame: Rect, size: Vec2, own: &Named<'_>, lines: &[Named<'_>], tak
             let clear = rect.expand(CLEAR);
             let covered = lines.iter().map(|line| crossings(&line.points, clear)).sum::<usize>();
             // Near the peak, and rather right of it than left.
-            let far = (p - peak).length() / frame.width().max(1.0) + if dx < 0.0 { 0.25 } else { 0.0 };
+            let far = (p - peak).length() / frame.width().max(1.0) + if dx < 0.0 { 0.2 } else { 0.0 };
             let cost = covered as f32 + far;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, rect));

@@ -134,12 +134,13 @@ pub(super) fn group(ui: &mut Ui, text: &str) {
 pub(super) fn buttons<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     ui.add_space(6.0);
     ui.horizontal(|ui| {
-        ui.add_space(8.0);
+        ui.add_space(16.0);
         contents(ui)
     })
     .inner
 }
 
+/// The button of the command behind an item, with the room that keeps what follows apart.
 pub(super) fn copy_command(ui: &mut Ui, command: &str, out: &mut Out<'_>) {
     let button = widgets::Button::new("Copy as command").icon(crate::icons::COMMAND_LINE).small();
     buttons(ui, |ui| {

@@ -142,7 +142,11 @@ fn task_name(view: &View<'_>) -> String {
 /// A cue by what it is and where: "cue: dot, top left".
 fn cue_text(run: &RunData, segment: &Segment) -> String {
     let place = run.shown.cue.get(segment.from).copied().flatten().map(|[row, col]| {
-        let part = |at: f32, words: [&'static str; 3]| words[((at * 3.0) as usize).min(2)];
+        let part = |at: f32, words: [&'static str; 3]| match at {
+            ..0.44 => words[0],
+            0.56.. => words[2],
+            _ => words[1],
+        };
         match (part(row, ["top", "", "bottom"]), part(col, ["left", "", "right"])) {
             ("", "") => "centre".to_owned(),
             (only, "") | ("", only) => only.to_owned(),

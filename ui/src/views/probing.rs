@@ -188,11 +188,11 @@ impl ProbeViews {
         toolbar(
             ui,
             |ui| {
-                let words = format!("{} units, by peak", data.result.units.len());
+                let words = format!("{} units shown, by peak", data.shown.len());
                 ui.label(Text::Small.rich(words, t.text2));
                 if let (Some(line), Some(scaling)) = (excluded, &data.scaling) {
                     ui.label(icons::INFO.rich(14.0, t.warn));
-                    let short = format!("{} excluded from scaling", scaling.excluded.len());
+                    let short = format!("{} excluded", scaling.excluded.len());
                     ui.label(Text::Small.rich(short, t.warn)).on_hover_text(line);
                 }
             },
@@ -242,7 +242,7 @@ impl ProbeViews {
             |_| {},
         );
         let rect = body(ui);
-        let facts = 116.0_f32.min(rect.width() * 0.3);
+        let facts = 128.0_f32.min(rect.width() * 0.3);
         let left = Rect::from_min_max(rect.min, pos2(rect.right() - facts, rect.bottom()));
         ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
             let gutter = Gutter { left: 50.0, right: 12.0, top: 10.0, bottom: 42.0 };
@@ -272,7 +272,8 @@ impl ProbeViews {
             ui,
             |ui| {
                 ui.label(Text::Small.rich("Scaling by area", t.text));
-                ui.label(Text::Small.rich("median, quartiles, one dot per unit", t.text2));
+                let help = "One dot per unit; the line is the median, the box the quartiles";
+                ui.label(Text::Small.rich("median, quartiles", t.text2)).on_hover_text(help);
             },
             |ui| {
                 let names = Measure::ALL.map(Measure::name);

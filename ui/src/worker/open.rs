@@ -148,7 +148,8 @@ fn recipe(path: &Path) -> Result<Opened> {
         return training(path);
     }
     let spec: StimulusSpec = toml::from_str(&text).map_err(|err| wrong(&err))?;
-    Ok(Opened::Stimulus { name: name_of(path), spec })
+    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Opened::Stimulus { name, spec })
 }
 
 /// The recipe of `gainfield probe --recipe`; model and folder of the results are the window's.

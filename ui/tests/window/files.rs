@@ -10,7 +10,7 @@ use gainfield_ui::item::Group;
 use super::support::{answering, bundled, empty, messages, press, settle};
 
 #[derive(Debug)]
-struct Dropped(PathBuf);
+pub struct Dropped(pub PathBuf);
 
 impl egui::DroppedFile for Dropped {
     fn path(&self) -> &Path {

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
+mod checkpoints;
 mod commands;
 mod files;
 mod first_minute;
 mod interventions;
 mod layout;
+mod probing;
 mod support;

@@ -33,7 +33,8 @@ pub(super) fn show(
         kind_row(ui, kind, &mut to);
     }
     values(ui, model, &mut to);
-    span(ui, n, &mut to);
+    let unit = view.run().map_or("timesteps", |run| crate::timeline::plural(run.recording.time_unit, 2));
+    span(ui, n, unit, &mut to);
     ui.add_space(4.0);
     note(ui, &effect(intervention));
     if to != *intervention {
@@ -166,9 +167,13 @@ fn values(ui: &mut Ui, model: &ModelInfo, to: &mut Intervention) {
     }
 }
 
-fn span(ui: &mut Ui, n: usize, to: &mut Intervention) {
+fn span(ui: &mut Ui, n: usize, unit: &str, to: &mut Intervention) {
     let last = to.to.unwrap_or(n).min(n);
-    widgets::label_row(ui, "Timesteps", "First and last timestep, counted from 1", |ui| {
+    let mut label = unit.to_owned();
+    if let Some(first) = label.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    widgets::label_row(ui, &label, "First and last, counted from 1", |ui| {
         let from = Number::new("First timestep", (to.from + 1) as f64, 1.0..=last.max(1) as f64, 1.0);
         if let Some(value) = widgets::number_field(ui, &from, 52.0) {
             to.from = (value.round() as usize).saturating_sub(1);

@@ -234,7 +234,7 @@ fn conditions(ui: &mut Ui, model: &Model, next: &mut ProbeRecipe) {
     let mut wanted = on.clone();
     for (index, condition) in all.iter().enumerate() {
         ui.horizontal(|ui| {
-            ui.add_space(8.0);
+            ui.add_space(16.0);
             let swatch = Some(role_color(t, condition.role));
             let response = widgets::checkbox(ui, on[index], condition.label, swatch);
             let help = format!("{}: probed and drawn beside the others", condition.name);

@@ -121,6 +121,11 @@ impl Form {
                         set = Some(Value::Bool(!on));
                     }
                 }
+                (value, _) if locked => {
+                    let at = field_rect.left_center() + vec2(8.0, 0.0);
+                    let shown = widgets::truncated(ui, &plain(value), Text::Small, field_rect.width());
+                    ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), t.text2);
+                }
                 (value, _) => {
                     let mut text = match &self.text {
                         Some((key, text)) if key == field.key => text.clone(),

@@ -65,7 +65,7 @@ pub(super) fn show(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize) {
             let vector = result.orientation_vector(condition, unit, STATISTIC)?;
             Some(fixed(vector.orientation_selectivity?, 2))
         });
-        row("1 − circ. variance", selectivity.collect());
+        row("1 − circ. var.", selectivity.collect());
     }
     row("R² of the fit", fits.iter().map(|fit| Some(fixed(fit.as_ref()?.r2, 3))).collect());
     summary(ui, rect.with_min_y(y), result, unit, t);
@@ -73,14 +73,14 @@ pub(super) fn show(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize) {
 
 /// Modulation index, spread and n.
 fn summary(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize, t: &'static Tokens) {
-    let painter = ui.painter_at(rect.expand(1.0));
-    let mut y = rect.top();
+    let painter = ui.painter_at(rect.expand(14.0));
+    let mut y = rect.top() + 1.0;
     if let Some(index) = modulation_index(result, unit) {
         let at = pos2(rect.left(), y);
         painter.text(at, Align2::LEFT_CENTER, "Modulation index", Text::Small.font(), t.text2);
         let at = pos2(rect.right(), y);
         painter.text(at, Align2::RIGHT_CENTER, signed(index, 2), Text::SmallStrong.font(), t.text);
-        y += 18.0;
+        y += 16.0;
     }
     let n = result.conditions.first().and_then(|one| one.responses.n.first()).copied().unwrap_or(0);
     let words = format!("Mean ± s.d., n = {n} stimuli per value ({}).", result.pooled_over);
