@@ -37,6 +37,16 @@ pub fn tuning(result: &TuningResult, unit: usize, statistic: Statistic) -> Resul
 
 /// The same as a panel, for figures of several.
 pub fn tuning_panel(result: &TuningResult, unit: usize, statistic: Statistic) -> Result<Panel> {
+    named_tuning_panel(result, unit, statistic, |condition| condition.label.to_owned())
+}
+
+/// The same with other names for the conditions.
+pub(super) fn named_tuning_panel(
+    result: &TuningResult,
+    unit: usize,
+    statistic: Statistic,
+    name: impl Fn(&ConditionResult) -> String,
+) -> Result<Panel> {
     let mut x = Axis::new(result.feature.label());
     if !result.feature.unit().is_empty() {
         x = x.unit(result.feature.unit());
@@ -50,7 +60,7 @@ pub fn tuning_panel(result: &TuningResult, unit: usize, statistic: Statistic) ->
             continue;
         }
         let curve = result.curve(condition, unit, statistic);
-        let series = Series::new(condition.label, Ink::from(condition.role));
+        let series = Series::new(name(condition), Ink::from(condition.role));
         if statistic == Statistic::Mean {
             plot = plot.with(spread_band(result, condition, unit, &series)?);
         }
@@ -109,8 +119,27 @@ pub fn scaling(result: &TuningResult, unit: usize, statistic: Statistic) -> Resu
     Figure::single(Width::OneColumn, scaling_panel(result, unit, statistic)?)
 }
 
+/// How much a panel of scaling says beside its points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Points coloured by orientation, the band of the regression, the statistics in words.
+    Full,
+    /// The regression and the slope with its interval in brackets, for narrow panels.
+    Narrow,
+}
+
 /// The same as a panel.
 pub fn scaling_panel(result: &TuningResult, unit: usize, statistic: Statistic) -> Result<Panel> {
+    scaling_detail(result, unit, statistic, Detail::Full)
+}
+
+pub(super) fn scaling_detail(
+    result: &TuningResult,
+    unit: usize,
+    statistic: Statistic,
+    detail: Detail,
+) -> Result<Panel> {
+    let full = detail == Detail::Full;
     let mut plot = Plot::new(Axis::new("Unattended").unit("a.u."), Axis::new("Attended").unit("a.u."))
         .with(Reference::unity())
         .equal_axes();
@@ -137,20 +166,23 @@ pub fn scaling_panel(result: &TuningResult, unit: usize, statistic: Statistic) -
     let line = crate::analysis::statistics::regression(&u, &a);
     if let Some(line) = line {
         let (low, high) = ends(&u);
-        if let Some(band) = line_band(&a, &u, [low, high], result.recipe.seed)? {
+        if full && let Some(band) = line_band(&a, &u, [low, high], result.recipe.seed)? {
             plot = plot.with(band);
         }
         let points = vec![[low, line.offset + line.slope * low], [high, line.offset + line.slope * high]];
         plot = plot.with(Line::new(Series::new("regression", Ink::from(Role::Attended)).quiet(), points)?);
     }
     let mut points = Points::of(Series::new(unit_name(result.units[unit]), Ink::Text).quiet(), &u, &a)?;
-    if result.feature == Feature::Orientation {
+    if full && result.feature == Feature::Orientation {
         let scale = ColourScale::new(ColourMap::Twilight, [0.0, 180.0], "orientation")?.unit("°");
         points = points.filled().coloured_by(result.values.clone(), scale)?;
     }
     plot = plot.with(points);
     let panel = Panel::new(name, plot);
     Ok(match (line, slope_interval(&a, &u, result.recipe.seed)) {
+        (Some(line), Some(interval)) if !full => {
+            panel.headline(format!("slope {:.2} [{:.2}, {:.2}]", line.slope, interval.low, interval.high))
+        }
         (Some(line), Some(interval)) => panel.headline(format!(
             "slope {:.2}, 95 % CI {:.2} to {:.2} (values resampled)",
             line.slope, interval.low, interval.high

@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::scaling::{AreaScaling, Excluded, UnitScaling};
-use crate::analysis::statistics;
 use crate::error::Result;
-use crate::figure::{
-    Axis, Category, Figure, Ink, Panel, Plot, Reference, Role, Series, Strip, Width, number,
-};
+use crate::figure::{Axis, Category, Figure, Ink, Panel, Plot, Reference, Role, Series, Strip, Width};
 
 /// The number that stands for a unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,12 +99,8 @@ pub fn population_panel(
         scaling.units.iter().filter_map(of).collect()
     };
     let categories = areas.iter().map(|(name, scaling)| {
-        let shown: Vec<f64> = values(scaling).into_iter().map(|(_, value)| value).collect();
         let n = scaling.units.len() + scaling.excluded.len();
-        let mut note = format!("n = {} of {n}", shown.len());
-        if !shown.is_empty() {
-            note += &format!("\nmedian {}", number::significant(statistics::median(&shown), 3));
-        }
+        let note = format!("n = {}/{n}", values(scaling).len());
         Category::new(name.clone()).note(note)
     });
     let mut x = Axis::new(measure.label());

@@ -1,7 +1,8 @@
 //! What a probe comes to: responses on the way to the read, and all panels of a result in one figure.
 
-use super::figures::{scaling_panel, tuning_caption, tuning_panel, unit_name};
+use super::figures::{Detail, named_tuning_panel, scaling_detail, tuning_caption, unit_name};
 use super::population::{Measure, population_caption, population_panel};
+use super::tuning::ConditionResult;
 use super::{Statistic, TuningResult};
 use crate::analysis::scaling::AreaScaling;
 use crate::analysis::tuning::peak;
@@ -78,7 +79,8 @@ pub fn summary(
     areas: &[(String, AreaScaling)],
     measure: Measure,
 ) -> Result<Figure> {
-    let mut captions = vec![tuning_caption(result, unit, statistic)];
+    let interval = "Slope with its 95 % interval, feature values resampled.".to_owned();
+    let mut captions = vec![tuning_caption(result, unit, statistic), interval];
     let mut rows: Vec<Panel> = Vec::new();
     if let Some((maps, caption)) = maps {
         rows.push(Panel::new("maps of attention", maps));
@@ -89,13 +91,18 @@ pub fn summary(
         captions.push(population_caption(areas));
     }
     let figure = Figure::grid(Width::OneColumn, &COLUMNS, &vec![RowHeight::Auto; 1 + rows.len()])?
-        .place(Cell::new(0, 0), tuning_panel(result, unit, statistic)?)?
-        .place(Cell::new(0, 1), scaling_panel(result, unit, statistic)?)?;
+        .place(Cell::new(0, 0), named_tuning_panel(result, unit, statistic, short)?)?
+        .place(Cell::new(0, 1), scaling_detail(result, unit, statistic, Detail::Narrow)?)?;
     let figure = rows
         .into_iter()
         .enumerate()
         .try_fold(figure, |figure, (row, panel)| figure.place(Cell::new(1 + row, 0).spanning(1, 2), panel))?;
     Ok(figure.caption(captions.join(" ")))
+}
+
+/// `first pass`: a condition in a narrow panel.
+fn short(condition: &ConditionResult) -> String {
+    condition.name.replace('_', " ")
 }
 
 /// With a capital first letter.

@@ -260,6 +260,7 @@ impl Probing {
                 }
                 Answer::Ended { key, outcome, cancel } => {
                     if self.state(&key, &cancel).is_some() {
+                        tracing::info!("measured {key:?}");
                         failures.extend(self.end(&key, outcome));
                     }
                 }

@@ -40,6 +40,7 @@ pub(super) fn show(
         if categorical_y {
             let note = plot.y.category_list().get(tick.value as usize).and_then(|c| c.note.clone());
             let at = pos2(rect.left() + 12.0, y);
+            let note = with_median(plot, tick.value as usize, note);
             category(ui, at, &tick.label, note.as_deref());
         } else {
             painter.text(at, Align2::RIGHT_CENTER, &tick.label, font.clone(), tick_color);
@@ -59,6 +60,17 @@ pub(super) fn show(
     }
     let colors = colors.unwrap_or([t.text2; 2]);
     titles(ui, plot, frame, rect, below, colors);
+}
+
+/// The note of a category, with the median of its strip on a second line.
+fn with_median(plot: &Plot, category: usize, note: Option<String>) -> Option<String> {
+    let quartiles = plot.marks.iter().find_map(|mark| match mark {
+        Mark::Strip(strip) if strip.category == category => strip.quartiles(),
+        _ => None,
+    });
+    let Some(quartiles) = quartiles else { return note };
+    let median = format!("median {}", gainfield::figure::number::significant(quartiles.median, 3));
+    Some(note.map_or_else(|| median.clone(), |note| format!("{note}\n{median}")))
 }
 
 fn category(ui: &Ui, at: Pos2, label: &str, note: Option<&str>) {

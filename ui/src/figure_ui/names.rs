@@ -115,6 +115,7 @@ pub(super) fn at_end(ui: &Ui, scene: &Scene<'_>, plot: &Plot) {
         // Ordered inks are named as lines are told apart: the last strong, the others quiet.
         let color = match series.ink {
             Ink::Ordered { index, of } if index + 1 < of => scene.t.text2,
+            ink @ Ink::Ordered { .. } => scene.ink(ink),
             ink => scene.label_ink(ink),
         };
         let at = pos2(frame.right() + 8.0, y);

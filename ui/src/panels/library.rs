@@ -186,7 +186,7 @@ fn run_sample(ui: &Ui, view: &View<'_>, id: ItemId, at: egui::Pos2) {
 }
 
 fn open_at_first(group: Group) -> bool {
-    matches!(group, Group::Models | Group::Stimuli | Group::Recordings | Group::TrainingRuns)
+    group != Group::Figures
 }
 
 fn role_color(ui: &Ui, content: &Content) -> Color32 {
