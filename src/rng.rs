@@ -46,6 +46,49 @@ pub fn permutation(rng: &mut Rng, n: usize) -> Vec<usize> {
     order
 }
 
+/// Where random choices come from: a generator, or a record of earlier choices.
+pub trait Chance {
+    /// Uniform in `[0, 1)`.
+    ///
+    /// # Errors
+    /// Of a record that has come to its end.
+    fn uniform(&mut self) -> crate::Result<f64>;
+
+    /// Uniform integer in `[from, to)`.
+    ///
+    /// # Errors
+    /// Of a record that has come to its end or holds another number.
+    fn integer(&mut self, from: i64, to: i64) -> crate::Result<i64>;
+
+    /// Uniform integer in `[from, to]`, both included.
+    ///
+    /// # Errors
+    /// As [`Chance::integer`].
+    fn inclusive(&mut self, from: i64, to: i64) -> crate::Result<i64> {
+        self.integer(from, to + 1)
+    }
+
+    /// A random permutation of `0..n`.
+    ///
+    /// # Errors
+    /// Of a record that holds none of this length.
+    fn permutation(&mut self, n: usize) -> crate::Result<Vec<usize>>;
+}
+
+impl Chance for Rng {
+    fn uniform(&mut self) -> crate::Result<f64> {
+        Ok(uniform(self))
+    }
+
+    fn integer(&mut self, from: i64, to: i64) -> crate::Result<i64> {
+        Ok(self.random_range(from..to.max(from + 1)))
+    }
+
+    fn permutation(&mut self, n: usize) -> crate::Result<Vec<usize>> {
+        Ok(permutation(self, n))
+    }
+}
+
 /// The position of a stream, for checkpoints that resume exactly.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {

@@ -89,7 +89,8 @@ pub fn fit(curve: Curve, x: &[f64], y: &[f64]) -> Option<Fit> {
     let bounded = low >= 0.0;
     let mut best: Option<(f64, [f64; 4])> = None;
     for start in starts(curve, x, y, low, high) {
-        let (error, parameters) = descend(curve, x, y, start, bounded);
+        let model = |p: &[f64; 4], x: f64| value(curve, p, x);
+        let (error, parameters) = descend(&model, &|p| confine(curve, p, bounded), x, y, start);
         if error.is_finite() && best.is_none_or(|(least, _)| error < least) {
             best = Some((error, parameters));
         }
@@ -129,18 +130,28 @@ fn confine(curve: Curve, p: &mut [f64; 4], bounded: bool) {
     }
 }
 
-fn squared_error(curve: Curve, x: &[f64], y: &[f64], p: &[f64; 4]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| (y - value(curve, p, *x)).powi(2)).sum()
+/// A curve of four parameters, evaluated at x.
+pub(super) type Model<'a> = &'a dyn Fn(&[f64; 4], f64) -> f64;
+
+fn squared_error(model: Model<'_>, x: &[f64], y: &[f64], p: &[f64; 4]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (y - model(p, *x)).powi(2)).sum()
 }
 
-/// Levenberg-Marquardt with numerical derivatives.
-fn descend(curve: Curve, x: &[f64], y: &[f64], start: [f64; 4], bounded: bool) -> (f64, [f64; 4]) {
+/// Levenberg-Marquardt with numerical derivatives: the squared error and the parameters that were
+/// reached. `confine` keeps parameters where the model is defined.
+pub(super) fn descend(
+    model: Model<'_>,
+    confine: &dyn Fn(&mut [f64; 4]),
+    x: &[f64],
+    y: &[f64],
+    start: [f64; 4],
+) -> (f64, [f64; 4]) {
     let mut p = start;
-    confine(curve, &mut p, bounded);
-    let mut error = squared_error(curve, x, y, &p);
+    confine(&mut p);
+    let mut error = squared_error(model, x, y, &p);
     let mut damping = 1e-3;
     for _ in 0..MAX_ITERATIONS {
-        let (normal, gradient) = normal_equations(curve, x, y, &p);
+        let (normal, gradient) = normal_equations(model, x, y, &p);
         let mut improved = false;
         for _ in 0..12 {
             let mut damped = normal;
@@ -152,8 +163,8 @@ fn descend(curve: Curve, x: &[f64], y: &[f64], start: [f64; 4], bounded: bool) -
                 for (value, change) in next.iter_mut().zip(delta) {
                     *value += change;
                 }
-                confine(curve, &mut next, bounded);
-                let next_error = squared_error(curve, x, y, &next);
+                confine(&mut next);
+                let next_error = squared_error(model, x, y, &next);
                 if next_error < error {
                     let fall = (error - next_error) / error.max(f64::MIN_POSITIVE);
                     (p, error) = (next, next_error);
@@ -172,7 +183,7 @@ fn descend(curve: Curve, x: &[f64], y: &[f64], start: [f64; 4], bounded: bool) -
 }
 
 /// JᵀJ and Jᵀr.
-fn normal_equations(curve: Curve, x: &[f64], y: &[f64], p: &[f64; 4]) -> ([[f64; 4]; 4], [f64; 4]) {
+fn normal_equations(model: Model<'_>, x: &[f64], y: &[f64], p: &[f64; 4]) -> ([[f64; 4]; 4], [f64; 4]) {
     let mut normal = [[0.0; 4]; 4];
     let mut gradient = [0.0; 4];
     for (x, y) in x.iter().zip(y) {
@@ -182,9 +193,9 @@ fn normal_equations(curve: Curve, x: &[f64], y: &[f64], p: &[f64; 4]) -> ([[f64;
             let (mut above, mut below) = (*p, *p);
             above[i] += h;
             below[i] -= h;
-            *slope = (value(curve, &above, *x) - value(curve, &below, *x)) / (2.0 * h);
+            *slope = (model(&above, *x) - model(&below, *x)) / (2.0 * h);
         }
-        let residual = y - value(curve, p, *x);
+        let residual = y - model(p, *x);
         for i in 0..4 {
             gradient[i] += row[i] * residual;
             for j in 0..4 {

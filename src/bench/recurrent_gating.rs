@@ -149,10 +149,9 @@ fn train(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Frame>
         labels: term(&setup.label_sweeps),
         masks: term(&setup.mask_sweeps),
         read_out: setup.label_sweeps.is_none().then_some(1.0),
-        groups: Vec::new(),
-        class_weights: None,
+        ..LossTerms::default()
     };
-    let settings = UpdateSettings { max_grad_norm: 10.0, dropout: None };
+    let settings = UpdateSettings { max_grad_norm: 10.0, dropout: None, moving_statistics: false };
     Ok(Box::new(move || {
         let mut optimiser = Optimiser::new(OptimiserConfig::Adam {
             learning_rate: 5e-4,

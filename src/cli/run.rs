@@ -121,7 +121,7 @@ fn print_text(outcome: &RunOutcome) -> Result<()> {
         _ => String::new(),
     };
     print::line(format_args!("{} trials, {} timesteps{published}", outcome.recipe.n, outcome.n_timesteps))?;
-    let Some(Accuracy { phases, mean, sweeps, read_out }) = &outcome.accuracy else {
+    let Some(Accuracy { phases, mean, sweeps, read_out, questions, decision }) = &outcome.accuracy else {
         return Ok(());
     };
     let line = |what: &str, share: &Share| {
@@ -141,6 +141,17 @@ fn print_text(outcome: &RunOutcome) -> Result<()> {
     }
     if let Some(read_out) = read_out {
         line("read-out", read_out)?;
+    }
+    for question in questions {
+        for scored in &question.sweeps {
+            line(&format!("{}, sweep {}", question.name, scored.index + 1), &scored.share)?;
+        }
+        if let Some(read_out) = &question.read_out {
+            line(&format!("{}, read-out", question.name), read_out)?;
+        }
+    }
+    if let Some(decision) = decision {
+        line("decision", decision)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gainfield::compute;
 use gainfield::progress::Progress as _;
-use gainfield::recipe::train::{TrainRecipe, TrainTarget, resume, start};
+use gainfield::recipe::train::{AnyRecipe, TrainTarget, resume, start};
 use gainfield::train::{JobEvent, RunHistory, StopReason};
 use gainfield::{Error, Result};
 use serde_json::json;
@@ -15,7 +15,9 @@ use super::{Common, Ending, Failure, Outcome, Settings, print};
 
 #[derive(Debug, Args)]
 pub struct TrainCommand {
-    /// TOML file, or object_attention/digits for the reference's settings.
+    /// TOML file; object_attention/digits or recurrent_gating/RUN for the reference's settings; the
+    /// folder of a published recurrent-gating network. RUN: digits, recognition, curves, contrast,
+    /// discrimination, change, shapes.
     #[arg(required_unless_present = "resume")]
     recipe: Option<String>,
     /// Run folder: recipe, manifest, metrics, evaluations, checkpoints.
@@ -26,6 +28,9 @@ pub struct TrainCommand {
     resume: bool,
     #[arg(long)]
     seed: Option<u64>,
+    /// Which defaults where the reference's parameter files and scripts disagree: documented, as-coded.
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -44,15 +49,19 @@ impl TrainCommand {
             start(recipe, self.out.clone(), &target, || {})?
         };
         let mut shown = Shown::new(common.quiet);
-        let mut n_updates = 0;
+        let mut n_updates = None;
         let mut ending = None;
         for event in &job.events {
             match event {
                 JobEvent::Update(report) => {
-                    if n_updates == 0 {
-                        n_updates = self.n_updates()?;
+                    if n_updates.is_none() {
+                        let recipe =
+                            AnyRecipe::read(&self.out.join(gainfield::train::RECIPE), &Default::default())?;
+                        n_updates = Some(recipe.n_updates().unwrap_or_default());
                     }
-                    shown.report("training", report.update as usize, n_updates);
+                    let done = report.update as usize;
+                    let total = n_updates.unwrap_or_default() as usize;
+                    shown.report("training", done, total.max(done + 1));
                 }
                 JobEvent::Evaluated(evaluation) if !common.quiet => print::remark(format_args!(
                     "update {}: {} accuracy {:.4} on {} stimuli{}",
@@ -90,19 +99,14 @@ impl TrainCommand {
         Ok(Ending::Done)
     }
 
-    fn recipe(&self) -> Result<TrainRecipe> {
+    fn recipe(&self) -> Result<AnyRecipe> {
         let mut overrides = self.settings.overrides()?;
         if let Some(seed) = self.seed {
             overrides.push("seed", seed);
         }
-        let name = self.recipe.as_deref().unwrap_or_default();
-        Ok(TrainRecipe::named(name, &overrides)?.0)
-    }
-
-    /// Updates of the run, from the recipe in its folder.
-    fn n_updates(&self) -> Result<usize> {
-        let path = self.out.join(gainfield::train::RECIPE);
-        let TrainRecipe::Digits(recipe) = TrainRecipe::read(&path, &Default::default())?.0;
-        Ok(recipe.updates as usize)
+        if let Some(preset) = &self.preset {
+            overrides.push("preset", preset.as_str());
+        }
+        AnyRecipe::named(self.recipe.as_deref().unwrap_or_default(), &overrides)
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::ReadoutStep;
 use crate::analysis::statistics::wilson;
 use crate::dynamics::{Pass, TimeUnit};
+use crate::task::Question;
 
 /// A share of trials with its Wilson interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -48,12 +49,62 @@ pub struct Accuracy {
     pub sweeps: Vec<Scored>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_out: Option<Share>,
+    /// Separate questions, each answered by outputs of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<QuestionAccuracy>,
+    /// Trials whose gain map of the image prefers the right one of two places after the last sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Share>,
+}
+
+/// Right answers to one of several questions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuestionAccuracy {
+    pub name: String,
+    pub sweeps: Vec<Scored>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_out: Option<Share>,
+}
+
+impl QuestionAccuracy {
+    /// `question`: with the answers of all trials.
+    fn of(question: &Question, steps: &[ReadoutStep]) -> Self {
+        let mut accuracy = Self { name: question.name.clone(), sweeps: Vec::new(), read_out: None };
+        for step in steps {
+            let rows = step.logits.chunks(step.n_classes.max(1)).zip(&question.answers);
+            let right = rows.filter(|(row, answer)| {
+                let outputs = row.get(question.outputs.clone()).unwrap_or_default();
+                first_largest(outputs) as i64 == **answer
+            });
+            let share = Share::of(right.count() as u64, question.answers.len() as u64);
+            match step.pass {
+                Pass::ReadOut => accuracy.read_out = Some(share),
+                _ => accuracy.sweeps.push(Scored { index: step.pass_index, t: step.t, share }),
+            }
+        }
+        accuracy
+    }
+}
+
+/// Position of the largest value, the first of equal ones.
+pub(super) fn first_largest(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }
 
 impl Accuracy {
-    /// `None` if nothing was scored.
-    pub(super) fn of(steps: &[ReadoutStep], time_unit: TimeUnit) -> Option<Self> {
-        let mut accuracy = Self::default();
+    /// `None` if nothing was scored. `decisions`: whether each trial's was right.
+    pub(super) fn of(
+        steps: &[ReadoutStep],
+        time_unit: TimeUnit,
+        questions: &[Question],
+        decisions: &[bool],
+    ) -> Option<Self> {
+        let questions = questions.iter().map(|question| QuestionAccuracy::of(question, steps)).collect();
+        let mut accuracy = Self { questions, ..Self::default() };
+        if !decisions.is_empty() {
+            let right = decisions.iter().filter(|&&right| right).count();
+            accuracy.decision = Some(Share::of(right as u64, decisions.len() as u64));
+        }
         for step in steps {
             let Some(labels) = &step.labels else { continue };
             let right = step.predictions().zip(labels).filter(|(found, label)| *found as i64 == **label);
@@ -96,17 +147,17 @@ mod tests {
             step(Pass::Sweep, 0, &[0.0, 1.0, 1.0, 0.0], &[1, 0]),
             step(Pass::Sweep, 1, &[0.0, 1.0, 1.0, 0.0], &[0, 0]),
         ];
-        let phases = Accuracy::of(&steps, TimeUnit::Pass).unwrap();
+        let phases = Accuracy::of(&steps, TimeUnit::Pass, &[], &[]).unwrap();
         assert_eq!(phases.mean.unwrap().accuracy, 0.75);
         assert_eq!(phases.phases[1].share.correct, 1);
-        let sweeps = Accuracy::of(&steps, TimeUnit::Sweep).unwrap();
+        let sweeps = Accuracy::of(&steps, TimeUnit::Sweep, &[], &[]).unwrap();
         assert!(sweeps.mean.is_none() && sweeps.sweeps.len() == 2 && sweeps.read_out.is_none());
     }
 
     #[test]
     fn the_read_out_pass_stands_alone() {
         let steps = [step(Pass::ReadOut, 0, &[2.0, 1.0], &[0])];
-        let accuracy = Accuracy::of(&steps, TimeUnit::Sweep).unwrap();
+        let accuracy = Accuracy::of(&steps, TimeUnit::Sweep, &[], &[]).unwrap();
         assert_eq!(accuracy.read_out.unwrap().accuracy, 1.0);
         assert!(accuracy.sweeps.is_empty());
     }

@@ -2,9 +2,11 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::accuracy::first_largest;
 use super::{Accuracy, RunRecipe, default_stimulus};
 use crate::dynamics::{
-    Controls, Drive, Dynamics, LabelSet, Pass, ProtocolOptions, Run, Segment, State, Workspace, flat, rollout,
+    Area, AreaKind, Controls, Drive, Dynamics, LabelSet, Pass, ProtocolOptions, Run, Segment, State,
+    Workspace, flat, rollout,
 };
 use crate::error::{Error, Result};
 use crate::families;
@@ -12,7 +14,7 @@ use crate::model::{Model, Target};
 use crate::progress::Progress;
 use crate::recording::{Cost, RecordPlan, Recorder, Recording};
 use crate::stimulus::DataIdentity;
-use crate::task::{Canvas, StimulusKind, StimulusSource, StimulusSpec, Trials};
+use crate::task::{Canvas, Decision, Question, StimulusKind, StimulusSource, StimulusSpec, Trials};
 
 /// How a recipe is carried out; none of it changes the result.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +55,7 @@ pub struct ReadoutStep {
 impl ReadoutStep {
     /// The class with the largest logit of each trial, the first of equal ones.
     pub fn predictions(&self) -> impl Iterator<Item = usize> {
-        self.logits.chunks(self.n_classes.max(1)).map(|row| {
-            (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
-        })
+        self.logits.chunks(self.n_classes.max(1)).map(first_largest)
     }
 }
 
@@ -127,6 +127,7 @@ pub fn execute_on(
     let options = ProtocolOptions { timesteps: recipe.steps, without_read_out: false };
     let mut workspace = Workspace::new();
     let mut outcome: Option<RunOutcome> = None;
+    let (mut questions, mut decisions): (Vec<Question>, Vec<bool>) = (Vec::new(), Vec::new());
     for from in (0..recipe.n).step_by(batch) {
         let trials = source.trials(from..(from + batch).min(recipe.n))?;
         let presentation = trials.presentation(&device_of(model))?;
@@ -173,12 +174,22 @@ pub fn execute_on(
                 recorder.push(t, drive, state)?;
             }
             readout.push(dynamics, t, drive, state)?;
+            if let Some(decision) = trials.decision.as_ref().filter(|_| is_last_sweep(drive)) {
+                decisions.extend(decided(dynamics, decision, state)?);
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         if is_recorded {
             whole.recordings.push(recorder.finish());
         }
         whole.captions.extend(trials.captions);
+        if questions.is_empty() {
+            questions = trials.questions;
+        } else {
+            for (all, more) in questions.iter_mut().zip(trials.questions) {
+                all.answers.extend(more.answers);
+            }
+        }
         for file in trials.data.files {
             if !whole.data.files.contains(&file) {
                 whole.data.files.push(file);
@@ -186,8 +197,22 @@ pub fn execute_on(
         }
     }
     let mut outcome = outcome.ok_or_else(|| Error::config("n", "at least 1 trial", recipe.n))?;
-    outcome.accuracy = Accuracy::of(&outcome.readout, dynamics.time_unit());
+    outcome.accuracy = Accuracy::of(&outcome.readout, dynamics.time_unit(), &questions, &decisions);
     Ok(outcome)
+}
+
+fn is_last_sweep(drive: &Drive) -> bool {
+    matches!(drive.pass, Pass::Sweep | Pass::SingleSweep) && drive.pass_index + 1 == drive.n_passes
+}
+
+/// Whether the gain map of the image prefers the right place, per trial; nothing for a model without
+/// such a map.
+fn decided(model: &dyn Dynamics, decision: &Decision, state: &State) -> Result<Vec<bool>> {
+    let on_image = |area: &Area| matches!(&area.kind, AreaKind::Gain(rule) if rule.target == "input");
+    let Some(area) = model.areas().iter().position(on_image) else { return Ok(Vec::new()) };
+    let values = state.values(area)?;
+    let size = values.len() / state.batch().max(1);
+    Ok(values.chunks(size.max(1)).enumerate().map(|(trial, map)| decision.is_right(trial, map)).collect())
 }
 
 /// The device that a model's tensors are on.

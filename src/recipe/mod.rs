@@ -7,7 +7,7 @@ mod run_recipe;
 mod toml_file;
 pub mod train;
 
-pub use accuracy::{Accuracy, Scored, Share};
+pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
 pub use output::{results, write};
 pub use run_recipe::{RunRecipe, default_stimulus};

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::device::DeviceChoice;
 use crate::dynamics::Intervention;
 use crate::error::{Error, Result};
+use crate::families::recurrent_gating;
 use crate::model::{Family, Model};
 use crate::provenance::quoted;
 use crate::settings::Overrides;
@@ -189,6 +190,12 @@ impl RunRecipe {
 /// [`Error::Unsupported`] asking for a stimulus where that cannot be told.
 pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
     let shape = model.dynamics.input_shape();
+    if model.info.family == Family::RecurrentGating
+        && let Some(spec) = recurrent_gating::default_stimulus(&model.info.config)
+        && spec.native_shape().is_none_or(|own| own == shape)
+    {
+        return Ok(spec);
+    }
     let text = match (model.info.family, shape) {
         (Family::ObjectAttention, [1, 28, width]) if width >= 28 && width % 14 == 0 => {
             format!("digits:n={}", (width - 28) / 14 + 1)
@@ -199,11 +206,6 @@ pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
                 2 => "multi-mnist".to_owned(),
                 _ => "multi-mnist:task=left_right_of".to_owned(),
             }
-        }
-        (Family::RecurrentGating, [3, 96, 96])
-            if model.dynamics.tasks().iter().any(|task| task == "Recognition") =>
-        {
-            "recognition".to_owned()
         }
         (Family::CordsNet, [1, ..]) => "one-digit".to_owned(),
         (Family::CounterHebb | Family::Blt | Family::CordsNet, [3, ..]) => "scene".to_owned(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::families::object_attention::{DigitsProcedure, DigitsRecipe};
+use crate::families::recurrent_gating::{GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::provenance::Provenance;
 use crate::settings::{ConfigTable, Field, Overrides, Source};
@@ -138,6 +139,138 @@ impl TrainRecipe {
     }
 }
 
+/// A run of any family that can be trained.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnyRecipe {
+    ObjectAttention(TrainRecipe),
+    /// With the name of the run.
+    RecurrentGating(String, Box<GatingRecipe>),
+}
+
+impl From<TrainRecipe> for AnyRecipe {
+    fn from(recipe: TrainRecipe) -> Self {
+        Self::ObjectAttention(recipe)
+    }
+}
+
+/// Key `family` of recurrent gating's recipes.
+const GATING: &str = "recurrent_gating";
+
+impl AnyRecipe {
+    /// A recipe file, `FAMILY/RUN` for the defaults of a run, or the folder of a published
+    /// recurrent-gating network (`model_params.json`, `tasks.json`, `train_params.json`).
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is no recipe; [`Error::Unknown`] for a run or key that suggests
+    /// the nearest; [`Error::Config`] for a value out of range.
+    pub fn named(name: &str, overrides: &Overrides) -> Result<Self> {
+        if let Some(run) = name.strip_prefix(GATING).and_then(|rest| rest.strip_prefix('/')) {
+            return Self::gating(run, &serde_json::Map::new(), overrides);
+        }
+        let path = Path::new(name);
+        if path.is_dir() && path.join("train_params.json").is_file() {
+            let map = [("parameters".to_owned(), Value::from(name))].into_iter().collect();
+            return Self::gating("files", &map, overrides);
+        }
+        match TrainRecipe::named(name, &Overrides::default()) {
+            // Only a file of another family is read again.
+            Err(_) if path.is_file() => Self::read(path, overrides),
+            _ => Ok(TrainRecipe::named(name, overrides)?.0.into()),
+        }
+    }
+
+    /// Reads a recipe file.
+    ///
+    /// # Errors
+    /// As [`AnyRecipe::named`].
+    pub fn read(path: &Path, overrides: &Overrides) -> Result<Self> {
+        let text = files::read_text(path, MAX_RECIPE_BYTES)?;
+        let map: serde_json::Map<String, Value> = toml::from_str(&text).unwrap_or_default();
+        if map.get("family").and_then(Value::as_str) != Some(GATING) {
+            return Ok(TrainRecipe::read(path, overrides)?.0.into());
+        }
+        let Some(Value::String(run)) = map.get("variant") else {
+            let known = format!("one of {}", GatingRecipe::variants().join(", "));
+            return Err(Error::config("variant", known, "nothing"));
+        };
+        let run = run.clone();
+        let settings = map.into_iter().filter(|(key, _)| !["family", "variant"].contains(&key.as_str()));
+        Self::gating(&run, &settings.collect(), overrides)
+    }
+
+    fn gating(run: &str, map: &serde_json::Map<String, Value>, overrides: &Overrides) -> Result<Self> {
+        let recipe = GatingRecipe::from_map(run, map, overrides)?;
+        Ok(Self::RecurrentGating(run.to_owned(), Box::new(recipe)))
+    }
+
+    /// The file that [`AnyRecipe::read`] reads.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value has no TOML form.
+    pub fn to_toml(&self) -> Result<String> {
+        match self {
+            Self::ObjectAttention(recipe) => recipe.to_toml(),
+            Self::RecurrentGating(run, recipe) => {
+                let body =
+                    toml::to_string(recipe).map_err(|err| Error::config("recipe", "plain values", err))?;
+                Ok(format!("family = {GATING:?}\nvariant = {run:?}\n{body}"))
+            }
+        }
+    }
+
+    /// Updates of the whole run; `None` where the data decide.
+    pub fn n_updates(&self) -> Option<u64> {
+        match self {
+            Self::ObjectAttention(TrainRecipe::Digits(recipe)) => Some(recipe.updates),
+            Self::RecurrentGating(_, recipe) => recipe.n_updates(),
+        }
+    }
+
+    fn job_settings(&self, out: &Path, target: &TrainTarget) -> JobSettings {
+        let (save_every, snapshot_every) = match self {
+            Self::ObjectAttention(recipe) => (recipe.save_every(), recipe.snapshot_every()),
+            Self::RecurrentGating(_, recipe) => (recipe.save_every, recipe.snapshot_every),
+        };
+        JobSettings {
+            folder: out.to_owned(),
+            save_every,
+            snapshot_every,
+            threads: target.threads,
+            beside_window: target.beside_window,
+        }
+    }
+
+    /// The procedure from its beginning, and the manifest of its run.
+    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<(Box<dyn Procedure>, Value)> {
+        let provenance =
+            |config: Value, seed: u64, data: &crate::provenance::DataIdentity, command: String| {
+                json!(Provenance {
+                    config,
+                    seed: Some(seed),
+                    data: vec![data.clone()],
+                    device: device::name(&target.device),
+                    threads: target.threads,
+                    ..Provenance::new(command)
+                })
+            };
+        match self {
+            Self::ObjectAttention(recipe) => {
+                let procedure = recipe.procedure(&target.device)?;
+                let TrainRecipe::Digits(settings) = recipe;
+                let command = recipe.command(out);
+                let manifest = provenance(json!(settings), settings.seed, procedure.data(), command);
+                Ok((Box::new(procedure), manifest))
+            }
+            Self::RecurrentGating(run, recipe) => {
+                let procedure = GatingProcedure::new(run, (**recipe).clone(), &target.device)?;
+                let command = format!("gainfield train {RECIPE} --out {}", out.display());
+                let manifest = provenance(json!(recipe), recipe.seed, procedure.data(), command);
+                Ok((Box::new(procedure), manifest))
+            }
+        }
+    }
+}
+
 /// How and where a run computes.
 #[derive(Clone, Debug)]
 pub struct TrainTarget {
@@ -151,18 +284,18 @@ pub struct TrainTarget {
 /// # Errors
 /// [`Error::Io`] if no thread can be started; everything later arrives as an event.
 pub fn start(
-    recipe: TrainRecipe,
+    recipe: impl Into<AnyRecipe>,
     out: PathBuf,
     target: &TrainTarget,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Result<TrainingJob> {
-    let settings = job_settings(&recipe, &out, target);
+    let recipe = recipe.into();
+    let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
-        let procedure = recipe.procedure(&target.device)?;
-        let folder =
-            RunFolder::create(&out, &recipe.to_toml()?, &manifest(&recipe, &procedure, &out, &target))?;
-        Ok((Box::new(procedure) as Box<dyn Procedure>, Some(folder)))
+        let (procedure, manifest) = recipe.procedure(&out, &target)?;
+        let folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        Ok((procedure, Some(folder)))
     };
     train::spawn(build, settings, wake)
 }
@@ -176,38 +309,19 @@ pub fn resume(
     target: &TrainTarget,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Result<TrainingJob> {
-    let (recipe, _) = TrainRecipe::read(&out.join(RECIPE), &Overrides::default())?;
-    let settings = job_settings(&recipe, &out, target);
+    let recipe = AnyRecipe::read(&out.join(RECIPE), &Overrides::default())?;
+    let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
         let last = out.join("checkpoints").join("last");
-        let procedure = DigitsProcedure::resume(&last, &target.device)?;
+        let procedure: Box<dyn Procedure> = match recipe {
+            AnyRecipe::ObjectAttention(_) => Box::new(DigitsProcedure::resume(&last, &target.device)?),
+            AnyRecipe::RecurrentGating(..) => Box::new(GatingProcedure::resume(&last, &target.device)?),
+        };
         let folder = RunFolder::resume(&out, procedure.update())?;
-        Ok((Box::new(procedure) as Box<dyn Procedure>, Some(folder)))
+        Ok((procedure, Some(folder)))
     };
     train::spawn(build, settings, wake)
-}
-
-fn job_settings(recipe: &TrainRecipe, out: &Path, target: &TrainTarget) -> JobSettings {
-    JobSettings {
-        folder: out.to_owned(),
-        save_every: recipe.save_every(),
-        snapshot_every: recipe.snapshot_every(),
-        threads: target.threads,
-        beside_window: target.beside_window,
-    }
-}
-
-fn manifest(recipe: &TrainRecipe, procedure: &DigitsProcedure, out: &Path, target: &TrainTarget) -> Value {
-    let TrainRecipe::Digits(settings) = recipe;
-    json!(Provenance {
-        config: json!(settings),
-        seed: Some(settings.seed),
-        data: vec![procedure.data().clone()],
-        device: device::name(&target.device),
-        threads: target.threads,
-        ..Provenance::new(recipe.command(out))
-    })
 }
 
 #[cfg(test)]
@@ -246,6 +360,48 @@ mod tests {
             .unwrap();
         let message = TrainRecipe::read(&path, &Overrides::default()).unwrap_err().to_string();
         assert!(message.contains("did you mean \"learning_rate\""), "{message}");
+    }
+
+    #[test]
+    fn recurrent_gating_trains_from_a_recipe_file_and_resumes() {
+        let folder = tempfile::tempdir().unwrap();
+        let sets = [
+            "network={channels=[1, 2, 2, 2, 2, 2]}",
+            "batch_size=2",
+            "updates=4",
+            "n_samples=6",
+            "n_validation=2",
+            "n_test=2",
+            "validate_every=2",
+            "save_every=1",
+        ];
+        let overrides = Overrides::read(None, &sets.map(str::to_owned)).unwrap();
+        let recipe = AnyRecipe::named("recurrent_gating/change", &overrides).unwrap();
+        assert_eq!(recipe.n_updates(), Some(4));
+        let path = folder.path().join("change.toml");
+        std::fs::write(&path, recipe.to_toml().unwrap()).unwrap();
+        let name = path.to_str().unwrap();
+        assert_eq!(AnyRecipe::named(name, &Overrides::default()).unwrap(), recipe);
+
+        let run = |out: PathBuf, stop_at: Option<u64>| {
+            let job = start(recipe.clone(), out.clone(), &cpu(), || {}).unwrap();
+            for event in &job.events {
+                if matches!(event, JobEvent::Update(ref report) if Some(report.update) == stop_at) {
+                    job.commands.send(JobCommand::Stop).unwrap();
+                }
+            }
+            if stop_at.is_some() {
+                let job = resume(out.clone(), &cpu(), || {}).unwrap();
+                assert!(matches!(job.events.iter().last(), Some(JobEvent::Finished(StopReason::Completed))));
+            }
+            let history = RunHistory::read(&out).unwrap();
+            (history.updates, std::fs::read(out.join("checkpoints/last/weights.safetensors")).unwrap())
+        };
+        let whole = run(folder.path().join("whole"), None);
+        assert_eq!(whole.0.len(), 4);
+        assert!(run(folder.path().join("halved"), Some(1)) == whole);
+        let message = AnyRecipe::named("recurrent_gating/curve", &Overrides::default()).unwrap_err();
+        assert!(message.to_string().contains("did you mean \"curves\""), "{message}");
     }
 
     #[test]

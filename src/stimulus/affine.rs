@@ -84,6 +84,39 @@ pub fn rotated(image: &Image, deg: f64) -> Image {
     Affine { deg: -deg, tx: 0.0, ty: 0.0, scale: 1.0 }.apply(image)
 }
 
+/// `image` turned counter-clockwise by `deg` about its centre, same size, bilinear; what lies outside
+/// counts 0.
+pub fn rotated_smoothly(image: &Image, deg: f64) -> Image {
+    let [channels, height, width] = image.shape();
+    let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+    let (sin, cos) = (-deg).to_radians().sin_cos();
+    let mut out = Image::zeros(channels, height, width);
+    for row in 0..height {
+        for column in 0..width {
+            let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
+            let (from_x, from_y) = (cos * x + sin * y + middle_x, cos * y - sin * x + middle_y);
+            let (left, top) = (from_x.floor(), from_y.floor());
+            let (share_x, share_y) = (from_x - left, from_y - top);
+            let corners = [
+                (top, left, (1.0 - share_y) * (1.0 - share_x)),
+                (top, left + 1.0, (1.0 - share_y) * share_x),
+                (top + 1.0, left, share_y * (1.0 - share_x)),
+                (top + 1.0, left + 1.0, share_y * share_x),
+            ];
+            for channel in 0..channels {
+                let inside = |at: f64, n: usize| (0.0..n as f64).contains(&at);
+                let sum: f64 = corners
+                    .iter()
+                    .filter(|(r, c, _)| inside(*r, height) && inside(*c, width))
+                    .map(|(r, c, weight)| weight * f64::from(image.at(channel, *r as usize, *c as usize)))
+                    .sum();
+                out.set(channel, row, column, sum as f32);
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

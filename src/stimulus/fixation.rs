@@ -36,7 +36,32 @@ pub fn fixation_candidates(digit: &Image) -> (Vec<[usize; 2]>, usize) {
 
 /// A white 4x4 dot on black: rows `i - 2 .. i + 2`, columns `j - 2 .. j + 2`, clipped at the border.
 pub fn fixation_dot(height: usize, width: usize, [i, j]: [usize; 2]) -> Image {
-    let within = |at: usize, centre: usize| at + HALF >= centre && at < centre + HALF;
+    square_dot(height, width, [i, j], HALF)
+}
+
+/// Row and column of the centre of mass, truncated and kept `margin` pixels from the border.
+///
+/// `mask`: one channel. Source: `composer.py` of the bidirectional gating reference, margin 10.
+pub fn centre_of_mass(mask: &Image, margin: usize) -> [usize; 2] {
+    let (height, width) = (mask.height(), mask.width());
+    let (mut total, mut rows, mut columns) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for (at, &value) in mask.plane(0).iter().enumerate() {
+        let value = f64::from(value);
+        total += value;
+        rows += value * (at / width) as f64;
+        columns += value * (at % width) as f64;
+    }
+    // Single precision as in the reference: the small constant vanishes beside any ink.
+    let kept = |sum: f64, n: usize| {
+        let high = n.saturating_sub(margin);
+        ((sum as f32 / (total as f32 + 1e-9)) as usize).min(high).max(margin.min(high))
+    };
+    [kept(rows, height), kept(columns, width)]
+}
+
+/// Ones on rows `i - radius .. i + radius` and the same columns, clipped at the border, `[1, height, width]`.
+pub fn square_dot(height: usize, width: usize, [i, j]: [usize; 2], radius: usize) -> Image {
+    let within = |at: usize, centre: usize| at + radius >= centre && at < centre + radius;
     Image::from_fn(height, width, |row, column| f32::from(within(row, i) && within(column, j)))
 }
 

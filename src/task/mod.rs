@@ -17,4 +17,4 @@ pub use pictures::{Canvas, Fit, PictureStimulus};
 pub use stimulus_source::StimulusSource;
 pub use stimulus_spec::{StimulusKind, StimulusSpec};
 pub use timing::Timing;
-pub use trials::{Trials, stacked, stacked_sets};
+pub use trials::{Decision, Question, Trials, stacked, stacked_sets};

@@ -13,9 +13,11 @@ use super::{
     digit_pairs::{DigitPairs, DigitScene},
     multi_mnist::{MultiMnist, TwoDigits},
     pictures::{Canvas, PictureStimulus, SceneStimulus, enlarged, luminance, prepared},
-    recurrent_gating::{ArrowShapes, GatingTask, Mode, Timed, Trial},
+    recurrent_gating::{
+        ArrowShapes, GatingTask, Materials, Mode, Timed, Trial, shape_drawings::ShapeDrawings,
+    },
     stimulus_spec::{StimulusKind, StimulusSpec},
-    trials::{stacked, stacked_sets},
+    trials::{Decision, Question, stacked, stacked_sets},
 };
 use crate::{
     dynamics::LabelSet,
@@ -39,7 +41,8 @@ const PROCEDURAL_SEED: u64 = 0;
 pub struct StimulusSource {
     spec: StimulusSpec,
     digits: Option<Digits>,
-    arrows: ArrowShapes,
+    /// What the tasks are made of; `None` for other kinds.
+    materials: Option<Materials>,
     pictures: Vec<PathBuf>,
     photographs: Option<Arc<PhotographPairs>>,
     preparation: Option<Preparation>,
@@ -58,17 +61,9 @@ impl StimulusSource {
             Some(folder) => Some(load_digits(folder, spec.split)?),
             None => Some(procedural_digits(PROCEDURAL_SEED, spec.split, PROCEDURAL_DIGITS)),
         };
-        let is_arrow = matches!(
-            spec.kind,
-            StimulusKind::Gating { task: GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_), .. }
-        );
-        let drawings = folder
-            .into_iter()
-            .flat_map(|folder| [folder.join("arrows"), folder.join("brg/arrows")])
-            .find(|folder| is_arrow && folder.is_dir());
-        let arrows = match drawings {
-            Some(folder) => ArrowShapes::read(&folder)?,
-            None => ArrowShapes::drawn(),
+        let materials = match &spec.kind {
+            StimulusKind::Gating { task, .. } => Some(materials(task, digits.as_ref(), folder)?),
+            _ => None,
         };
         let pictures = match &spec.kind {
             StimulusKind::Image(picture) => vec![picture.path.clone()],
@@ -82,7 +77,7 @@ impl StimulusSource {
             }
             _ => None,
         };
-        Ok(Self { spec: spec.clone(), digits, arrows, pictures, photographs, preparation: None })
+        Ok(Self { spec: spec.clone(), digits, materials, pictures, photographs, preparation: None })
     }
 
     /// Picture files are prepared as the source of the model they are for does it.
@@ -102,12 +97,45 @@ impl StimulusSource {
         }
         Ok(Self {
             spec: spec.clone(),
+            materials: Some(Materials::of_digits(digits.clone())),
             digits: Some(digits),
-            arrows: ArrowShapes::drawn(),
             pictures: Vec::new(),
             photographs: None,
             preparation: None,
         })
+    }
+
+    /// A task of the recurrent-gating networks on what is at hand, for training.
+    ///
+    /// # Errors
+    /// [`Error::Config`] about a setting, [`Error::Unsupported`] for another kind of stimulus.
+    pub fn with_materials(spec: &StimulusSpec, materials: Materials) -> Result<Self> {
+        spec.validate()?;
+        if !matches!(spec.kind, StimulusKind::Gating { .. }) {
+            return Err(Error::Unsupported(format!("the stimulus {} is no task", spec.name())));
+        }
+        Ok(Self {
+            spec: spec.clone(),
+            digits: spec.uses_digits().then(|| materials.digits.clone()),
+            materials: Some(materials),
+            pictures: Vec::new(),
+            photographs: None,
+            preparation: None,
+        })
+    }
+
+    /// The trials of these numbers, of a task.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for another kind of stimulus; as [`StimulusSource::trials`].
+    pub fn trials_of(&self, numbers: &[usize], seed: u64) -> Result<Trials> {
+        match &self.spec.kind {
+            StimulusKind::Gating { task, mode, noise } if !numbers.is_empty() => {
+                self.gating_trials(task, *mode, *noise, numbers.to_vec(), seed)
+            }
+            StimulusKind::Gating { .. } => Err(Error::config("number of trials", "at least 1", 0)),
+            _ => Err(Error::Unsupported(format!("the stimulus {} is no task", self.spec.name()))),
+        }
     }
 
     pub fn spec(&self) -> &StimulusSpec {
@@ -121,6 +149,7 @@ impl StimulusSource {
             StimulusKind::Photographs(_) => self.photographs.as_ref().map(|pairs| pairs.len()),
             StimulusKind::Bars { bars, .. } => Some(bars.grid.n_places()),
             StimulusKind::Bar(_) | StimulusKind::Grating(_) | StimulusKind::Scene(_) => None,
+            StimulusKind::Gating { task, .. } if !task.uses_digits() => None,
             _ => self.digits.as_ref().map(Digits::len),
         }
     }
@@ -132,7 +161,10 @@ impl StimulusSource {
             StimulusKind::MultiMnist(_) => {
                 Some(Canvas { channels: 1, height: DIGIT_SIZE, width: DIGIT_SIZE })
             }
-            StimulusKind::Gating { .. } => Some(Canvas { channels: 3, height: 96, width: 96 }),
+            StimulusKind::Gating { task, .. } => {
+                let [channels, height, width] = task.frame_shape();
+                Some(Canvas { channels, height, width })
+            }
             StimulusKind::Photographs(_) => {
                 Some(Canvas { channels: 3, height: PHOTOGRAPH_SIZE, width: PHOTOGRAPH_SIZE })
             }
@@ -294,59 +326,79 @@ impl StimulusSource {
         task: &GatingTask,
         mode: Mode,
         noise: Option<f64>,
-        numbers: std::ops::Range<usize>,
+        numbers: impl IntoParallelIterator<Item = usize, Iter: IndexedParallelIterator>,
         seed: u64,
     ) -> Result<Trials> {
-        let digits = self.digits()?;
+        let Some(materials) = &self.materials else {
+            return Err(Error::Unsupported(format!("the task {} was not prepared", task.name())));
+        };
+        let n_digits = if task.uses_digits() { self.digits()?.len() } else { 1 };
         let trials: Vec<Trial> = numbers
             .into_par_iter()
             .map(|number| {
                 let mut rng = rng::stream(seed, task.name(), &[number as u64]);
-                task.trial(digits, &self.arrows, number % digits.len(), mode, noise, &mut rng)
+                task.trial(materials, number % n_digits, mode, noise, &mut rng)
             })
             .collect::<Result<_>>()?;
-        let distinct = |of: fn(&Trial) -> &Timed| {
-            (0..of(&trials[0]).distinct.len())
-                .map(|k| stacked(trials.iter().map(|trial| &of(trial).distinct[k])))
-                .collect::<Result<Vec<_>>>()
-        };
         let answers: Vec<Vec<i64>> = (0..trials[0].labels.len())
             .map(|k| trials.iter().map(|trial| i64::from(trial.labels[k])).collect())
             .collect();
-        let captions = trials.iter().map(|trial| match task.is_per_object() {
-            true => joined(&trial.labels),
-            false => trial.labels[0].to_string(),
+        let groups = task.label_groups();
+        let labels = match &task {
+            _ if answers.is_empty() || !groups.is_empty() => None,
+            task if task.is_per_object() => Some(LabelSet::PerObject(answers.clone())),
+            _ => Some(LabelSet::PerTimestep(answers.clone())),
+        };
+        let questions = groups.iter().zip(&answers).zip(["shape", "colour", "texture"]);
+        let questions = questions.map(|((&(from, to), answers), name)| Question {
+            name: name.to_owned(),
+            outputs: from..to,
+            answers: answers.clone(),
         });
+        let captions = trials.iter().map(|trial| match &trial.labels[..] {
+            labels if task.is_per_object() || !groups.is_empty() => joined(labels),
+            labels => labels.last().map_or_else(String::new, u32::to_string),
+        });
+        let component = |k: usize| trials.iter().map(|trial| &trial.components[k]).collect::<Vec<_>>();
         let n_objects = trials[0].components.len();
-        let objects: Vec<Vec<&Image>> =
-            (0..n_objects).map(|k| trials.iter().map(|trial| &trial.components[k]).collect()).collect();
+        let objects: Vec<Vec<&Image>> = (0..n_objects).map(component).collect();
         // The parts of the arrow task are coloured pictures, not objects.
         let are_objects = objects.iter().flatten().all(|object| object.channels() == 1);
+        let decision = match task {
+            GatingTask::Curves(_) => {
+                Some(Decision { target: stacked(component(2))?, other: stacked(component(5))? })
+            }
+            _ => None,
+        };
         let prompt = task.has_prompt().then(|| {
             ndarray::Array2::from_shape_fn((trials.len(), DIGIT_CLASSES), |(trial, class)| {
                 f32::from(trials[trial].prompt == Some(class as u32))
             })
         });
-        let mut data = digits.identity().clone();
-        data.files.extend(self.arrows.files().iter().cloned());
+        let mut data = materials.digits.identity().clone();
+        if matches!(task, GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_)) {
+            data.files.extend(materials.arrows.files().iter().cloned());
+        }
+        if matches!(task, GatingTask::Shapes(_)) {
+            data.files.extend(materials.shapes.files().iter().cloned());
+        }
         Ok(Trials {
             name: task.name().to_owned(),
             data,
-            frames: distinct(|trial| &trial.frames)?,
-            frame_index: trials[0].frames.index.clone(),
-            labels: Some(match task.is_per_object() {
-                true => LabelSet::PerObject(answers),
-                false => LabelSet::PerTimestep(answers),
-            }),
-            class_names: class_names(),
-            masks: distinct(|trial| &trial.masks)?,
-            mask_index: trials[0].masks.index.clone(),
+            frames: distinct(|trial| &trial.frames, &trials)?,
+            frame_index: shared_index(|trial| &trial.frames, &trials),
+            labels,
+            class_names: task.class_names(),
+            masks: distinct(|trial| &trial.masks, &trials)?,
+            mask_index: shared_index(|trial| &trial.masks, &trials),
             prompt,
             embedding_row: Some(task.embedding_row()),
             targets: None,
             objects: (n_objects > 0 && are_objects).then(|| stacked_sets(&objects)).transpose()?,
             segments: task.segments(),
             scoring: Some(task.scoring()),
+            questions: questions.collect(),
+            decision,
             captions: captions.collect(),
         })
     }
@@ -456,6 +508,57 @@ impl StimulusSource {
             &pictures,
             captions,
         )
+    }
+}
+
+/// Digits, and the drawings that the data folder holds in place of our own.
+fn materials(task: &GatingTask, digits: Option<&Digits>, folder: Option<&Path>) -> Result<Materials> {
+    let mut materials = match digits {
+        Some(digits) => Materials::of_digits(digits.clone()),
+        None => Materials::without_digits()?,
+    };
+    let drawings = |name: &str| {
+        let places = folder.into_iter().flat_map(|folder| [folder.join(name), folder.join("brg").join(name)]);
+        places.into_iter().find(|folder| folder.is_dir())
+    };
+    match task {
+        GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_) => {
+            if let Some(folder) = drawings("arrows") {
+                materials.arrows = ArrowShapes::read(&folder)?;
+            }
+        }
+        GatingTask::Shapes(_) => {
+            if let Some(folder) = drawings("shapes") {
+                materials.shapes = ShapeDrawings::read(&folder)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(materials)
+}
+
+/// Are all trials held in the same way? Equal pictures are kept once in some trials and not in others.
+fn are_alike(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> bool {
+    trials.iter().all(|trial| of(trial).index == of(&trials[0]).index)
+}
+
+/// Which picture each timestep shows, in all trials alike.
+fn shared_index(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> Vec<usize> {
+    match are_alike(of, trials) {
+        true => of(&trials[0]).index.clone(),
+        false => (0..of(&trials[0]).len()).collect(),
+    }
+}
+
+/// The pictures that [`shared_index`] counts, each over all trials.
+fn distinct(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> Result<Vec<ndarray::Array4<f32>>> {
+    match are_alike(of, trials) {
+        true => (0..of(&trials[0]).distinct.len())
+            .map(|k| stacked(trials.iter().map(|trial| &of(trial).distinct[k])))
+            .collect(),
+        false => {
+            (0..of(&trials[0]).len()).map(|t| stacked(trials.iter().map(|trial| of(trial).at(t)))).collect()
+        }
     }
 }
 

@@ -25,7 +25,8 @@ use crate::{
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct StimulusSpec {
     pub kind: StimulusKind,
-    /// Folder with the digits (IDX files) or, for the arrow tasks, `arrows/`; `None` is the built-in set.
+    /// Folder with the digits (IDX files), and for some tasks `arrows/` or `shapes/`; `None` is the
+    /// built-in set.
     pub data: Option<PathBuf>,
     /// Which part of the digits.
     pub split: Split,
@@ -121,16 +122,24 @@ impl StimulusSpec {
         }
     }
 
+    /// `[channels, height, width]` of a task's frames; `None` for other kinds.
+    pub fn native_shape(&self) -> Option<[usize; 3]> {
+        match &self.kind {
+            StimulusKind::Gating { task, .. } => Some(task.frame_shape()),
+            _ => None,
+        }
+    }
+
     /// Whether it is made of digits, so that `data` and `split` matter.
     pub fn uses_digits(&self) -> bool {
-        matches!(
-            self.kind,
+        match &self.kind {
             StimulusKind::Digits(_)
-                | StimulusKind::MultiMnist(_)
-                | StimulusKind::OneDigit
-                | StimulusKind::Gating { .. }
-                | StimulusKind::Bars { .. }
-        )
+            | StimulusKind::MultiMnist(_)
+            | StimulusKind::OneDigit
+            | StimulusKind::Bars { .. } => true,
+            StimulusKind::Gating { task, .. } => task.uses_digits(),
+            _ => false,
+        }
     }
 
     /// Whether it is single pictures, so that `timing` matters.
@@ -195,8 +204,11 @@ impl StimulusSpec {
             StimulusKind::Grating(grating) => object(grating),
         };
         table.extend(settings.into_iter().filter(|(key, _)| key != "kind"));
-        if self.uses_digits() {
+        if self.uses_digits() || matches!(self.kind, StimulusKind::Gating { task: GatingTask::Shapes(_), .. })
+        {
             table.insert("data".to_owned(), value(&self.data));
+        }
+        if self.uses_digits() {
             table.insert("split".to_owned(), value(&self.split));
         }
         if self.is_pictures() {

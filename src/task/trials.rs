@@ -43,8 +43,54 @@ pub struct Trials {
     pub segments: Vec<Segment>,
     /// The published loss of the task.
     pub scoring: Option<Scoring>,
+    /// Separate questions about each trial; empty where `labels` ask one, or none is asked.
+    pub questions: Vec<Question>,
+    /// Two places of which the gain map of the image has to prefer the first.
+    pub decision: Option<Decision>,
     /// One line per trial: `4 7`, `boat.png`.
     pub captions: Vec<String>,
+}
+
+/// One of several questions that a read-out answers side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// `shape`, `colour`, `texture`.
+    pub name: String,
+    /// Which outputs answer it.
+    pub outputs: Range<usize>,
+    /// Right answer of each trial, counted from the first of these outputs.
+    pub answers: Vec<i64>,
+}
+
+/// A choice between two places by the gain map of the image after the last sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Weights over pixels, `[batch, 1, height, width]`.
+    pub target: Array4<f32>,
+    pub other: Array4<f32>,
+}
+
+impl Decision {
+    /// How much the weighted mean at the target must exceed that at the other place.
+    ///
+    /// Source: the curve-tracing notebook of the bidirectional gating reference.
+    pub const THRESHOLD: f64 = 0.25;
+
+    /// Is the map of `trial`, `[height * width]`, higher at the target?
+    ///
+    /// Panics for a trial outside the batch.
+    pub fn is_right(&self, trial: usize, map: &[f32]) -> bool {
+        let mean = |weights: &Array4<f32>| {
+            let weights = weights.index_axis(ndarray::Axis(0), trial);
+            let (mut sum, mut total) = (0.0, 0.0);
+            for (&w, &value) in weights.iter().zip(map) {
+                sum += f64::from(w) * f64::from(value);
+                total += f64::from(w);
+            }
+            sum / total
+        };
+        mean(&self.target) - mean(&self.other) > Self::THRESHOLD
+    }
 }
 
 impl Trials {
@@ -76,6 +122,8 @@ impl Trials {
             objects: None,
             segments: Vec::new(),
             scoring: None,
+            questions: Vec::new(),
+            decision: None,
             captions,
         })
     }

@@ -74,6 +74,13 @@ fn recurrent_gating_goldens_are_met_and_corruptions_noticed() {
 }
 
 #[test]
+fn task_goldens_are_met_and_corruptions_noticed() {
+    if let Some(folder) = shared("brg_tasks") {
+        met_and_corruptions_noticed(&folder);
+    }
+}
+
+#[test]
 fn object_attention_goldens_are_met_and_corruptions_noticed() {
     if let Some(folder) = shared("oba") {
         met_and_corruptions_noticed(&folder);

@@ -38,6 +38,7 @@ fn terms() -> LossTerms {
         read_out: Some(0.7),
         groups: Vec::new(),
         class_weights: Some(vec![0.5, 1.0, 2.0]),
+        ..LossTerms::default()
     }
 }
 
@@ -107,7 +108,7 @@ fn an_update_moves_what_the_loss_depends_on_and_nothing_else() {
     let net = Net::block(json!({"norm": "batch", "resnet": false, "residual": false}));
     let batch = batch(&net.config, 2, 1);
     let mut optimiser = Optimiser::new(OptimiserConfig::adam(0.01));
-    let settings = UpdateSettings { max_grad_norm: 1.0, dropout: None };
+    let settings = UpdateSettings { max_grad_norm: 1.0, dropout: None, moving_statistics: false };
     let before = net.weights.clone();
     let update = update(&net.config, &before, &batch, &terms(), &settings, &mut optimiser).unwrap();
     assert!(update.losses.gradient_norm > 0.0 && update.losses.total.is_finite());

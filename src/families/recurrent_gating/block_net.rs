@@ -7,9 +7,10 @@ use super::config::{BlockConfig, IMAGENET_MEAN, IMAGENET_STD};
 use super::model::{BottomUp, Parts, Streams, activated};
 use super::stages::{ImageInput, add_pooled_current, gained};
 use super::top_down::{ShortPrompt, Softness, TopDown, task_row};
+use super::tracked::TrackedNorm;
 use crate::dynamics::{Area, AreaKind, GainRule, Pass, State, StepContext};
 use crate::error::Result;
-use crate::nn::{Conv2d, ConvTranspose2d, Embedding, Linear, Norm, RnnCell};
+use crate::nn::{Conv2d, ConvTranspose2d, Embedding, Linear, RnnCell};
 use crate::ops::{self, Activation, ConvSpec, ConvTransposeSpec, PoolSpec, Workspace};
 use crate::weights::Weights;
 
@@ -26,31 +27,31 @@ pub(super) struct BlockNet {
     bbottleneck: Linear,
     task_factor: Option<Embedding>,
     task_offset: Option<Embedding>,
-    last_norm: Option<Norm>,
+    last_norm: Option<TrackedNorm>,
     last_deconv: ConvTranspose2d,
 }
 
 struct ConvNorm {
     conv: Conv2d,
-    norm: Option<Norm>,
+    norm: Option<TrackedNorm>,
 }
 
 struct DeconvNorm {
     deconv: ConvTranspose2d,
-    norm: Option<Norm>,
+    norm: Option<TrackedNorm>,
 }
 
 struct Block {
-    pre_norm: Option<Norm>,
+    pre_norm: Option<TrackedNorm>,
     first: ConvNorm,
     second: ConvNorm,
     downsample: Option<ConvNorm>,
-    post_norm: Option<Norm>,
+    post_norm: Option<TrackedNorm>,
     side: Option<DeconvNorm>,
-    upsample_norm: Option<Norm>,
+    upsample_norm: Option<TrackedNorm>,
     back_first: DeconvNorm,
     back_second: DeconvNorm,
-    post_deconv_norm: Option<Norm>,
+    post_deconv_norm: Option<TrackedNorm>,
 }
 
 /// The stage between the last map and the bottleneck, one per direction.
@@ -66,8 +67,8 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn norm(&self, prefix: &str) -> Option<Norm> {
-        self.config.norm.map(|name| Norm::load(self.weights, prefix, name.kind()))
+    fn norm(&self, prefix: &str) -> Option<TrackedNorm> {
+        self.config.norm.map(|name| TrackedNorm::load(self.weights, prefix, name.kind()))
     }
 
     /// `{prefix}.{index}` and the norm that follows it.
@@ -154,6 +155,16 @@ impl BlockNet {
             input: ImageInput::new(block.in_dims, Some((mean, std)), &like)?,
             streams: Box::new(streams),
         })
+    }
+
+    fn norms(&self) -> impl Iterator<Item = &TrackedNorm> {
+        let ends = [&self.stem.norm, &self.last_norm];
+        ends.into_iter().chain(self.blocks.iter().flat_map(Block::norms)).flatten()
+    }
+
+    fn norms_mut(&mut self) -> impl Iterator<Item = &mut TrackedNorm> {
+        let ends = [&mut self.stem.norm, &mut self.last_norm];
+        ends.into_iter().chain(self.blocks.iter_mut().flat_map(Block::norms_mut)).flatten()
     }
 
     fn n_middle(&self) -> usize {
@@ -302,6 +313,42 @@ impl Streams for BlockNet {
         areas.extend(maps.into_iter().rev());
         Ok(areas)
     }
+
+    fn start_moving_statistics(&mut self) {
+        self.norms_mut().for_each(TrackedNorm::start_moving);
+    }
+
+    fn moved_statistics(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut statistics = Vec::new();
+        for norm in self.norms() {
+            statistics.extend(norm.moved()?);
+        }
+        Ok(statistics)
+    }
+}
+
+impl Block {
+    fn norms(&self) -> impl Iterator<Item = &Option<TrackedNorm>> {
+        let own = [&self.pre_norm, &self.post_norm, &self.upsample_norm, &self.post_deconv_norm];
+        let convs = [&self.first.norm, &self.second.norm, &self.back_first.norm, &self.back_second.norm];
+        let down = self.downsample.as_ref().map(|stage| &stage.norm);
+        own.into_iter().chain(convs).chain(down).chain(self.side.as_ref().map(|stage| &stage.norm))
+    }
+
+    fn norms_mut(&mut self) -> impl Iterator<Item = &mut Option<TrackedNorm>> {
+        let own = [
+            &mut self.pre_norm,
+            &mut self.post_norm,
+            &mut self.upsample_norm,
+            &mut self.post_deconv_norm,
+            &mut self.first.norm,
+            &mut self.second.norm,
+            &mut self.back_first.norm,
+            &mut self.back_second.norm,
+        ];
+        let down = self.downsample.as_mut().map(|stage| &mut stage.norm);
+        own.into_iter().chain(down).chain(self.side.as_mut().map(|stage| &mut stage.norm))
+    }
 }
 
 impl ConvNorm {
@@ -325,7 +372,7 @@ impl Middle {
     }
 }
 
-fn normed(norm: &Option<Norm>, x: Tensor) -> Result<Tensor> {
+fn normed(norm: &Option<TrackedNorm>, x: Tensor) -> Result<Tensor> {
     match norm {
         Some(norm) => norm.forward(&x),
         None => Ok(x),

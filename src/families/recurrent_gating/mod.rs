@@ -10,11 +10,11 @@
 //! with the gains and states that the last sweep left. Reported accuracies are those of that pass.
 //!
 //! Deviations: the feed-forward pass starts from recurrent states of zero, where the reference goes
-//! on from whatever is there and overwrites it. Training leaves the running statistics of BlockNet's
-//! batch and instance norms as they are. `recurrent_update` (off by default) writes BlockNet's
+//! on from whatever is there and overwrites it. `recurrent_update` (off by default) writes BlockNet's
 //! recurrent states back, which the published code forgets. A map that acts on nothing (the size of
 //! BlockNet's last output) is not an area.
 
+mod batch;
 mod block_net;
 mod config;
 mod gate_net;
@@ -22,11 +22,17 @@ mod graph;
 mod model;
 mod open;
 mod parity;
+mod presets;
+mod procedure;
 mod protocol;
 mod python_repr;
+mod recipe;
+mod scores;
 mod stages;
+mod stimuli;
 mod tasks;
 mod top_down;
+mod tracked;
 mod train;
 mod train_params;
 mod weights;
@@ -40,8 +46,13 @@ pub use config::{
 pub use model::RecurrentGating;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
+pub use presets::Preset;
+pub use procedure::GatingProcedure;
 pub use protocol::{Protocol, drive};
+pub use recipe::GatingRecipe;
+pub use scores::{LabelScore, MaskScore, Scores};
 pub use stages::Dropout;
+pub use stimuli::{TaskStimulus, default_stimulus};
 pub use tasks::{LossSpec, Selection, TaskSpec, read_tasks};
 pub use train::{Batch, LossTerms, Losses, Term, Update, UpdateSettings, loss, update};
 pub use train_params::TrainParams;

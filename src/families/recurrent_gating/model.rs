@@ -53,6 +53,17 @@ pub(super) trait Streams: Send + Sync {
         state: &State,
         context: &mut StepContext<'_>,
     ) -> Result<Vec<Tensor>>;
+
+    /// From now on norms with running statistics normalise by their input and move these.
+    fn start_moving_statistics(&mut self) {}
+
+    /// The statistics that moved since, by name.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    fn moved_statistics(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
 }
 
 /// What the forward stream leaves.
@@ -94,6 +105,19 @@ impl RecurrentGating {
             n_classes: config.n_classes(),
             streams: parts.streams,
         })
+    }
+
+    /// Training mode: norms with running statistics normalise by the batch and move these.
+    pub fn start_moving_statistics(&mut self) {
+        self.streams.start_moving_statistics();
+    }
+
+    /// The running statistics that moved since, by name.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn moved_statistics(&self) -> Result<Vec<(String, Tensor)>> {
+        self.streams.moved_statistics()
     }
 }
 

@@ -108,10 +108,27 @@ impl TaskSpec {
         list.into_iter().flatten().filter_map(Value::as_u64).filter(|&n| n <= 10_000).collect()
     }
 
+    /// Are labels and masks sets whose members the sweeps visit one after the other?
+    pub fn is_matched(&self) -> bool {
+        self.composer == "IOR_DS"
+    }
+
+    /// The last sweep of each visit of a run of `n_sweeps`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the run is not whole visits.
+    pub fn visits(&self, n_sweeps: usize) -> Result<Vec<usize>> {
+        let each = self.params.get("n_attend").and_then(Value::as_u64).unwrap_or(2).max(1) as usize;
+        match n_sweeps % each {
+            0 if n_sweeps > 0 => Ok((each - 1..n_sweeps).step_by(each).collect()),
+            _ => Err(Error::config("sweeps of visits", format!("a multiple of {each}"), n_sweeps)),
+        }
+    }
+
     /// Does the published protocol end with a read-out pass?
     pub fn has_read_out(&self) -> bool {
         // Inhibition of return scores the sweeps themselves.
-        matches!(self.loss, LossSpec::ThreeTerms { .. }) && self.composer != "IOR_DS"
+        matches!(self.loss, LossSpec::ThreeTerms { .. }) && !self.is_matched()
     }
 }
 

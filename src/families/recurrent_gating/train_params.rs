@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::train::optim::Decay;
-use crate::train::{OptimiserConfig, Schedule};
+use crate::train::{OptimiserConfig, Plateau, Schedule};
 
 /// The trainer's clip where the file names none.
 pub const DEFAULT_MAX_GRAD_NORM: f64 = 10.0;
@@ -81,8 +81,7 @@ impl TrainParams {
     /// The learning-rate schedule; one-cycle counts updates, the others epochs.
     ///
     /// # Errors
-    /// [`Error::Config`] if a one-cycle schedule has no length, [`Error::Unsupported`] for the one
-    /// that waits for a plateau.
+    /// [`Error::Config`] if a one-cycle schedule has no length.
     pub fn schedule(&self) -> Result<Schedule> {
         match self.scheduler.as_deref() {
             Some("OneCycleLR") => {
@@ -94,11 +93,21 @@ impl TrainParams {
             Some("CosineAnnealingLR") => {
                 Ok(Schedule::Cosine { total: self.n_epochs, floor: self.lr_min / self.lr })
             }
-            Some("ReduceLROnPlateau") => {
-                Err(Error::Unsupported("the scheduler ReduceLROnPlateau is not offered".to_owned()))
-            }
+            Some("ReduceLROnPlateau") => Ok(Schedule::Constant),
             _ => Ok(Schedule::Multistep { milestones: self.milestones.clone(), factor: self.gamma }),
         }
+    }
+
+    /// How the learning rate waits for a plateau, where that is the schedule.
+    pub fn plateau(&self) -> Option<Plateau> {
+        let is_plateau = self.scheduler.as_deref() == Some("ReduceLROnPlateau");
+        is_plateau.then_some(Plateau {
+            factor: self.gamma,
+            patience: 8,
+            threshold: 1e-2,
+            cooldown: 8,
+            floor: self.lr_min,
+        })
     }
 }
 

@@ -30,6 +30,17 @@ pub(super) const ARROW_FOR: [usize; 8] = [5, 0, 4, 2, 1, 7, 3, 6];
 /// Top-left corner of the middle cell.
 pub(super) const MIDDLE: [usize; 2] = [CELL, CELL];
 
+/// The arrow that points at one of the eight cells.
+///
+/// # Errors
+/// [`Error::Config`] for another cell.
+pub fn arrow_towards(shapes: &ArrowShapes, position: usize) -> Result<&Image> {
+    match ARROW_FOR.get(position) {
+        Some(&direction) => Ok(shapes.cell(direction)),
+        None => Err(Error::config("position", "0 to 7", position)),
+    }
+}
+
 /// Settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,19 +1,26 @@
-//! The digit tasks of the recurrent-gating networks: recognition, cueing, search, tracking and others.
+//! The tasks of the recurrent-gating networks: digits, curves, psychophysics, shapes, photographs.
 //!
 //! Every task draws its random choices into a value of its own and composes a [`Trial`] from it
 //! without further chance. Source: `composer.py` of the reference implementation.
 
+pub mod animals;
 pub mod arrow;
 pub mod arrow_shapes;
 pub mod arrow_then_digits;
 pub mod cue;
+pub mod curves;
 pub mod ior;
+mod materials;
 pub mod patterned;
 pub mod popout;
+pub mod psychophysics;
 pub mod recognition;
 pub mod scene;
 mod scoring;
 pub mod search;
+pub mod shape_drawings;
+pub mod shapes;
+pub mod tiles;
 pub mod tracking;
 mod trial;
 
@@ -24,12 +31,16 @@ pub use self::{
     arrow_shapes::ArrowShapes,
     arrow_then_digits::ArrowThenDigits,
     cue::Cue,
+    curves::Curves,
     ior::Ior,
+    materials::Materials,
     patterned::{Lattice, Stripes},
     popout::Popout,
+    psychophysics::{Change, Contrast, Discrimination},
     recognition::Recognition,
     scoring::{Scoring, Timesteps},
     search::Search,
+    shapes::Shapes,
     tracking::Tracking,
     trial::{Timed, Trial, stretched_mask, with_noise},
 };
@@ -37,7 +48,7 @@ use crate::{
     dynamics::{Segment, SegmentKind},
     error::{Error, Result},
     rng,
-    stimulus::Digits,
+    stimulus::DIGIT_CLASSES,
 };
 
 /// Whether trials are composed as for training or as for testing.
@@ -68,11 +79,16 @@ pub enum GatingTask {
     ArrowThenDigits(ArrowThenDigits),
     Lattice(Lattice),
     Stripes(Stripes),
+    Curves(Curves),
+    Contrast(Contrast),
+    Discrimination(Discrimination),
+    Change(Change),
+    Shapes(Shapes),
 }
 
 impl GatingTask {
     /// All tasks with the published settings.
-    pub fn all() -> [Self; 10] {
+    pub fn all() -> [Self; 15] {
         [
             Self::Ior(Ior::default()),
             Self::Arrow(Arrow::default()),
@@ -84,6 +100,11 @@ impl GatingTask {
             Self::ArrowThenDigits(ArrowThenDigits::default()),
             Self::Lattice(Lattice::default()),
             Self::Stripes(Stripes::default()),
+            Self::Curves(Curves::default()),
+            Self::Contrast(Contrast::default()),
+            Self::Discrimination(Discrimination::default()),
+            Self::Change(Change::default()),
+            Self::Shapes(Shapes::default()),
         ]
     }
 
@@ -100,13 +121,24 @@ impl GatingTask {
             Self::ArrowThenDigits(_) => "arrow_then_digits",
             Self::Lattice(_) => "lattice",
             Self::Stripes(_) => "stripes",
+            Self::Curves(_) => "curves",
+            Self::Contrast(_) => "contrast",
+            Self::Discrimination(_) => "discrimination",
+            Self::Change(_) => "change",
+            Self::Shapes(_) => "shapes",
         }
     }
 
-    /// Row of the task in the published networks' embedding; variants use that of their task.
+    /// Row of the task in the published networks' embedding; variants use that of their task, networks
+    /// of one task have none.
     pub fn embedding_row(&self) -> usize {
         match self {
             Self::Ior(_) => 0,
+            Self::Curves(_)
+            | Self::Contrast(_)
+            | Self::Discrimination(_)
+            | Self::Change(_)
+            | Self::Shapes(_) => 0,
             Self::Arrow(_) | Self::ArrowThenDigits(_) => 1,
             Self::Cue(_) => 2,
             Self::Tracking(_) => 3,
@@ -129,6 +161,51 @@ impl GatingTask {
             Self::ArrowThenDigits(task) => task.timesteps,
             Self::Lattice(task) => task.timesteps,
             Self::Stripes(task) => task.timesteps,
+            Self::Curves(task) => task.timesteps(),
+            Self::Contrast(task) => task.episodes.timesteps(),
+            Self::Discrimination(task) => task.episodes.timesteps(),
+            Self::Change(task) => task.episodes.timesteps(),
+            Self::Shapes(task) => task.timesteps,
+        }
+    }
+
+    /// Is it made of digits?
+    pub fn uses_digits(&self) -> bool {
+        !matches!(
+            self,
+            Self::Curves(_) | Self::Contrast(_) | Self::Discrimination(_) | Self::Change(_) | Self::Shapes(_)
+        )
+    }
+
+    /// `[channels, height, width]` of a frame.
+    pub fn frame_shape(&self) -> [usize; 3] {
+        match self {
+            Self::Curves(task) => [1, task.side(), task.side()],
+            Self::Contrast(_) | Self::Discrimination(_) | Self::Change(_) => {
+                [1, psychophysics::SIDE, psychophysics::SIDE]
+            }
+            Self::Shapes(_) => [3, shapes::SIDE, shapes::SIDE],
+            _ => [3, scene::CANVAS, scene::CANVAS],
+        }
+    }
+
+    /// What the classes are called, all questions in turn; empty where nothing is to be named.
+    pub fn class_names(&self) -> Vec<String> {
+        match self {
+            Self::Curves(_) => Vec::new(),
+            Self::Contrast(_) | Self::Discrimination(_) | Self::Change(_) => {
+                (0..psychophysics::CELLS).map(|cell| format!("cell {cell}")).collect()
+            }
+            Self::Shapes(_) => shapes::class_names(),
+            _ => (0..DIGIT_CLASSES).map(|class| class.to_string()).collect(),
+        }
+    }
+
+    /// Ranges of outputs that answer separate questions; empty where all answer one.
+    pub fn label_groups(&self) -> Vec<(usize, usize)> {
+        match self {
+            Self::Shapes(_) => shapes::GROUPS.to_vec(),
+            _ => Vec::new(),
         }
     }
 
@@ -180,7 +257,11 @@ impl GatingTask {
                 overlap(task.overlap)
             }
             Self::ArrowThenDigits(task) => count("timesteps", task.timesteps, 3, 1000),
-            Self::Arrow(_) | Self::Popout(_) | Self::Lattice(_) | Self::Stripes(_) => {
+            Self::Curves(task) => task.validate(),
+            Self::Contrast(task) => task.validate(),
+            Self::Discrimination(task) => task.validate(),
+            Self::Change(task) => task.validate(),
+            Self::Arrow(_) | Self::Popout(_) | Self::Lattice(_) | Self::Stripes(_) | Self::Shapes(_) => {
                 count("timesteps", self.timesteps(), 1, 1000)
             }
         }
@@ -203,6 +284,20 @@ impl GatingTask {
                 Scoring::new(From(1), All, [1.0, 0.0, 2.0])
             }
             Self::Search(_) => Scoring::new(All, From(1), [0.0, 1.0, 0.0]),
+            Self::Curves(task) => {
+                let shown = task.n_fixate + task.n_attend;
+                let masks = vec![task.n_fixate - 1, shown - 1, task.timesteps() - 1];
+                Scoring::new(All, Only(masks), [0.0, 1.0, 0.0])
+            }
+            Self::Contrast(Contrast { episodes, .. })
+            | Self::Discrimination(Discrimination { episodes, .. })
+            | Self::Change(Change { episodes, .. }) => {
+                let [cue, _] = episodes.bounds();
+                let t = episodes.timesteps();
+                let last = (t.saturating_sub(2)..t).collect();
+                Scoring::new(Only(last), Only((cue[0]..cue[1]).collect()), [1.0, 1.0, 0.0])
+            }
+            Self::Shapes(_) => Scoring::new(All, All, [0.0, 0.0, 1.0]),
         }
     }
 
@@ -230,6 +325,24 @@ impl GatingTask {
                 segment(SegmentKind::Stimulus, "arrow and digits", 1, t - 1),
                 segment(SegmentKind::Stimulus, "digits", t - 1, t),
             ],
+            Self::Curves(task) => vec![
+                segment(SegmentKind::Cue, "dot", 0, task.n_fixate),
+                segment(SegmentKind::Stimulus, "curves", task.n_fixate, task.n_fixate + task.n_attend),
+                segment(SegmentKind::Stimulus, "ends", task.n_fixate + task.n_attend, t),
+            ],
+            Self::Contrast(Contrast { episodes, .. })
+            | Self::Discrimination(Discrimination { episodes, .. })
+            | Self::Change(Change { episodes, .. }) => {
+                let [cue, stimulus] = episodes.bounds();
+                let parts = [
+                    (SegmentKind::Blank, "noise", 0, cue[0]),
+                    (SegmentKind::Cue, "cue", cue[0], cue[1]),
+                    (SegmentKind::Blank, "noise", cue[1], stimulus[0]),
+                    (SegmentKind::Stimulus, "patches", stimulus[0], stimulus[1]),
+                ];
+                let shown = parts.into_iter().filter(|(_, _, from, to)| from < to);
+                shown.map(|(kind, name, from, to)| segment(kind, name, from, to)).collect()
+            }
             Self::Ior(task) => (0..task.n_digits)
                 .map(|k| {
                     let from = k * task.n_attend;
@@ -254,20 +367,21 @@ impl GatingTask {
     /// Draws and composes one finished trial.
     ///
     /// `target` is the digit that is meant; inhibition of return, cueing and search draw all digits
-    /// and ignore it. `noise`: `None` is the mode's own.
+    /// and ignore it, as do the tasks without digits. `noise`: `None` is the task's own in this mode.
     ///
     /// # Errors
     /// [`Error::Config`] for settings out of range, [`Error::Unsupported`] if a class is missing.
     pub fn trial(
         &self,
-        digits: &Digits,
-        arrows: &ArrowShapes,
+        materials: &Materials,
         target: usize,
         mode: Mode,
         noise: Option<f64>,
         rng: &mut rng::Rng,
     ) -> Result<Trial> {
         self.validate()?;
+        let (digits, arrows) = (&materials.digits, &materials.arrows);
+        let fixed = |span: psychophysics::Span| noise.map_or(span, psychophysics::Span::Fixed);
         let mut trial = match self {
             Self::Ior(task) => task.compose(digits, &task.draw(digits, rng)?)?,
             Self::Arrow(task) => task.compose(digits, arrows, &task.draw(digits, target, mode, rng)?)?,
@@ -279,13 +393,35 @@ impl GatingTask {
             Self::ArrowThenDigits(task) => task.compose(digits, arrows, &task.draw(digits, target, rng)?)?,
             Self::Lattice(task) => task.compose(digits, &task.draw(target, rng))?,
             Self::Stripes(task) => task.compose(digits, &task.draw(target, rng))?,
+            Self::Shapes(task) => task.compose(&materials.shapes, &task.draw(mode, rng))?,
+            Self::Curves(task) => {
+                let mut trial = task.compose(&task.draw(rng));
+                trial.finish_normal(noise.unwrap_or(published_noise(mode)), rng);
+                return Ok(trial);
+            }
+            Self::Contrast(task) => {
+                let task = Contrast { n_range: fixed(task.n_range), ..*task };
+                return Ok(task.compose(&materials.gabors, &task.draw(rng)?).finish(rng));
+            }
+            Self::Discrimination(task) => {
+                let task = Discrimination { n_range: fixed(task.n_range), ..*task };
+                return Ok(task.compose(&materials.gabors, &task.draw(rng)?).finish(rng));
+            }
+            Self::Change(task) => {
+                let noise = noise.unwrap_or(psychophysics::CHANGE_NOISE);
+                return Ok(task.compose(&materials.gabors, &task.draw(rng)?, noise).finish(rng));
+            }
         };
-        let published = match (mode, self) {
-            (Mode::Test, _) | (_, Self::Stripes(_)) => 0.0,
-            (Mode::Train, _) => TRAINING_NOISE,
-        };
+        let published = if matches!(self, Self::Stripes(_)) { 0.0 } else { published_noise(mode) };
         trial.finish(noise.unwrap_or(published), rng);
         Ok(trial)
+    }
+}
+
+fn published_noise(mode: Mode) -> f64 {
+    match mode {
+        Mode::Test => 0.0,
+        Mode::Train => TRAINING_NOISE,
     }
 }
 
@@ -294,24 +430,34 @@ mod tests {
     use super::*;
     use crate::stimulus::{Split, procedural_digits::procedural_digits};
 
+    fn materials() -> Materials {
+        Materials::of_digits(procedural_digits(1, Split::Test, 60))
+    }
+
     #[test]
     fn every_task_gives_whole_trials_in_range_in_both_modes() {
-        let (digits, arrows) = (procedural_digits(1, Split::Test, 60), ArrowShapes::drawn());
+        let materials = materials();
         for task in GatingTask::all() {
             for mode in [Mode::Train, Mode::Test] {
                 let mut rng = rng::stream(5, task.name(), &[]);
-                let trial = task.trial(&digits, &arrows, 3, mode, None, &mut rng).unwrap();
+                let trial = task.trial(&materials, 3, mode, None, &mut rng).unwrap();
                 let name = task.name();
                 assert_eq!(trial.frames.len(), task.timesteps(), "{name}");
                 let per = if task.is_per_object() { 3 } else { task.timesteps() };
-                assert_eq!((trial.masks.len(), trial.labels.len()), (per, per), "{name}");
+                let labels = match &task {
+                    GatingTask::Curves(_) => 0,
+                    GatingTask::Shapes(_) => 3,
+                    _ => per,
+                };
+                assert_eq!((trial.masks.len(), trial.labels.len()), (per, labels), "{name}");
+                let [channels, height, width] = task.frame_shape();
                 let within = |timed: &Timed, channels, low: f32| {
                     timed.distinct.iter().all(|image| {
-                        image.shape() == [channels, 96, 96]
+                        image.shape() == [channels, height, width]
                             && image.data().iter().all(|v| (low..=1.0).contains(v))
                     })
                 };
-                assert!(within(&trial.frames, 3, 0.0) && within(&trial.masks, 1, -1.0), "{name}");
+                assert!(within(&trial.frames, channels, 0.0) && within(&trial.masks, 1, -1.0), "{name}");
                 assert!(
                     trial.masks.distinct.iter().all(|mask| mask.data().iter().any(|&v| v > 0.0)),
                     "{name}"
@@ -324,11 +470,11 @@ mod tests {
 
     #[test]
     fn the_same_stream_gives_the_same_trial() {
-        let (digits, arrows) = (procedural_digits(1, Split::Test, 60), ArrowShapes::drawn());
+        let materials = materials();
         for task in GatingTask::all() {
             let trial = |seed| {
                 let mut rng = rng::stream(seed, "t", &[]);
-                task.trial(&digits, &arrows, 3, Mode::Train, None, &mut rng).unwrap()
+                task.trial(&materials, 3, Mode::Train, None, &mut rng).unwrap()
             };
             assert_eq!(trial(1), trial(1));
             assert_ne!(trial(1), trial(2));

@@ -29,6 +29,19 @@ impl Timed {
         timed
     }
 
+    /// One picture per timestep, of which equal ones are kept once, in the order of their first show.
+    pub fn distinct(images: impl IntoIterator<Item = Image>) -> Self {
+        let mut timed = Self::default();
+        for image in images {
+            let known = timed.distinct.iter().position(|known| *known == image);
+            timed.index.push(known.unwrap_or(timed.distinct.len()));
+            if known.is_none() {
+                timed.distinct.push(image);
+            }
+        }
+        timed
+    }
+
     /// The picture of timestep `t`. Panics outside `0..len()`.
     pub fn at(&self, t: usize) -> &Image {
         &self.distinct[self.index[t]]
@@ -47,16 +60,17 @@ impl Timed {
 /// One trial of a recurrent-gating task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// `[3, 96, 96]` per timestep, in `[0, 1]` once finished.
+    /// `[channels, height, width]` per timestep, in `[0, 1]` once finished.
     pub frames: Timed,
-    /// `[1, 96, 96]` per timestep (inhibition of return: per digit), `-1..=1` once finished. Empty
+    /// `[1, height, width]` per timestep (inhibition of return: per digit), `-1..=1` once finished. Empty
     /// where the task asks for no mask.
     pub masks: Timed,
-    /// Class per timestep (inhibition of return: per digit).
+    /// Class per timestep (inhibition of return: per digit; shapes: shape, colour and texture of each
+    /// timestep in turn). Empty where nothing is to be named.
     pub labels: Vec<u32>,
     /// The class to search for.
     pub prompt: Option<u32>,
-    /// The digits after their warp, each alone, `[1, 96, 96]`; empty for tasks without warps.
+    /// The objects, each alone, `[1, height, width]`; empty for tasks that do not keep them.
     pub components: Vec<Image>,
 }
 
@@ -77,6 +91,23 @@ impl Trial {
             self.frames.distinct.iter_mut().for_each(|frame| *frame = frame.map(|v| v.clamp(0.0, 1.0)));
         }
         self.masks.distinct.iter_mut().for_each(|mask| *mask = stretched_mask(mask));
+    }
+}
+
+impl Trial {
+    /// The last step of curve tracing: normal noise instead of uniform noise.
+    pub fn finish_normal(&mut self, noise: f64, rng: &mut Rng) {
+        self.masks.distinct.iter_mut().for_each(|mask| *mask = stretched_mask(mask));
+        if noise <= 0.0 {
+            return;
+        }
+        let amplitude = (rng::uniform(rng) * noise) as f32;
+        let noisy = self.frames.index.iter().map(|&k| {
+            let clean = &self.frames.distinct[k];
+            let normals: Vec<f32> = (0..clean.data().len()).map(|_| rng::normal(rng) as f32).collect();
+            (with_noise(clean, amplitude, &normals), 1)
+        });
+        self.frames = Timed::sequence(noisy.collect::<Vec<_>>());
     }
 }
 

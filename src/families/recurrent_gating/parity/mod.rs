@@ -1,7 +1,9 @@
 //! Recomputing the family's goldens.
 
+mod procedure;
 mod runner;
 mod spec;
+mod tasks;
 mod thin;
 mod train_step;
 
@@ -23,7 +25,22 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     GoldenKind { family: "brg", kind: "forward", recompute: forward },
     GoldenKind { family: "brg", kind: "forward_train", recompute: forward_train },
     GoldenKind { family: "brg", kind: "static_batch", recompute: static_batch },
+    task_kind("compose_mnist_tasks", tasks::compose_mnist_tasks),
+    task_kind("compose_mnist_extra", tasks::compose_mnist_extra),
+    task_kind("compose_curves", tasks::compose_curves),
+    task_kind("compose_psych", tasks::compose_psych),
+    task_kind("compose_shapes", tasks::compose_shapes),
+    task_kind("compose_stl", tasks::compose_stl),
+    task_kind("compose_coco", tasks::compose_coco),
+    task_kind("losses_metrics_fits", procedure::losses_metrics_fits),
+    task_kind("schedule", procedure::schedule),
+    task_kind("train_conductor", procedure::train_conductor),
+    task_kind("train_psych", procedure::train_psych),
 ];
+
+const fn task_kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {
+    GoldenKind { family: "brg_tasks", kind, recompute }
+}
 
 fn forward(inputs: &GoldenInputs) -> Result<Recomputed> {
     let spec: Spec = inputs.parameter("spec")?;

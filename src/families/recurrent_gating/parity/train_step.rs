@@ -36,7 +36,7 @@ pub(super) fn train_step(
         masks: vec![Term { sweeps: train.masks.resolve(n)?, weight: train.weights[1] }],
         read_out: Some(train.weights[2]),
         groups: train.groups.iter().map(|&(from, to)| from..to.unwrap_or(config.n_classes())).collect(),
-        class_weights: None,
+        ..LossTerms::default()
     };
     let mut optimiser = Optimiser::new(OptimiserConfig::Adam {
         learning_rate: train.lr,
@@ -45,7 +45,7 @@ pub(super) fn train_step(
         weight_decay: train.l2,
         decay: Decay::L2,
     });
-    let settings = UpdateSettings { max_grad_norm: train.clip, dropout: None };
+    let settings = UpdateSettings { max_grad_norm: train.clip, dropout: None, moving_statistics: false };
     let update = update(config, &network.weights, &batch, &terms, &settings, &mut optimiser)?;
     let losses = &update.losses;
     let losses = [losses.labels, losses.masks, losses.read_out, losses.total, losses.gradient_norm];

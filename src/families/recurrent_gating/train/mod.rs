@@ -1,6 +1,9 @@
 //! One training update: the loss of a task over a run, gradients through all its sweeps, clipping,
 //! the optimiser.
 
+mod matching;
+mod terms;
+
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -16,9 +19,11 @@ use crate::dynamics::{
     Controls, Dynamics, Frame, Instruction, Pass, Run, Schedule, Workspace, find_area, rollout,
 };
 use crate::error::{Error, Result};
-use crate::ops::{self, Reduction};
+use crate::ops;
 use crate::train::{Gradients, Optimiser, clip_global_norm, gradients};
 use crate::weights::Weights;
+pub(super) use matching::matched;
+pub(super) use terms::Scorer;
 
 /// The stimuli of one update, all of one task.
 #[derive(Clone, Debug)]
@@ -27,9 +32,11 @@ pub struct Batch {
     pub frames: Vec<Arc<Frame>>,
     /// One per sweep, or empty.
     pub instructions: Vec<Option<Instruction>>,
-    /// `[batch, sweeps, label groups]`, `i64`; each an index inside its group.
+    /// `[batch, sweeps, label groups]`, `i64`; each an index inside its group. Objects in place of
+    /// sweeps where they are matched.
     pub labels: Option<Tensor>,
-    /// Maps that the attention output should equal, -1…1: `[batch, sweeps, 1, height, width]`.
+    /// Maps that the attention output should equal, -1…1: `[batch, sweeps, 1, height, width]`, or
+    /// objects in place of sweeps.
     pub masks: Option<Tensor>,
 }
 
@@ -42,7 +49,7 @@ pub struct Term {
 }
 
 /// The terms of a loss.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LossTerms {
     /// Cross-entropies of the labels after sweeps.
     pub labels: Vec<Term>,
@@ -55,6 +62,13 @@ pub struct LossTerms {
     pub groups: Vec<Range<usize>>,
     /// Weight of each class in the cross-entropies.
     pub class_weights: Option<Vec<f64>>,
+    /// Weight of the mean attention (0…1) after the last sweep.
+    pub mask_penalty: f64,
+    /// Cross-entropies over sweeps are weighted by `(sweep + 1) / sweeps of the term` and summed,
+    /// instead of averaged over all together.
+    pub sequential: bool,
+    /// Inhibition of return: labels and masks are sets, and each term's sweeps visit their members.
+    pub matched: bool,
 }
 
 /// What an update reports; sums over the terms of a kind, each unweighted.
@@ -63,6 +77,8 @@ pub struct Losses {
     pub labels: f64,
     pub masks: f64,
     pub read_out: f64,
+    /// Mean attention (0…1) after the last sweep; 0 where it costs nothing.
+    pub attention: f64,
     /// The weighted sum that is minimised.
     pub total: f64,
     /// Joint L2 norm of all gradients before clipping.
@@ -76,6 +92,9 @@ pub struct UpdateSettings {
     pub max_grad_norm: f64,
     /// The configured dropout with these draws; `None` leaves it out.
     pub dropout: Option<Dropout>,
+    /// Normalise by the statistics of the batch and move the stored ones, as in training mode; BlockNet
+    /// with batch or instance norms only.
+    pub moving_statistics: bool,
 }
 
 /// The outcome of one update.
@@ -112,7 +131,25 @@ impl LossTerms {
                 (terms(labels)?, terms(masks)?, None)
             }
         };
-        Ok(Self { labels, masks, read_out, groups, class_weights: task.class_weights.clone() })
+        let mut terms = Self {
+            labels,
+            masks,
+            read_out,
+            groups,
+            class_weights: task.class_weights.clone(),
+            mask_penalty: 0.0,
+            sequential: false,
+            matched: false,
+        };
+        if task.is_matched() {
+            let visits = task.visits(n_sweeps)?;
+            terms.matched = true;
+            terms.read_out = None;
+            for term in terms.labels.iter_mut().chain(&mut terms.masks) {
+                term.sweeps.clone_from(&visits);
+            }
+        }
+        Ok(terms)
     }
 }
 
@@ -131,14 +168,16 @@ pub fn update(
 ) -> Result<Update> {
     ops::on_deep_stack(|| {
         let variables = trainable(config, weights)?;
-        let (loss, mut losses) = loss(config, &variables, batch, terms, settings.dropout)?;
+        let mode = Mode { dropout: settings.dropout, moving_statistics: settings.moving_statistics };
+        let (loss, mut losses, statistics) = loss_in(config, &variables, batch, terms, mode)?;
         if !losses.total.is_finite() {
             return Err(Error::Diverged { what: "the loss".to_owned(), t: batch.frames.len() });
         }
         let gradients = gradients(&loss, &variables)?;
         let (clipped, norm) = clip_global_norm(&gradients, settings.max_grad_norm)?;
         losses.gradient_norm = norm;
-        Ok(Update { losses, gradients, weights: optimiser.update(weights, &clipped)? })
+        let weights = optimiser.update(weights, &clipped)?.with(statistics);
+        Ok(Update { losses, gradients, weights })
     })
 }
 
@@ -153,15 +192,47 @@ pub fn loss(
     terms: &LossTerms,
     dropout: Option<Dropout>,
 ) -> Result<(Tensor, Losses)> {
-    let responses = respond(config, weights, batch, terms.read_out.is_some(), dropout)?;
+    let mode = Mode { dropout, moving_statistics: false };
+    let (total, losses, _) = loss_in(config, weights, batch, terms, mode)?;
+    Ok((total, losses))
+}
+
+/// What training does differently from showing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    pub(super) dropout: Option<Dropout>,
+    pub(super) moving_statistics: bool,
+}
+
+/// As [`loss`], and the statistics that the run moved.
+fn loss_in(
+    config: &Config,
+    weights: &Weights,
+    batch: &Batch,
+    terms: &LossTerms,
+    mode: Mode,
+) -> Result<(Tensor, Losses, Vec<(String, Tensor)>)> {
+    let mut responses = respond(config, weights, batch, terms.read_out.is_some(), mode)?;
+    let statistics = std::mem::take(&mut responses.statistics);
     let mut parts = Parts::default();
+    if terms.mask_penalty != 0.0 {
+        let last = responses.maps.last().map(|map| (map + 1.0)? / 2.0).transpose()?;
+        if let Some(attention) = last {
+            parts.add(attention.mean_all()?, terms.mask_penalty, |losses| &mut losses.attention)?;
+        }
+    }
+    if terms.matched {
+        matching::add(&mut parts, config, batch, terms, &responses)?;
+        let total = parts.total.ok_or_else(nothing_to_learn)?;
+        parts.losses.total = scalar(&total)?;
+        return Ok((total, parts.losses, statistics));
+    }
     if let Some(labels) = &batch.labels {
-        let scorer = Scorer::new(terms, labels, config.n_classes(), &responses)?;
+        let (n, sweeps) = (responses.maps[0].dim(0)?, responses.maps.len());
+        let scorer = Scorer::new(terms, labels, config.n_classes(), [n, sweeps], &responses.labels[0])?;
         for term in &terms.labels {
             let logits: Vec<&Tensor> = term.sweeps.iter().map(|&sweep| &responses.labels[sweep]).collect();
-            parts.add(scorer.cross_entropy(&logits, &term.sweeps)?, term.weight, |losses| {
-                &mut losses.labels
-            })?;
+            parts.add(scorer.term(&logits, &term.sweeps)?, term.weight, |losses| &mut losses.labels)?;
         }
         if let (Some(weight), Some(read_out)) = (terms.read_out, &responses.read_out) {
             let last = batch.frames.len() - 1;
@@ -182,28 +253,41 @@ pub fn loss(
             parts.add(ops::mse(&maps, &targets)?, term.weight, |losses| &mut losses.masks)?;
         }
     }
-    let total = parts
-        .total
-        .ok_or_else(|| Error::config("loss", "of at least one term with a weight and a target", "none"))?;
+    let total = parts.total.ok_or_else(nothing_to_learn)?;
     parts.losses.total = scalar(&total)?;
-    Ok((total, parts.losses))
+    Ok((total, parts.losses, statistics))
+}
+
+fn nothing_to_learn() -> Error {
+    Error::config("loss", "of at least one term with a weight and a target", "none")
 }
 
 /// What the loss reads of a run, per sweep.
-struct Responses {
-    labels: Vec<Tensor>,
-    maps: Vec<Tensor>,
-    read_out: Option<Tensor>,
+pub(super) struct Responses {
+    /// Logits `[batch, classes]`.
+    pub(super) labels: Vec<Tensor>,
+    /// Attention outputs `[batch, 1, height, width]`.
+    pub(super) maps: Vec<Tensor>,
+    pub(super) read_out: Option<Tensor>,
+    /// Running statistics after the run, by name; empty unless it moved them.
+    pub(super) statistics: Vec<(String, Tensor)>,
 }
 
-fn respond(
+/// Runs a batch, with the read-out pass if asked for.
+///
+/// # Errors
+/// Those of the network.
+pub(super) fn respond(
     config: &Config,
     weights: &Weights,
     batch: &Batch,
     with_read_out: bool,
-    dropout: Option<Dropout>,
+    mode: Mode,
 ) -> Result<Responses> {
-    let model = RecurrentGating::new(config, weights, dropout)?;
+    let mut model = RecurrentGating::new(config, weights, mode.dropout)?;
+    if mode.moving_statistics {
+        model.start_moving_statistics();
+    }
     let n = batch.frames.len();
     let Some(last) = batch.frames.last() else {
         return Err(Error::config("frames of a batch", "at least one", "none"));
@@ -226,7 +310,8 @@ fn respond(
         first_trial: 0,
     };
     let map = find_area(model.areas(), "m0")?;
-    let mut responses = Responses { labels: Vec::new(), maps: Vec::new(), read_out: None };
+    let mut responses =
+        Responses { labels: Vec::new(), maps: Vec::new(), read_out: None, statistics: Vec::new() };
     let rest = model.rest(last.batch())?;
     rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |_, drive, state| {
         match drive.pass {
@@ -238,67 +323,8 @@ fn respond(
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    responses.statistics = model.moved_statistics()?;
     Ok(responses)
-}
-
-/// Cross-entropies against the labels of a batch.
-struct Scorer<'a> {
-    groups: Vec<Range<usize>>,
-    labels: &'a Tensor,
-    class_weights: Option<Tensor>,
-}
-
-impl<'a> Scorer<'a> {
-    fn new(terms: &LossTerms, labels: &'a Tensor, n_classes: usize, responses: &Responses) -> Result<Self> {
-        let groups = if terms.groups.is_empty() { vec![0..n_classes] } else { terms.groups.clone() };
-        if let Some(group) = groups.iter().find(|group| group.start >= group.end || group.end > n_classes) {
-            let found = format!("{}..{}", group.start, group.end);
-            return Err(Error::config(
-                "label groups",
-                format!("non-empty ranges of {n_classes} outputs"),
-                found,
-            ));
-        }
-        let (batch, sweeps) = (responses.maps[0].dim(0)?, responses.maps.len());
-        if labels.dims() != [batch, sweeps, groups.len()] {
-            return Err(Error::shape("labels", [batch, sweeps, groups.len()], labels.dims()));
-        }
-        let logits = &responses.labels[0];
-        let class_weights = match &terms.class_weights {
-            None => None,
-            Some(weights) if weights.len() == n_classes => {
-                Some(Tensor::from_slice(weights, n_classes, logits.device())?.to_dtype(logits.dtype())?)
-            }
-            Some(weights) => {
-                return Err(Error::config("class_weights", format!("{n_classes} numbers"), weights.len()));
-            }
-        };
-        Ok(Self { groups, labels, class_weights })
-    }
-
-    /// Mean over batch and sweeps together; summed over label groups.
-    fn cross_entropy(&self, logits: &[&Tensor], sweeps: &[usize]) -> Result<Tensor> {
-        let all = Tensor::cat(logits, 0)?;
-        let mut sum: Option<Tensor> = None;
-        for (g, group) in self.groups.iter().enumerate() {
-            let mut labels = Vec::with_capacity(sweeps.len());
-            for &sweep in sweeps {
-                labels.push(self.labels.narrow(1, sweep, 1)?.narrow(2, g, 1)?.flatten_all()?);
-            }
-            let labels = Tensor::cat(&labels, 0)?.to_device(all.device())?.to_dtype(DType::I64)?;
-            let logits = all.narrow(1, group.start, group.len())?;
-            let weights = match &self.class_weights {
-                Some(weights) => Some(weights.narrow(0, group.start, group.len())?),
-                None => None,
-            };
-            let term = ops::cross_entropy(&logits, &labels, weights.as_ref(), Reduction::Mean)?;
-            sum = Some(match sum {
-                Some(sum) => (sum + term)?,
-                None => term,
-            });
-        }
-        sum.ok_or_else(|| Error::config("label groups", "at least one", "none"))
-    }
 }
 
 /// The sum under construction.
