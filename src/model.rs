@@ -152,6 +152,7 @@ impl Model {
             "parameters": self.n_parameters(),
             "areas": areas,
             "time_unit": self.dynamics.time_unit().name(),
+            "preparation": self.dynamics.preparation().map(|preparation| preparation.to_string()),
             "tensors": self.info.report,
         })
     }

@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("compute", &[]),
     ("weights", &[]),
     ("figure", &[]),
+    ("connectivity", &["dynamics", "figure"]),
     ("device", &[]),
     ("settings", &[]),
     ("ops", &["weights", "rng", "compute"]),

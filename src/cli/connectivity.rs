@@ -1,10 +1,16 @@
 //! `gainfield connectivity`: a model as a graph, drawn and counted.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
+use gainfield::analysis::statistics::median;
 use gainfield::connectivity::{FoldedOptions, folded, svg, tikz, unrolled};
-use gainfield::dynamics::{Graph, Presentation, ProtocolOptions};
+use gainfield::dynamics::{
+    Controls, Frame, Graph, Presentation, ProtocolOptions, Run, Schedule, Workspace, rollout,
+};
 use gainfield::error::{Error, Result};
 use gainfield::model::Model;
 use gainfield::{families, files};
@@ -28,6 +34,9 @@ pub struct Connectivity {
     /// Timesteps of the unrolled picture; the published number, up to 12, without.
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
+    /// Measure how long a timestep takes here, too.
+    #[arg(long)]
+    time: bool,
     /// Draw what leads from the input to the first area in the folded picture, too.
     #[arg(long)]
     input: bool,
@@ -43,7 +52,8 @@ impl Connectivity {
         }
         let model = families::open(&self.path, &overrides, &common.target()?)?;
         let graph = model.graph();
-        let published = published_timesteps(&model)?;
+        let schedule = protocol(&model)?;
+        let published = schedule.published.unwrap_or(schedule.len());
         let (name, diagram) = if self.unrolled {
             let n_timesteps = self.steps.unwrap_or(published.min(MOST_TIMESTEPS));
             ("connectivity_unrolled", unrolled(&graph, n_timesteps))
@@ -55,7 +65,10 @@ impl Connectivity {
             };
             ("connectivity", folded(&graph, &options))
         };
-        let description = describe(&model, &graph);
+        let mut description = describe(&model, &graph);
+        if self.time {
+            description["ms_per_timestep"] = measured_ms(&model, &schedule)?.into();
+        }
         let text = serde_json::to_string_pretty(&description)
             .map_err(|err| Error::Unsupported(format!("the graph cannot be written as JSON: {err}")))?;
         let mut written = Vec::new();
@@ -76,17 +89,38 @@ impl Connectivity {
     }
 }
 
-/// Timesteps of the family's protocol for one held picture.
-fn published_timesteps(model: &Model) -> Result<usize> {
-    let [channels, height, width] = model.dynamics.input_shape();
-    let blank = candle_core::Tensor::zeros(
-        (1, channels, height, width),
-        candle_core::DType::F32,
-        &candle_core::Device::Cpu,
-    );
-    let presentation = Presentation::held(blank.map_err(Error::from)?);
-    let schedule = model.dynamics.schedule(&presentation, &ProtocolOptions::default())?;
-    Ok(schedule.published.unwrap_or(schedule.len()))
+/// The family's protocol for one held picture without content.
+fn protocol(model: &Model) -> Result<Schedule> {
+    let frame = Frame::blank(1, model.dynamics.input_shape())?;
+    let presentation = Presentation {
+        frames: vec![Arc::new(frame)],
+        instructions: Vec::new(),
+        target: None,
+        segments: Vec::new(),
+    };
+    model.dynamics.schedule(&presentation, &ProtocolOptions::default())
+}
+
+/// Median wall time of a timestep of one trial, in milliseconds, after a run to warm up.
+fn measured_ms(model: &Model, schedule: &Schedule) -> Result<f64> {
+    let dynamics = model.dynamics.as_ref();
+    let controls = Controls::defaults(dynamics.controls());
+    let run =
+        Run { model: dynamics, schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let mut workspace = Workspace::new();
+    let n_timesteps = schedule.len().min(MOST_TIMESTEPS);
+    let mut times = Vec::with_capacity(n_timesteps);
+    for is_measured in [false, true] {
+        let mut began = Instant::now();
+        rollout(&run, dynamics.rest(1)?, 0..n_timesteps, &mut workspace, |_, _, _| {
+            if is_measured {
+                times.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+            began = Instant::now();
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(median(&times))
 }
 
 /// Areas and connections by name, with what they cost.
@@ -141,6 +175,9 @@ fn print_text(description: &Value) -> Result<()> {
         description["parameters"],
         description["multiply_adds"]
     ))?;
+    if let Some(ms) = description["ms_per_timestep"].as_f64() {
+        print::line(format_args!("{ms:.2} ms per timestep"))?;
+    }
     for connection in description["connections"].as_array().into_iter().flatten() {
         print::line(format_args!(
             "{:<16} to {:<16} {:<9} {:<22} {:>10} parameters {:>13} multiply-adds",

@@ -42,7 +42,7 @@ pub fn svg(diagram: &Diagram) -> String {
     let (x, y) = (left - MARGIN, top - MARGIN);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}pt\" height=\"{}pt\" viewBox=\"{} {} {} {}\" \
-         font-family=\"{}\">\n<defs>\n",
+         font-family=\"{}\">\n",
         length(width),
         length(height),
         length(x),
@@ -51,20 +51,10 @@ pub fn svg(diagram: &Diagram) -> String {
         length(height),
         fonts::STACK
     );
-    for class in EdgeClass::ALL {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            out,
-            "<marker id=\"{}\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"{HEAD}\" \
-             markerHeight=\"{HEAD}\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">\
-             <path d=\"M0 0 L6 3 L0 6 L1.5 3 Z\" fill=\"{}\"/></marker>",
-            class.name(),
-            hex(colour(class))
-        );
-    }
+    // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "</defs>\n<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>",
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>",
         length(x),
         length(y),
         length(width),
@@ -175,46 +165,43 @@ impl Canvas {
 
     fn arrow(&self, edge: &Edge, out: &mut String) {
         let (start, end) = (self.centre(&edge.from.node), self.centre(&edge.to.node));
-        let path = if edge.path.starts_with("loop") {
+        // From, two control points, to.
+        let curve = if edge.path.starts_with("loop") {
             let [x, y] = [start[0] + self.width / 2.0, start[1]];
-            let (x, dy) = (length(x), 6.0);
-            let out = length(start[0] + self.width / 2.0 + 24.0);
-            format!(
-                "M{x} {} C{out} {} {out} {} {x} {}",
-                length(y - dy),
-                length(y - 3.0 * dy),
-                length(y + 3.0 * dy),
-                length(y + dy)
-            )
+            let (outside, dy) = (x + 24.0, 6.0);
+            [[x, y - dy], [outside, y - 3.0 * dy], [outside, y + 3.0 * dy], [x, y + dy]]
         } else if let Some(angle) = edge.path.strip_prefix("bend left=") {
             // To the left of the direction of travel, from the sides of the boxes.
             let angle: f64 = angle.parse().unwrap_or(50.0);
-            let is_up = end[1] < start[1];
-            let side = if is_up { -1.0 } else { 1.0 };
+            let side = if end[1] < start[1] { -1.0 } else { 1.0 };
             let bulge = (end[1] - start[1]).abs() * angle.to_radians().tan() / 4.0 * side;
             let x = |centre: f64| centre + side * self.width / 2.0;
             let (from, to) = ([x(start[0]), start[1]], [x(end[0]), end[1]]);
-            format!(
-                "M{} {} C{} {} {} {} {} {}",
-                length(from[0]),
-                length(from[1]),
-                length(from[0] + bulge),
-                length(from[1]),
-                length(to[0] + bulge),
-                length(to[1]),
-                length(to[0]),
-                length(to[1])
-            )
+            [from, [from[0] + bulge, from[1]], [to[0] + bulge, to[1]], to]
         } else {
             let (from, to) = (self.meets(&edge.from, end), self.meets(&edge.to, start));
-            format!("M{} {} L{} {}", length(from[0]), length(from[1]), length(to[0]), length(to[1]))
+            [from, from, from, to]
         };
-        let _ = writeln!(
-            out,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" marker-end=\"url(#{})\"/>",
-            hex(colour(edge.class)),
-            edge.class.name()
-        );
+        let [from, first, second, tip] = curve;
+        let ink = hex(colour(edge.class));
+        let (dx, dy) = (tip[0] - second[0], tip[1] - second[1]);
+        let distance = dx.hypot(dy).max(1e-9);
+        let (dx, dy) = (dx / distance, dy / distance);
+        // The line ends inside the head, so that the tip stays sharp.
+        let neck = [tip[0] - dx * HEAD * 0.75, tip[1] - dy * HEAD * 0.75];
+        let point = |[x, y]: [f64; 2]| format!("{} {}", length(x), length(y));
+        let path = if first == from {
+            format!("M{} L{}", point(from), point(neck))
+        } else {
+            format!("M{} C{} {} {}", point(from), point(first), point(second), point(neck))
+        };
+        let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.5\"/>");
+        let wing = |side: f64| {
+            let back = [tip[0] - dx * HEAD, tip[1] - dy * HEAD];
+            point([back[0] - dy * side * HEAD / 2.0, back[1] + dx * side * HEAD / 2.0])
+        };
+        let (tip, left, neck, right) = (point(tip), wing(-1.0), point(neck), wing(1.0));
+        let _ = writeln!(out, "<path d=\"M{tip} L{left} L{neck} L{right} Z\" fill=\"{ink}\"/>");
     }
 
     /// Notes with the left end of their baselines and their widths: right of their boxes from the

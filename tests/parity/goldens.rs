@@ -110,6 +110,27 @@ fn counter_hebb_goldens_are_met() {
 }
 
 #[test]
+fn blt_goldens_are_met() {
+    let Some(folder) = shared("blt") else { return };
+    let go_on = |_: &str, _, _| ControlFlow::Continue(());
+    let outcome = run(&folder, &families::goldens(), &Options::default(), go_on).unwrap();
+    // Four more updates from these gradients: the original in double precision is 4e-3 away from itself
+    // in single precision, a change of the weights by 1e-7 moves it by 1e-2.
+    let is_chaotic = |quantity: &str| quantity == "last_only.next_losses";
+    let failing = outcome.rows.iter().filter(|row| !row.ok && !is_chaotic(&row.quantity));
+    let failing: Vec<String> =
+        failing.map(|row| format!("{} {} {:?}", row.file, row.quantity, row.reason)).collect();
+    assert!(
+        outcome.rows.len() > 1000 && failing.is_empty(),
+        "{}",
+        failing.join(
+            "
+"
+        )
+    );
+}
+
+#[test]
 fn expected_outputs_are_out_of_reach_of_the_recomputation() {
     let file = own().join("oba/ops.safetensors");
     let golden = Golden::read(&file, &Device::Cpu, &CheckpointFolders::default()).unwrap().unwrap();

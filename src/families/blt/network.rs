@@ -14,6 +14,7 @@ use crate::dynamics::{
 };
 use crate::error::Result;
 use crate::ops;
+use crate::stimulus::Preparation;
 use crate::weights::Weights;
 
 /// A network made by its connection matrix.
@@ -92,6 +93,10 @@ impl Dynamics for BltNetwork {
 
     fn input_shape(&self) -> [usize; 3] {
         [3, self.config.image_size(), self.config.image_size()]
+    }
+
+    fn preparation(&self) -> Option<Preparation> {
+        Some(protocol::preparation(&self.config))
     }
 
     fn classes(&self) -> &[String] {

@@ -2,11 +2,12 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::config::Config;
+use super::config::{Config, Normalisation};
 use crate::dynamics::{
     Drive, Frame, LabelSet, Pass, Prepared, Presentation, ProtocolOptions, Schedule, State,
 };
 use crate::error::{Error, Result};
+use crate::stimulus::{Preparation, Resizing};
 
 /// `options.timesteps` or the published number of timesteps; those beyond the last frame hold it.
 /// A network that sweeps through its areas in `period` timesteps begins anew after them.
@@ -60,6 +61,17 @@ pub(super) fn normalised(config: &Config, frame: &Frame, dtype: DType, device: &
         Ok(Tensor::new(&values, device)?.reshape((1, 3, 1, 1))?.to_dtype(dtype)?)
     };
     Ok(image.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(deviation)?)?)
+}
+
+/// How the source's loaders bring a picture to the input: the shorter side of ImageNet's to 256 of 224
+/// pixels, that of faces to the input's own, then the middle.
+pub(super) fn preparation(config: &Config) -> Preparation {
+    let side = config.image_size();
+    let shorter = match config.normalisation() {
+        Normalisation::Vggface2 => side,
+        Normalisation::Imagenet | Normalisation::None => side * 256 / 224,
+    };
+    Preparation { resizing: Resizing::Shorter(shorter), side }
 }
 
 /// One prepared tensor, checked against the state it meets.

@@ -17,6 +17,7 @@ use crate::dynamics::{
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Linear};
 use crate::ops::{self, ConvSpec};
+use crate::stimulus::Preparation;
 use crate::weights::Weights;
 
 /// A residual network. Its areas are the map behind the first pooling and the end of each stage.
@@ -145,6 +146,10 @@ impl Dynamics for ResnetNetwork {
 
     fn input_shape(&self) -> [usize; 3] {
         [3, self.config.image_size(), self.config.image_size()]
+    }
+
+    fn preparation(&self) -> Option<Preparation> {
+        Some(protocol::preparation(&self.config))
     }
 
     fn classes(&self) -> &[String] {

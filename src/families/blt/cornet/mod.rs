@@ -17,6 +17,7 @@ use crate::dynamics::{
 use crate::error::Result;
 use crate::nn::Linear;
 use crate::ops;
+use crate::stimulus::Preparation;
 use crate::weights::Weights;
 use r::R;
 use s::S;
@@ -131,6 +132,10 @@ impl Dynamics for CornetNetwork {
 
     fn input_shape(&self) -> [usize; 3] {
         [3, self.config.image_size(), self.config.image_size()]
+    }
+
+    fn preparation(&self) -> Option<Preparation> {
+        Some(protocol::preparation(&self.config))
     }
 
     fn classes(&self) -> &[String] {

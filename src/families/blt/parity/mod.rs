@@ -4,7 +4,10 @@ mod batch_norm;
 mod checkpoints;
 mod diagrams;
 mod forward;
+mod geometry;
 mod record;
+mod similarity;
+mod systems;
 mod thinned;
 mod training;
 
@@ -25,6 +28,9 @@ pub const GOLDEN_KINDS: &[GoldenKind] = &[
     kind("checkpoint_forward", checkpoints::recompute),
     kind("tikz_layout", diagrams::recompute),
     kind("train_step", training::recompute),
+    kind("rdm_mds_dprime", geometry::recompute),
+    kind("repsim_metrics", similarity::recompute),
+    kind("dsa", systems::recompute),
 ];
 
 const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> GoldenKind {
