@@ -187,7 +187,8 @@ impl Matrix {
         }
         let mut a = self.plus(&self.transposed()).scaled(0.5);
         let mut vectors = Self::identity(n);
-        let floor = 1e-32 * a.dot(&a);
+        // What rounding leaves beside the diagonal.
+        let floor = (n as f64 * f64::EPSILON).powi(2) * a.dot(&a);
         for _ in 0..MAX_SWEEPS {
             let outside: f64 =
                 (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a.at(i, j).powi(2)).sum();
@@ -230,6 +231,8 @@ impl Matrix {
             vectors.set(k, p, cosine * x - sine * y);
             vectors.set(k, q, sine * x + cosine * y);
         }
+        self.set(p, q, 0.0);
+        self.set(q, p, 0.0);
     }
 
     /// `A = U diag(s) Vᵀ` with `min(rows, columns)` singular values in descending order, by one-sided
@@ -388,6 +391,9 @@ mod tests {
         let a = random(5, 5);
         let a = a.plus(&a.transposed());
         near(&a.symmetric_function(|value| value * value).unwrap(), &a.times(&a));
+        let low = random(30, 12).times(&random(12, 30));
+        let (values, _) = low.times(&low.transposed()).symmetric_eigen().unwrap();
+        assert!(values[11] > 1e-3 && values[12..].iter().all(|value| value.abs() < 1e-11 * values[0]));
         let (values, vectors) = a.symmetric_eigen().unwrap();
         near(&a.times(&vectors), &vectors.times(&Matrix::diagonal(&values)));
         assert!(values.iter().any(|&value| value < 0.0));

@@ -274,3 +274,54 @@ fn length(value: f64) -> String {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests {
+    use resvg::usvg;
+
+    use super::super::{FoldedOptions, folded, tikz, unrolled};
+    use super::*;
+    use crate::dynamics::{Area, AreaKind, Direction, GainRule, Graph, GraphConnection};
+
+    /// Two areas, the upper one awake from timestep 1 on, with a loop, a skip and a gain.
+    fn graph() -> Graph {
+        let rule = GainRule { target: "V1".to_owned(), sign: 1.0, control: "s".to_owned() };
+        let areas = [
+            Area::activity("V1", &[2, 4, 4]),
+            Area::activity("a<b", &[3, 2, 2]),
+            Area::new("gain_1", &[2, 4, 4], AreaKind::Gain(rule)),
+        ];
+        let mut graph = Graph::default_of(&[1, 8, 8], &areas, 2, |area| Some(area.min(1)));
+        graph.connections.push(GraphConnection::new(2, 2, Direction::Lateral, "conv").delayed());
+        graph.connections.push(GraphConnection::new(1, 4, Direction::Forward, "conv"));
+        graph
+    }
+
+    #[test]
+    fn pictures_are_valid_and_hold_every_box_and_arrow() {
+        let options = FoldedOptions { n_parameters: 1234, n_timesteps: 3, shows_input: true };
+        for (diagram, n_dead) in [(folded(&graph(), &options), 0), (unrolled(&graph(), 3), 3)] {
+            let text = svg(&diagram);
+            usvg::Tree::from_str(&text, &usvg::Options::default()).unwrap();
+            let count = |what: &str| text.matches(what).count();
+            // One for the ground; a line and a head per arrow.
+            assert_eq!(count("<rect"), 1 + diagram.nodes.len() + n_dead);
+            assert_eq!(count("<path"), 2 * diagram.edges.len());
+            assert_eq!(count("stroke-dasharray"), n_dead);
+            assert!(text.contains("a&lt;b") && !text.contains("NaN"));
+            let tex = tikz(&diagram);
+            assert_eq!(tex.matches("\\draw[").count(), diagram.edges.len());
+            assert_eq!(tex.matches("\\node[").count(), diagram.nodes.len() + diagram.annotations.len());
+            assert!(tex.contains("gain\\_1") && !tex.contains("{gain_1}"));
+        }
+    }
+
+    #[test]
+    fn what_sleeps_sends_and_gets_nothing() {
+        let diagram = unrolled(&graph(), 2);
+        let at = |t: usize| diagram.edges.iter().filter(move |edge| edge.to.node.ends_with(&format!("_{t}")));
+        assert!(at(0).all(|edge| edge.class == EdgeClass::Ff1 && edge.to.node == "layer_0_time_0"));
+        assert!(at(1).any(|edge| edge.to.node == "layer_1_time_1"));
+        assert!(diagram.edges.iter().all(|edge| edge.from.node != "layer_1_time_0"));
+    }
+}

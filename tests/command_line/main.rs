@@ -210,3 +210,23 @@ fn devices_and_cases_are_listed() {
     assert_eq!(lines[0], r#"{"case":"mnist_step","batch":1,"items":1}"#);
     assert_eq!(lines.len(), 2);
 }
+
+#[test]
+fn connectivity_is_drawn_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = json(&["connectivity", NETWORK, "--out", text(folder.path()), "--json"]);
+    let graph = &drawn["graph"];
+    let connections = graph["connections"].as_array().unwrap();
+    let parameters: u64 = connections.iter().map(|c| c["parameters"].as_u64().unwrap()).sum();
+    assert_eq!(graph["parameters"].as_u64(), Some(parameters));
+    assert!(connections.iter().any(|c| c["direction"] == "gain" && c["delay"] == 1));
+    for name in ["connectivity.svg", "connectivity.tex", "connectivity.json"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    let unrolled = ["connectivity", NETWORK, "--unrolled", "--steps", "3", "--time"];
+    let drawn = json(&[&unrolled[..], &["--out", text(folder.path()), "--json"]].concat());
+    assert!(drawn["graph"]["ms_per_timestep"].as_f64().unwrap() > 0.0);
+    let svg = std::fs::read_to_string(folder.path().join("connectivity_unrolled.svg")).unwrap();
+    assert!(svg.contains("t = 2") && !svg.contains("t = 3"));
+    assert!(sentence(2, &["connectivity", NETWORK, "--out", "x", "--steps", "0"]).contains("at least 1"));
+}
