@@ -137,12 +137,11 @@ pub fn update(
     })
 }
 
+/// Running statistics by the names of their tensors.
+type Moved = Vec<(String, Tensor)>;
+
 /// All answers in the graph of `weights`, and running statistics that the batch moved.
-fn answers(
-    config: &Config,
-    weights: &Weights,
-    images: &Tensor,
-) -> Result<(Vec<Tensor>, Vec<(String, Tensor)>)> {
+fn answers(config: &Config, weights: &Weights, images: &Tensor) -> Result<(Vec<Tensor>, Moved)> {
     let mut statistics = Statistics::of_batch();
     let answers = match config {
         Config::Blt(_) => recurrent_answers(build(config, weights)?.as_ref(), images)?,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::connections::{ConnectionMatrix, N_AREAS};
 use super::cornet::{CORNET_AREAS, Cornet};
@@ -185,7 +185,7 @@ fn saved_pictures(metadata: &BTreeMap<String, String>, is_fixed: bool, table: &m
         Some("imagenet") => Normalisation::Imagenet,
         _ => return,
     };
-    table.set("normalisation", Value::from(json!(normalisation)), Source::File);
+    table.set("normalisation", json!(normalisation), Source::File);
 }
 
 #[cfg(test)]

@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn the_field_at_fault_is_named() {
-        let broken: [(&str, fn(&mut BltConfig)); 6] = [
+        type Break = fn(&mut BltConfig);
+        let broken: [(&str, Break); 6] = [
             ("widths", |config| config.widths[2] = 100),
             ("widths", |config| config.widths.truncate(5)),
             ("times", |config| config.times = 5),
