@@ -1,6 +1,6 @@
 //! Softmax and losses.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor};
+use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -28,40 +28,8 @@ pub fn softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
 /// # Errors
 /// Those of the tensor library.
 pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
-    let compose = |x: &Tensor| -> Result<Tensor> {
-        let x = below_max(x, dim)?;
-        Ok(x.broadcast_sub(&x.exp()?.sum_keepdim(dim)?.log()?)?)
-    };
-    if !x.track_op() || !x.device().is_cpu() {
-        return compose(x);
-    }
-    let value = compose(&x.detach())?.contiguous()?;
-    Ok(x.contiguous()?.apply_op1(LogSoftmax { value, dim })?)
-}
-
-/// The value is known; the gradient is PyTorch's, `of - exp(value) * sum(of)`, which rounds as its
-/// value does.
-struct LogSoftmax {
-    value: Tensor,
-    dim: usize,
-}
-
-impl CustomOp1 for LogSoftmax {
-    fn name(&self) -> &'static str {
-        "log-softmax"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        match &*self.value.storage_and_layout().0 {
-            Storage::Cpu(storage) => Ok((storage.clone(), self.value.shape().clone())),
-            _ => candle_core::bail!("the value of a log-softmax is not where its input is"),
-        }
-    }
-
-    fn bwd(&self, _: &Tensor, value: &Tensor, of: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let total = of.sum_keepdim(self.dim)?;
-        Ok(Some((of - value.detach().exp()?.broadcast_mul(&total)?)?))
-    }
+    let x = below_max(x, dim)?;
+    Ok(x.broadcast_sub(&x.exp()?.sum_keepdim(dim)?.log()?)?)
 }
 
 /// Negative log-likelihood of `labels` (`[rows]`, `u32` or `i64`) under `logits` `[rows, classes]`.

@@ -278,13 +278,6 @@ impl Config {
         if self.depth > 1000 {
             return Err(Error::config("depth", "1 to 1000", self.depth));
         }
-        if self.norm_layer == NormLayer::BatchNorm && !self.network_name.uses("norm_layer") {
-            return Err(Error::config(
-                "norm_layer",
-                "no_norm for a trunk without residual blocks",
-                "batch_norm",
-            ));
-        }
         for (field, values) in [("mean", &self.mean), ("std", &self.std)] {
             if values.len() != channels || values.iter().any(|value| !value.is_finite()) {
                 let requirement = format!("{channels} numbers, one per channel of the picture");
@@ -327,8 +320,9 @@ impl Config {
         Architecture::new(self).map(|_| ())
     }
 
+    /// Only trunks with residual blocks, and listed ones, heed `norm_layer`.
     pub fn has_norms(&self) -> bool {
-        self.norm_layer == NormLayer::BatchNorm
+        self.norm_layer == NormLayer::BatchNorm && self.network_name.uses("norm_layer")
     }
 
     /// Entries of the read-out.
@@ -413,7 +407,6 @@ mod tests {
             (json!({"network_name": "simple net", "in_shape": [1, 9, 28]}), "in_shape"),
             (json!({"network_name": "resnet18", "in_shape": [1, 28, 28]}), "in_shape"),
             (json!({"network_name": "fc net", "depth": 0}), "depth"),
-            (json!({"network_name": "fc net", "norm_layer": null}), "norm_layer"),
             (json!({"network_name": "fc net", "norm_layer": "layer"}), "norm_layer"),
             (json!({"network_name": "fc net", "multi_decoders": true}), "multi_decoders"),
             (json!({"network_name": "fc net", "instruction": "left"}), "no instruction"),

@@ -34,9 +34,12 @@ impl Loss {
     /// [`Error::Shape`] if labels and logits do not belong together.
     pub fn value(self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         match self {
-            Self::CrossEntropy => {
-                ops::cross_entropy(logits, &labels.to_dtype(DType::I64)?, None, Reduction::Mean)
-            }
+            Self::CrossEntropy => ops::cross_entropy(
+                logits,
+                &labels.flatten_all()?.to_dtype(DType::I64)?,
+                None,
+                Reduction::Mean,
+            ),
             Self::Mse => ops::mse(logits, &targets(logits, labels)?),
             // softplus(o) - y * o
             Self::Bce => {

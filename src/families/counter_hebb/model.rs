@@ -187,7 +187,9 @@ impl CounterHebb {
     /// The labels that the error pass compares with: those given, or the network's own answer.
     fn labels(&self, drive: &Drive, picked: &Tensor) -> Result<Tensor> {
         match &drive.target {
-            Some(labels) if labels.dims() == [picked.dims()[0]] => Ok(labels.clone()),
+            Some(labels) if labels.rank() <= 2 && labels.elem_count() == picked.dims()[0] => {
+                Ok(labels.clone())
+            }
             _ if self.config.n_classes == 1 => Ok(picked.gt(0.0)?.to_dtype(DType::I64)?.squeeze(1)?),
             _ => Ok(picked.argmax(1)?.to_dtype(DType::I64)?),
         }

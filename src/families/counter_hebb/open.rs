@@ -231,7 +231,7 @@ fn configuration(
     checkpoint: &Checkpoint,
     table: &ConfigTable,
 ) -> Result<(std::path::PathBuf, Map<String, Value>)> {
-    if let Some(saved) = checkpoint.saved_config() {
+    if let Some(saved) = checkpoint.saved_config().filter(|_| is_own(checkpoint)) {
         return Ok((checkpoint.path.clone(), saved));
     }
     let path = files::beside(&checkpoint.path, ".json");
@@ -242,13 +242,43 @@ fn configuration(
         let hint = "write the network's settings by name, or move the file elsewhere";
         return Err(Error::file(&path, "a JSON object", "another value", hint));
     };
-    let values = flattened(document, table);
+    let mut values = flattened(document, table);
+    without_training(&mut values);
     if let Some(unknown) = values.keys().find(|key| table.get(key).is_none()) {
         let known = table.iter().map(|(key, _)| key.to_owned()).collect::<Vec<_>>().join(", ");
         let hint = format!("keep to the keys {known}");
         return Err(Error::file(&path, "settings of a Counter-Hebb network", format!("{unknown:?}"), hint));
     }
     Ok((path, values))
+}
+
+/// Keys of the reference's files that say how to train, on what, or nothing at all.
+const OF_TRAINING: [&str; 20] = [
+    "batch_size",
+    "benchmark",
+    "ch_learning",
+    "data_path",
+    "dataset_name",
+    "epochs",
+    "lateral_fn",
+    "learning_rate",
+    "lr",
+    "lr_decay",
+    "metric",
+    "metric_name",
+    "non_linearity_fn",
+    "optimizer",
+    "optimizer_name",
+    "resume_training",
+    "saved_model_path",
+    "train_all_tasks",
+    "wd_val",
+    "writer_name",
+];
+
+/// Leaves out what does not describe a network.
+pub(super) fn without_training(values: &mut Map<String, Value>) {
+    values.retain(|key, _| !OF_TRAINING.contains(&key.as_str()));
 }
 
 /// Sections of the reference's configuration files; of those, what describes a network is kept.

@@ -16,7 +16,8 @@ use crate::parity::{GoldenInputs, Recomputed};
 pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
     let config = config(inputs, &[("loss_name", inputs.text("loss_name")?.into())])?;
     let weights = weights(inputs, &config, "param/")?;
-    let is_plain = !config.mtl;
+    let is_single = inputs.find_parameter("single_task").is_some() && inputs.text("single_task")? == "true";
+    let is_plain = !config.mtl || is_single;
     let batch = batch(inputs, is_plain)?;
     let of_the_batch = inputs.text("mode")? == "train";
     let mut ws = Workspace::new();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::config::Config;
 use super::super::model::CounterHebb;
+use super::super::open::without_training;
 use super::super::subnetworks::subnetworks;
 use super::super::train::{Learner, LearningRule, Score};
 use super::super::update::Batch;
@@ -51,6 +52,7 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
     let mut recomputed = Recomputed::new();
     for (name, condition) in &conditions {
         let mut values: Map<String, Value> = inputs.parameter("config")?;
+        without_training(&mut values);
         values.insert("shared_weights".to_owned(), condition.shared_weights.into());
         values.insert("loss_name".to_owned(), inputs.text("loss")?.into());
         let config = Config::from_values(&values)?;

@@ -13,7 +13,7 @@ use candle_core::Tensor;
 use serde_json::{Map, Value};
 
 use super::config::Config;
-use super::open::Opened;
+use super::open::{Opened, without_training};
 use super::update::Batch;
 use crate::checkpoint;
 use crate::error::{Error, Result};
@@ -42,6 +42,7 @@ const fn kind(kind: &'static str, recompute: crate::parity::Recompute) -> Golden
 /// The header's `config`, for images that are normalised already. `changes` win over it.
 fn config(inputs: &GoldenInputs, changes: &[(&str, Value)]) -> Result<Config> {
     let mut values: Map<String, Value> = inputs.parameter("config")?;
+    without_training(&mut values);
     for (key, value) in changes {
         values.insert((*key).to_owned(), value.clone());
     }
