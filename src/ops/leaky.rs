@@ -133,7 +133,7 @@ mod tests {
         LeakyRule { alpha: 0.2, slope: 0.0 },
         LeakyRule { alpha: 0.2, slope: 1.0 },
         LeakyRule { alpha: 0.7, slope: 0.65 },
-        LeakyRule { alpha: 1.0, slope: 0.25 },
+        LeakyRule { alpha: 0.95, slope: 0.25 },
     ];
 
     fn update(x: &[Tensor], rule: LeakyRule, path: Path) -> Result<Tensor> {
@@ -173,6 +173,15 @@ mod tests {
                 let fused = leaky_update(&x[0], &terms, rule).unwrap();
                 assert_eq!(difference(&fused, &stepped), 0.0);
             }
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_past_is_kept_at_alpha_one() {
+        let (r, z) = (normal(1, &[2, 3]), normal(2, &[2, 3]));
+        for path in PATHS {
+            let y = leaky_step_by(path, &r, &z, LeakyRule { alpha: 1.0, slope: 1.0 }).unwrap();
+            assert_eq!(difference(&y, &z), 0.0);
         }
     }
 

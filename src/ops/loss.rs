@@ -168,7 +168,9 @@ mod tests {
             assert!(difference(&hard, &soft) < 1e-14);
         }
         let shares = (one_hot * 0.7).unwrap().affine(1.0, 0.1).unwrap();
-        check_gradients(&[logits.clone()], |x| soft_cross_entropy(&x[0], &shares, Reduction::Mean));
+        check_gradients(std::slice::from_ref(&logits), |x| {
+            soft_cross_entropy(&x[0], &shares, Reduction::Mean)
+        });
         assert!(soft_cross_entropy(&logits, &shares.t().unwrap(), Reduction::Mean).is_err());
     }
 

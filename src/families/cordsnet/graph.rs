@@ -48,7 +48,7 @@ fn connections(config: &Config, kind: Kind, prefix: &str, first: usize) -> Vec<G
         input(0, "conv+average pool").by(&[&name("inp_conv.".to_owned()), "inp_norm."], side * side),
         input(1, "skip conv").by(&[&name("inp_skip.".to_owned())], places[0]),
     ];
-    for area in 0..config.depth {
+    for (area, &n_places) in places.iter().enumerate() {
         let forward = name(format!("area_area.{area}."));
         let recurrent = name(format!("area_conv.{area}."));
         let maps = ["area_bias", "conv_bias"].map(|map| name(format!("{map}.{area}")));
@@ -59,9 +59,9 @@ fn connections(config: &Config, kind: Kind, prefix: &str, first: usize) -> Vec<G
         };
         match kind {
             Kind::Areas => {
-                all.push(from_below.by(&[&forward], places[area]));
+                all.push(from_below.by(&[&forward], n_places));
                 let within = GraphConnection::new(node(area), node(area), Direction::Lateral, "conv");
-                all.push(timed(within).by(&[&recurrent, &maps[1]], places[area]));
+                all.push(timed(within).by(&[&recurrent, &maps[1]], n_places));
             }
             Kind::Twin => {
                 let parts: Vec<&str> = [&forward, &recurrent]
@@ -70,7 +70,7 @@ fn connections(config: &Config, kind: Kind, prefix: &str, first: usize) -> Vec<G
                     .chain(&norms)
                     .map(String::as_str)
                     .collect();
-                all.push(from_below.by(&parts, places[area]));
+                all.push(from_below.by(&parts, n_places));
             }
         }
         if area >= 2 {
@@ -81,7 +81,7 @@ fn connections(config: &Config, kind: Kind, prefix: &str, first: usize) -> Vec<G
             all.push(match area.is_multiple_of(2) {
                 true => across("added to the area below"),
                 false => across("1×1 conv")
-                    .by(&[&name(format!("skip_area.{skip}.")), &format!("skip_norm.{skip}.")], places[area]),
+                    .by(&[&name(format!("skip_area.{skip}.")), &format!("skip_norm.{skip}.")], n_places),
             });
         }
     }

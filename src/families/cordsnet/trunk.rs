@@ -100,7 +100,7 @@ impl Trunk {
 
     /// `below` through the convolution into `area`.
     pub(super) fn forward(&self, area: usize, below: &Tensor, ws: &mut Workspace) -> Result<Tensor> {
-        let spec = if area > 0 && area % 2 == 0 { HALVING } else { SAME };
+        let spec = if area > 0 && area.is_multiple_of(2) { HALVING } else { SAME };
         ops::conv2d(below, &self.area_area[area], None, &spec, ws)
     }
 
