@@ -317,17 +317,11 @@ fn published(folder: &Path) -> Result<Map<String, Json>> {
                 *value = python_text(value);
             }
         }
-        let dropped = |value: &Json| match value {
-            Json::Object(map) => {
-                let kept = map.iter().filter(|(key, value)| {
-                    !value.is_null()
-                        && !["datasets", "dataloaders", "random", "aux_params"].contains(&key.as_str())
-                });
-                Json::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
-            }
-            other => other.clone(),
-        };
-        *task = dropped(task);
+        if let Json::Object(fields) = task {
+            let unused = ["datasets", "dataloaders", "random", "aux_params"];
+            fields.retain(|key, value| !value.is_null() && !unused.contains(&key.as_str()));
+            fields.values_mut().for_each(|value| *value = without_nulls(value));
+        }
     }
     values.insert("tasks".to_owned(), Json::Object(tasks));
     let keys = [

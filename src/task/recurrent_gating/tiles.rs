@@ -39,7 +39,7 @@ impl TileSet {
     pub fn new(tiles: Vec<Image>, labels: Vec<u32>) -> Result<Self> {
         check_count("labels of photographs", labels.len(), tiles.len())?;
         let side = tiles.first().map_or(0, Image::height);
-        if side == 0 || side % PIECES != 0 {
+        if side == 0 || !side.is_multiple_of(PIECES) {
             return Err(Error::shape("photograph", "3 channels, a side that 4 divides", &[3, side, side]));
         }
         match tiles.iter().find(|tile| tile.shape() != [3, side, side]) {
