@@ -49,12 +49,14 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &ProbeInfo, 
         place(ui, model, &mut next);
     }
     features(ui, model, &mut next);
+    // Before the numbers, so that they are in view without scrolling.
+    if let Some(loaded) = model.and_then(|model| view.store.model(model.identity)) {
+        conditions(ui, loaded, &mut next);
+    }
+    group(ui, "Stimulus");
     numbers(ui, &mut next);
     if let Some(model) = model {
         controls(ui, model, &mut next);
-        if let Some(loaded) = view.store.model(model.identity) {
-            conditions(ui, loaded, &mut next);
-        }
     }
     if next != *recipe {
         out.push(Command::SetProbe { item: item.id, recipe: Box::new(next) });
