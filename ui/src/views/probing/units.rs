@@ -53,12 +53,15 @@ fn digest(text: &str) -> u64 {
 
 pub(super) fn grid(ui: &mut Ui, data: &ProbeData, chosen: usize, room: f32, out: &mut Out<'_>) {
     let columns = ((ui.available_width() + GAP) / (WIDTH + GAP)).floor().max(1.0) as usize;
-    let rows = data.shown.len().div_ceil(columns).max(1);
+    // The chosen unit is in view even if it takes no part in the scaling.
+    let extra = (!data.shown.contains(&chosen)).then_some(chosen);
+    let n = data.shown.len() + extra.iter().len();
+    let rows = n.div_ceil(columns).max(1);
     let height = (room / rows as f32 - LABEL - GAP).clamp(*HEIGHTS.start(), *HEIGHTS.end()).floor();
     let size = vec2(WIDTH, height + LABEL);
     let whole = vec2(ui.available_width(), rows as f32 * (size.y + GAP));
     let (area, _) = ui.allocate_exact_size(whole, Sense::hover());
-    for (place, &unit) in data.shown.iter().enumerate() {
+    for (place, unit) in data.shown.iter().copied().chain(extra).enumerate() {
         let (row, column) = (place / columns, place % columns);
         let min = area.min + vec2(column as f32 * (size.x + GAP), row as f32 * (size.y + GAP));
         let cell = Rect::from_min_size(min, size);
