@@ -253,6 +253,9 @@ impl Matrix {
         let mut columns: Vec<Vec<f64>> = (0..n).map(|j| self.column(j)).collect();
         let mut v: Vec<Vec<f64>> = (0..n).map(|j| Self::identity(n).column(j)).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        // Columns of nothing but rounding errors are never orthogonal to one another.
+        let nothing = (self.norm() * f64::EPSILON).powi(2) * self.rows as f64;
+        let tolerance = f64::EPSILON * self.rows as f64;
         let mut is_orthogonal = n < 2;
         for _ in 0..MAX_SWEEPS {
             if is_orthogonal {
@@ -263,7 +266,7 @@ impl Matrix {
                 for q in p + 1..n {
                     let (a, b) = (dot(&columns[p], &columns[p]), dot(&columns[q], &columns[q]));
                     let c = dot(&columns[p], &columns[q]);
-                    if c.abs() <= 1e-15 * (a * b).sqrt() || c == 0.0 {
+                    if c.abs() <= tolerance * (a * b).sqrt() || a.min(b) <= nothing {
                         continue;
                     }
                     is_orthogonal = false;
@@ -284,7 +287,7 @@ impl Matrix {
         order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
         let values: Vec<f64> = order.iter().map(|&j| norms[j]).collect();
         let mut u: Vec<Vec<f64>> = Vec::with_capacity(n);
-        let floor = values.first().copied().unwrap_or(0.0) * 1e-300;
+        let floor = nothing.sqrt();
         for (&j, &value) in order.iter().zip(&values) {
             let column = if value > floor {
                 columns[j].iter().map(|entry| entry / value).collect()

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn stress_falls_and_paths_add_up() {
         let distances = Matrix::from_fn(4, 4, |i, j| if i == j { 0.0 } else { 1.0 });
-        let start = Matrix::from_fn(4, 2, |i, j| (i * 2 + j) as f64 * 0.1);
+        let start = Matrix::new(4, 2, vec![0.0, 0.1, 0.3, 0.0, 0.2, 0.5, -0.1, 0.2]).unwrap();
         let after = |max_iterations| {
             let options = SmacofOptions { max_iterations, tolerance: 0.0 };
             smacof(&distances, &start, &options).unwrap().stress

@@ -5,11 +5,14 @@ use std::ops::ControlFlow;
 use candle_core::{Device, Tensor};
 
 use super::{Build, Call, Case, Origin};
+use crate::analysis::matrix::Matrix;
+use crate::analysis::rdm::{Dissimilarity, Rdm};
+use crate::analysis::similarity::{AngularCka, Kernel, Metric as _};
 use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, Workspace, rollout};
 use crate::error::Result;
 use crate::families::blt::{
     BltConfig, Config, LossChoice, LossSettings, Normalisation, Pooling, build, generated_pixels,
-    generated_weights, update,
+    generated_values, generated_weights, update,
 };
 use crate::train::optim::Decay;
 use crate::train::{Optimiser, OptimiserConfig};
@@ -58,6 +61,13 @@ pub(super) fn cases(batch: Option<usize>) -> Vec<Case> {
         };
         cases.push(whole_run(format!("{name}.224"), n, network));
     }
+    cases.push(comparison("rdm_sqeuclid.200x25088", |responses, _| {
+        Rdm::of(responses, Dissimilarity::Euclidean).map(|_| ())
+    }));
+    cases.push(comparison("angular_cka.200x25088", |responses, others| {
+        let metric = AngularCka { kernel: Kernel::Linear, is_diagonal_zeroed: true };
+        metric.length(&metric.point(responses)?, &metric.point(others)?).map(|_| ())
+    }));
     cases.push(training_step(n));
     cases
 }
@@ -129,6 +139,20 @@ fn training_step(batch: usize) -> Case {
         Ok((call, Origin::Random))
     });
     case("train_step.blt_blt.w32.T8.64px".to_owned(), batch, build)
+}
+
+/// Work on the responses of 200 stimuli in 25 088 units, and on the same in opposite order.
+fn comparison(name: &str, work: fn(&Matrix, &Matrix) -> Result<()>) -> Case {
+    const STIMULI: usize = 200;
+    const UNITS: usize = 25_088;
+    let build: Build = Box::new(move |_| {
+        let values = generated_values("rdm", STIMULI * UNITS);
+        let responses = Matrix::from_fn(STIMULI, UNITS, |i, j| f64::from(values[i * UNITS + j]));
+        let others = Matrix::from_fn(STIMULI, UNITS, |i, j| responses.at(STIMULI - 1 - i, j));
+        let call: Call = Box::new(move || work(&responses, &others));
+        Ok((call, Origin::Random))
+    });
+    case(name.to_owned(), 1, build)
 }
 
 /// Noise of the peer, normalised; for smaller pictures the corner of the same.

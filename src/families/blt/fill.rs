@@ -53,6 +53,11 @@ pub fn generated_weights(config: &Config, seed: u64) -> Result<Weights> {
     Ok(Weights::from_tensors(tensors.collect::<Result<Vec<_>>>()?))
 }
 
+/// `n` numbers in -1 to 1, those of the timed cases: entries of the stream `name` of seed 0.
+pub fn generated_values(name: &str, n: usize) -> Vec<f32> {
+    stream(name, 0, n).collect()
+}
+
 /// `n` pixels as bytes, those of the timed cases: entries of the stream `name` of seed 0.
 pub fn generated_pixels(name: &str, n: usize) -> Vec<u8> {
     stream(name, 0, n).map(|value| ((value + 1.0) * 127.5) as u8).collect()

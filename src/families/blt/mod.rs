@@ -38,7 +38,7 @@ pub use config::{
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
 pub use cornet::CornetNetwork;
-pub use fill::{generated_pixels, generated_weights};
+pub use fill::{generated_pixels, generated_values, generated_weights};
 pub use graph::graph;
 pub use network::BltNetwork;
 pub use open::{model_of, open, recognise};
