@@ -133,6 +133,9 @@ fn of_gate(gate: &GateConfig, graph: &Graph, areas: &[Area]) -> Vec<GraphConnect
         let mut down = down.by(&decoder, places(gate.sizes[n - 1 - j]));
         if j == 0 {
             down.weights.push("brnn_deconv.".to_owned());
+            if streams.backward.is_empty() {
+                down.weights.push("fc_in.".to_owned());
+            }
         }
         connections.push(down);
         connections.push(GraphConnection::new(
