@@ -214,7 +214,9 @@ impl Graph {
                     connection.parameters += n;
                     // Not biases of channels or of units, nor gains of normalised kernels.
                     if ![1, 3].contains(&shape.len()) && !name.ends_with("original0") {
-                        connection.multiply_adds += n as u64 * connection.positions as u64;
+                        // An affine map on the way is applied once.
+                        let positions = if shape.len() == 2 { 1 } else { connection.positions };
+                        connection.multiply_adds += n as u64 * positions as u64;
                     }
                 }
             }
