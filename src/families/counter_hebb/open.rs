@@ -426,7 +426,7 @@ mod tests {
             (json!({"chanels": 3}), "chanels"),
             (json!({"mean": [0.1, 0.2]}), "mean"),
         ] {
-            files::write_atomic(&folder.path().join("bare.json"), json.to_string()).unwrap();
+            files::write_atomic(folder.path().join("bare.json"), json.to_string()).unwrap();
             let checkpoint = checkpoint::read(&checkpoint.path).unwrap();
             let message = opened(&checkpoint, &[]).err().unwrap().to_string();
             assert!(message.contains("bare.json") && message.contains(key), "{message}");
