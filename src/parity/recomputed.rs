@@ -40,6 +40,14 @@ impl Recomputed {
         self.values.insert(name.into(), value.into());
     }
 
+    /// Whether a file of the kind may leave the quantity out.
+    pub fn is_optional(&self, name: &str) -> bool {
+        !self.expectations.iter().any(|expectation| match expectation {
+            Expectation::All(names) => names.iter().any(|expected| expected == name),
+            Expectation::OneOf(forms) => forms.iter().flatten().any(|expected| expected == name),
+        })
+    }
+
     /// A quantity that is stored in one of several forms, for example in full or thinned with
     /// statistics: one list of (name, value) per form.
     pub fn insert_one_of(&mut self, forms: impl IntoIterator<Item = Vec<(String, Value)>>) {
