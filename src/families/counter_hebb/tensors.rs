@@ -53,7 +53,7 @@ impl Expected {
 /// their convolution.
 ///
 /// # Errors
-/// As [`Architecture::new`].
+/// [`Error::Config`](crate::Error::Config) for a configuration that no network has.
 pub(super) fn expected(config: &Config) -> Result<Vec<Expected>> {
     let architecture = Architecture::new(config)?;
     Ok(architecture.bundles().flat_map(tensors_of).collect())
@@ -62,7 +62,7 @@ pub(super) fn expected(config: &Config) -> Result<Vec<Expected>> {
 /// Names and shapes of all tensors that a network needs.
 ///
 /// # Errors
-/// As [`Architecture::new`].
+/// [`Error::Config`](crate::Error::Config) for a configuration that no network has.
 pub fn shapes(config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
     Ok(expected(config)?.into_iter().map(|tensor| (tensor.name, tensor.shape)).collect())
 }
@@ -166,7 +166,7 @@ fn symmetric(weight: &Tensor, shape: &[usize], noise: Option<f64>, rng: &mut Rng
 /// The same weights under all names that the reference's files have them.
 ///
 /// # Errors
-/// As [`Architecture::new`].
+/// [`Error::Config`](crate::Error::Config) for a configuration that no network has.
 pub fn with_aliases(config: &Config, weights: &Weights) -> Result<Weights> {
     let tensors = expected(config)?;
     let second = tensors
