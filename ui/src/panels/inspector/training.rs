@@ -122,6 +122,7 @@ impl Form {
                     }
                 }
                 (value, _) if locked => {
+                    ui.allocate_rect(field_rect, Sense::hover());
                     let at = field_rect.left_center() + vec2(8.0, 0.0);
                     let shown = widgets::truncated(ui, &plain(value), Text::Small, field_rect.width());
                     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), t.text2);
