@@ -28,6 +28,9 @@ pub enum Source {
 pub struct Entry {
     pub value: Value,
     pub source: Source,
+    /// What file, weights or the reference's defaults say, where the user says otherwise.
+    #[serde(skip)]
+    pub replaced: Option<Value>,
 }
 
 /// A configuration under construction or resolved: keys in the family's own order.
@@ -39,9 +42,18 @@ pub struct ConfigTable {
 impl ConfigTable {
     /// Sets `key` unless a source of higher precedence already has.
     pub fn set(&mut self, key: &str, value: impl Into<Value>, source: Source) {
-        let entry = Entry { value: value.into(), source };
+        let mut entry = Entry { value: value.into(), source, replaced: None };
         match self.entries.iter_mut().find(|(known, _)| known == key) {
-            Some((_, old)) if old.source <= source => *old = entry,
+            Some((_, old)) if old.source <= source => {
+                if source == Source::Given {
+                    let before = match old.source {
+                        Source::Given => old.replaced.clone(),
+                        _ => Some(old.value.clone()),
+                    };
+                    entry.replaced = before.filter(|before| *before != entry.value);
+                }
+                *old = entry;
+            }
             Some(_) => {}
             None => self.entries.push((key.to_owned(), entry)),
         }
@@ -120,6 +132,8 @@ pub struct Field {
     pub unit: &'static str,
     /// Range of a number; `None` for flags and texts.
     pub range: Option<[f64; 2]>,
+    /// The values of a text that can only be one of these.
+    pub choices: &'static [&'static str],
     /// Better changed by factors than by steps.
     pub is_logarithmic: bool,
     pub default: Value,
@@ -153,7 +167,38 @@ impl Field {
     }
 
     fn plain(key: &'static str, label: &'static str, default: Value, source: &'static str) -> Self {
-        Self { key, label, definition: "", unit: "", range: None, is_logarithmic: false, default, source }
+        Self {
+            key,
+            label,
+            definition: "",
+            unit: "",
+            range: None,
+            choices: &[],
+            is_logarithmic: false,
+            default,
+            source,
+        }
+    }
+
+    /// One of some texts.
+    pub fn choice(
+        key: &'static str,
+        label: &'static str,
+        choices: &'static [&'static str],
+        source: &'static str,
+    ) -> Self {
+        let default = choices.first().map_or(Value::Null, |&first| first.into());
+        Self { choices, ..Self::plain(key, label, default, source) }
+    }
+
+    /// Numbers or texts in a row.
+    pub fn list(
+        key: &'static str,
+        label: &'static str,
+        default: impl Into<Value>,
+        source: &'static str,
+    ) -> Self {
+        Self::plain(key, label, default.into(), source)
     }
 
     pub fn means(mut self, definition: &'static str) -> Self {
@@ -167,14 +212,30 @@ impl Field {
     }
 
     /// # Errors
-    /// [`Error::Config`] if `value` is a number outside the range.
+    /// [`Error::Config`] if `value` is a number outside the range or none of the choices.
     pub fn check(&self, value: &Value) -> Result<()> {
+        if let Some(text) = value.as_str()
+            && !self.choices.is_empty()
+            && !self.choices.contains(&text)
+        {
+            return Err(Error::config(self.key, format!("one of {}", self.choices.join(", ")), text));
+        }
         let (Some([min, max]), Some(number)) = (self.range, value.as_f64()) else { return Ok(()) };
         if (min..=max).contains(&number) {
             return Ok(());
         }
         Err(Error::config(self.key, format!("{min} to {max}"), number))
     }
+}
+
+/// A value that a checkpoint does not tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MissingValue {
+    pub field: Field,
+    /// What is taken unless something is given; `Null` where nothing can be.
+    pub value: Value,
+    /// The checkpoint does not open without another value.
+    pub is_required: bool,
 }
 
 /// Values the user gives with `--config FILE` and `--set key=value`, later ones winning.
@@ -235,8 +296,8 @@ pub fn read_table(path: &Path) -> Result<Map<String, Value>> {
     }
 }
 
-/// `text` as a TOML value; what is none is a string.
-fn toml_value(text: &str) -> Value {
+/// `text` as a TOML value; what is none is a string. How `--set` reads what follows the `=`.
+pub fn toml_value(text: &str) -> Value {
     let document = format!("value = {text}");
     match toml::from_str::<Map<String, Value>>(&document) {
         Ok(mut map) => map.remove("value").unwrap_or(Value::Null),
@@ -279,6 +340,18 @@ mod tests {
             serde_json::json!({"value": 0.5, "source": "given"})
         );
         assert_eq!(table.defaults().count(), 0);
+    }
+
+    #[test]
+    fn what_was_given_remembers_what_it_replaced() {
+        let mut table = table();
+        table.set("strength", 0.3, Source::File);
+        for given in [0.5, 0.6] {
+            table.set("strength", given, Source::Given);
+        }
+        assert_eq!(table.get("strength").unwrap().replaced, Some(0.3.into()));
+        table.set("strength", 0.3, Source::Given);
+        assert_eq!(table.get("strength").unwrap().replaced, None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use gainfield::dynamics::InterventionFile;
+use gainfield::dynamics::{InterventionFile, Setting};
 use gainfield::recipe::{self, Accuracy, Execution, RunOutcome, RunRecipe, Share};
 use gainfield::settings::Overrides;
 use gainfield::task::StimulusSpec;
@@ -28,12 +28,19 @@ pub struct RunCommand {
     /// Folder with the data that the stimulus is made of.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A control of the model: a number or one of its choices, for example alpha=0.1 or task=Search;
+    /// may be repeated.
+    #[arg(long = "control", value_name = "NAME=VALUE")]
+    controls: Vec<String>,
     /// Number of trials.
     #[arg(long, value_name = "N")]
     n: Option<usize>,
     /// Timesteps without the read-out pass.
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
+    /// Timesteps without a stimulus before its onset, for models in continuous time.
+    #[arg(long, value_name = "T")]
+    warm_up: Option<usize>,
     /// Areas to record, or all.
     #[arg(long, value_name = "AREA", value_delimiter = ',')]
     record: Vec<String>,
@@ -96,6 +103,13 @@ impl RunCommand {
         for (key, value) in Overrides::read(None, &self.settings.sets)?.iter() {
             recipe.set.insert(key.to_owned(), value.clone());
         }
+        for control in &self.controls {
+            let (name, value) = control
+                .split_once('=')
+                .ok_or_else(|| Error::config("--control", "name=value, for example alpha=0.1", control))?;
+            let Ok(setting) = value.trim().parse::<Setting>();
+            recipe.controls.insert(name.trim().to_owned(), setting);
+        }
         recipe.stimulus = self.stimulus.clone().or(recipe.stimulus);
         if let Some(file) = &self.interventions {
             recipe.interventions = recipe::read_toml::<InterventionFile>(file)?.intervention;
@@ -104,6 +118,7 @@ impl RunCommand {
             recipe.record.clone_from(&self.record);
         }
         recipe.steps = self.steps.or(recipe.steps);
+        recipe.warm_up = self.warm_up.or(recipe.warm_up);
         recipe.n = self.n.unwrap_or(recipe.n);
         recipe.every = self.every.unwrap_or(recipe.every);
         recipe.seed = self.seed.unwrap_or(recipe.seed);
@@ -114,13 +129,10 @@ impl RunCommand {
 }
 
 fn print_text(outcome: &RunOutcome) -> Result<()> {
-    let published = match outcome.published {
-        Some(published) if published != outcome.n_timesteps => {
-            format!(" (off protocol: the network was trained on {published})")
-        }
-        _ => String::new(),
-    };
-    print::line(format_args!("{} trials, {} timesteps{published}", outcome.recipe.n, outcome.n_timesteps))?;
+    print::line(format_args!("{} trials, {} timesteps", outcome.recipe.n, outcome.n_timesteps))?;
+    for departure in &outcome.departures {
+        print::line(format_args!("note: off the trained protocol in {departure}"))?;
+    }
     let Some(Accuracy { phases, mean, sweeps, read_out, questions, decision }) = &outcome.accuracy else {
         return Ok(());
     };

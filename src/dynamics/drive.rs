@@ -99,6 +99,8 @@ pub struct Drive {
     /// Index of this timestep within its phase, of `n_passes`.
     pub pass_index: usize,
     pub n_passes: usize,
+    /// Timesteps of the presentation before this one; 0 before its onset.
+    pub shown: usize,
 }
 
 /// What a stretch of a schedule is, for the timeline.
@@ -156,6 +158,9 @@ pub struct ProtocolOptions {
     pub timesteps: Option<usize>,
     /// Leave out the read-out pass where the family has one.
     pub without_read_out: bool,
+    /// Timesteps without a stimulus before its onset, where the family has them; `None` is the
+    /// published number.
+    pub warm_up: Option<usize>,
 }
 
 /// The drives of a whole run.

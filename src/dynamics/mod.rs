@@ -8,6 +8,7 @@
 
 mod area;
 mod control;
+mod departure;
 mod drive;
 mod graph;
 mod intervention;
@@ -18,7 +19,8 @@ mod taps;
 mod units;
 
 pub use area::{Area, AreaKind, GainRule, find_area};
-pub use control::{Control, Controls};
+pub use control::{Control, Controls, Reciprocal, Setting};
+pub use departure::Departure;
 pub use drive::{
     Drive, Frame, Instruction, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind,
 };

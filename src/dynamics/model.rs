@@ -4,12 +4,12 @@ use candle_core::Tensor;
 use serde::Serialize;
 
 use super::{
-    Area, Control, Controls, Drive, Frame, Graph, LabelSet, Presentation, ProtocolOptions, Schedule, Stage,
-    State, Taps,
+    Area, Control, Controls, Departure, Drive, Frame, Graph, LabelSet, Presentation, ProtocolOptions,
+    Schedule, Stage, State, Taps,
 };
 use crate::error::Result;
 use crate::ops;
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 
 /// The natural unit of a family's timestep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -87,6 +87,16 @@ pub trait Dynamics: Send + Sync {
         None
     }
 
+    /// By what it normalises the pixels it is shown, channel by channel.
+    fn normalisation(&self) -> Option<PixelScale> {
+        None
+    }
+
+    /// Timesteps without a stimulus before its onset, as published; `None` where the family has none.
+    fn warm_up(&self) -> Option<usize> {
+        None
+    }
+
     /// Names of the classes of the read-out, in order.
     fn classes(&self) -> &[String];
 
@@ -128,6 +138,11 @@ pub trait Dynamics: Send + Sync {
 
     /// The family's protocol for what is shown.
     fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule>;
+
+    /// In what `schedule` differs from the protocol of the source.
+    fn departures(&self, schedule: &Schedule) -> Vec<Departure> {
+        Departure::of_length(schedule, self.time_unit()).into_iter().collect()
+    }
 
     /// The labels this timestep's read-out is judged by, `[trial]`; `None` where it is not scored.
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>>;

@@ -7,19 +7,30 @@ use crate::error::{Error, Result};
 use crate::model::{Family, Model, Target};
 use crate::parity::{GoldenKind, Registry};
 use crate::pretrained;
-use crate::settings::Overrides;
+use crate::settings::{ConfigTable, Field, Overrides};
 
 pub mod blt;
 pub mod cordsnet;
 pub mod counter_hebb;
+mod missing;
 pub mod object_attention;
 pub mod recurrent_gating;
+
+pub use missing::{missing_after, missing_values};
 
 /// How a family finds its own among checkpoints and opens it.
 struct Entry {
     family: Family,
     recognise: fn(&Checkpoint) -> bool,
     open: fn(&Checkpoint, &Overrides, &Target) -> Result<Model>,
+    /// Its configuration before it is checked.
+    draft: fn(&Checkpoint, &Overrides) -> Result<ConfigTable>,
+    /// Every key of the configuration of a variant, documented.
+    fields: fn(&str) -> Vec<Field>,
+    /// Keys that say how the network is run, besides its controls and the length of a run.
+    protocol: &'static [&'static str],
+    /// Keys without a default.
+    required: &'static [&'static str],
     /// Kinds of reference outputs that it recomputes.
     goldens: &'static [GoldenKind],
 }
@@ -29,19 +40,40 @@ const FAMILIES: &[Entry] = &[
         family: Family::RecurrentGating,
         recognise: recurrent_gating::recognise,
         open: recurrent_gating::open,
+        draft: recurrent_gating::draft,
+        fields: recurrent_gating::fields,
+        protocol: &["normalize", "norm_mean", "norm_std", "norm_1st", "recurrent_update"],
+        required: &recurrent_gating::REQUIRED,
         goldens: recurrent_gating::GOLDEN_KINDS,
     },
     Entry {
         family: Family::ObjectAttention,
         recognise: object_attention::recognise,
         open: object_attention::open,
+        draft: object_attention::draft,
+        fields: |_| object_attention::fields(),
+        protocol: &["passes", "phases"],
+        required: &[],
         goldens: object_attention::GOLDEN_KINDS,
     },
-    Entry { family: Family::Blt, recognise: blt::recognise, open: blt::open, goldens: blt::GOLDEN_KINDS },
+    Entry {
+        family: Family::Blt,
+        recognise: blt::recognise,
+        open: blt::open,
+        draft: blt::draft,
+        fields: |_| blt::fields(),
+        protocol: &["times", "normalisation"],
+        required: &[],
+        goldens: blt::GOLDEN_KINDS,
+    },
     Entry {
         family: Family::CordsNet,
         recognise: cordsnet::recognise,
         open: cordsnet::open,
+        draft: cordsnet::draft,
+        fields: |_| cordsnet::fields(),
+        protocol: &["dt_ms", "normalise", "warm_up", "timesteps"],
+        required: &[],
         goldens: cordsnet::GOLDEN_KINDS,
     },
     // Last, because it also takes plain networks of others.
@@ -49,6 +81,10 @@ const FAMILIES: &[Entry] = &[
         family: Family::CounterHebb,
         recognise: counter_hebb::recognise,
         open: counter_hebb::open,
+        draft: counter_hebb::draft,
+        fields: |_| counter_hebb::fields(),
+        protocol: &["mean", "std"],
+        required: &[],
         goldens: counter_hebb::GOLDEN_KINDS,
     },
 ];
@@ -95,6 +131,20 @@ pub fn open(path: &Path, overrides: &Overrides, target: &Target) -> Result<Model
 /// As [`open`].
 pub fn open_checkpoint(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
     (entry(checkpoint)?.open)(checkpoint, overrides, target)
+}
+
+/// Every key of the configuration of a variant with its meaning, range and default.
+pub fn fields(family: Family, variant: &str) -> Vec<Field> {
+    of(family).map_or_else(Vec::new, |entry| (entry.fields)(variant))
+}
+
+/// Keys of a configuration that say how a network is run, besides its controls and the length of a run.
+pub fn protocol_keys(family: Family) -> &'static [&'static str] {
+    of(family).map_or(&[], |entry| entry.protocol)
+}
+
+fn of(family: Family) -> Option<&'static Entry> {
+    FAMILIES.iter().find(|entry| entry.family == family)
 }
 
 /// Every kind of reference outputs that a family recomputes.

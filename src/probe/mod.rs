@@ -30,4 +30,6 @@ pub use recipe::{Carrier, Feature, ProbeRecipe};
 pub use reference::{ReferenceGrid, ReferenceRecipe, reference};
 pub use responses::Responses;
 pub use tuning::{ConditionResult, Statistic, TuningResult, UnitId, run};
-pub use update_agreement::{AgreementRecipe, update_agreement};
+pub use update_agreement::{
+    AgreementRecipe, agreement_figure, cosine_panel, difference_panel, update_agreement,
+};

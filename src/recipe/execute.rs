@@ -3,10 +3,10 @@
 use std::ops::{ControlFlow, Range};
 
 use super::accuracy::first_largest;
-use super::{Accuracy, RunRecipe, default_stimulus};
+use super::{Accuracy, RunRecipe, default_stimulus, departures};
 use crate::dynamics::{
-    Area, AreaKind, Controls, Drive, Dynamics, LabelSet, Pass, ProtocolOptions, Run, Segment, State,
-    Workspace, flat, rollout,
+    Area, AreaKind, Controls, Departure, Drive, Dynamics, LabelSet, Pass, ProtocolOptions, Run, Segment,
+    State, Workspace, flat, rollout,
 };
 use crate::error::{Error, Result};
 use crate::families;
@@ -78,6 +78,8 @@ pub struct RunOutcome {
     pub n_timesteps: usize,
     /// Timesteps the network was trained on, where the source fixes them.
     pub published: Option<usize>,
+    /// In what the run leaves the protocol the network was trained on.
+    pub departures: Vec<Departure>,
     /// Of the whole recording.
     pub cost: Cost,
 }
@@ -123,8 +125,9 @@ pub fn execute_on(
         Some(batch) => batch.max(1),
         None => (BATCH_BYTES / dynamics.rest(1)?.size_bytes().max(1)).clamp(1, MAX_BATCH),
     };
-    let controls = Controls::defaults(dynamics.controls());
-    let options = ProtocolOptions { timesteps: recipe.steps, without_read_out: false };
+    let controls = controls(recipe, dynamics)?;
+    let options =
+        ProtocolOptions { timesteps: recipe.steps, warm_up: recipe.warm_up, ..ProtocolOptions::default() };
     let mut workspace = Workspace::new();
     let mut outcome: Option<RunOutcome> = None;
     let (mut questions, mut decisions): (Vec<Question>, Vec<bool>) = (Vec::new(), Vec::new());
@@ -156,6 +159,7 @@ pub fn execute_on(
                     segments: schedule.segments.clone(),
                     n_timesteps: schedule.len(),
                     published: schedule.published,
+                    departures: departures(model, &spec, &schedule, &controls),
                     cost,
                 })
             }
@@ -199,6 +203,15 @@ pub fn execute_on(
     let mut outcome = outcome.ok_or_else(|| Error::config("n", "at least 1 trial", recipe.n))?;
     outcome.accuracy = Accuracy::of(&outcome.readout, dynamics.time_unit(), &questions, &decisions);
     Ok(outcome)
+}
+
+/// The model's controls as the recipe sets them.
+fn controls(recipe: &RunRecipe, dynamics: &dyn Dynamics) -> Result<Controls> {
+    let mut controls = Controls::defaults(dynamics.controls());
+    for (name, setting) in &recipe.controls {
+        controls.set_to(dynamics.controls(), name, setting)?;
+    }
+    Ok(controls)
 }
 
 fn is_last_sweep(drive: &Drive) -> bool {

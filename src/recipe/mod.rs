@@ -1,6 +1,7 @@
 //! Recipes: what is run, as a value that the window, the command line and a TOML file share.
 
 mod accuracy;
+mod departures;
 mod execute;
 mod output;
 mod run_recipe;
@@ -8,6 +9,7 @@ mod toml_file;
 pub mod train;
 
 pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
+pub use departures::departures;
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
 pub use output::{results, write};
 pub use run_recipe::{RunRecipe, default_stimulus};

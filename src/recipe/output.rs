@@ -48,6 +48,7 @@ pub fn results(outcome: &RunOutcome) -> Value {
         "trials": outcome.recipe.n,
         "timesteps": outcome.n_timesteps,
         "published_timesteps": outcome.published,
+        "off_protocol": outcome.departures,
         "recorded_areas": outcome.recordings.first().map_or_else(Vec::new, |recording| {
             recording.areas.iter().map(|area| area.name.clone()).collect()
         }),
@@ -62,7 +63,11 @@ pub fn results(outcome: &RunOutcome) -> Value {
 
 fn provenance(model: &Model, outcome: &RunOutcome, recipe: &Path) -> Provenance {
     let mut provenance = Provenance::new(outcome.recipe.command_line(recipe));
-    provenance.config = json!({"recipe": outcome.recipe, "model": model.info.config});
+    provenance.config = json!({
+        "recipe": outcome.recipe,
+        "model": model.info.config,
+        "off_protocol": outcome.departures,
+    });
     provenance.seed = Some(outcome.recipe.seed);
     let origin = &model.info.origin;
     provenance.checkpoint = origin.sha256.as_ref().map(|sha256| crate::stimulus::DataFile {
@@ -182,6 +187,7 @@ fn recording_bytes(model: &Model, outcome: &RunOutcome) -> Result<Vec<u8>> {
         "time_unit": model.dynamics.time_unit(),
         "classes": outcome.classes,
         "segments": outcome.segments,
+        "off_protocol": outcome.departures,
         "recipe": outcome.recipe,
         "config": model.info.config,
     });

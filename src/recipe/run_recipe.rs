@@ -1,5 +1,6 @@
 //! A run: which model, shown what, for how long, recorded where.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::device::DeviceChoice;
-use crate::dynamics::Intervention;
+use crate::dynamics::{Intervention, Setting};
 use crate::error::{Error, Result};
 use crate::families::recurrent_gating;
 use crate::model::{Family, Model};
@@ -31,6 +32,10 @@ pub struct RunRecipe {
     /// Timesteps without the read-out pass; absent is the published number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
+    /// Timesteps without a stimulus before its onset, where the model has them; absent is the published
+    /// number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<usize>,
     /// Areas to record, or `all`; empty records the read-out only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub record: Vec<String>,
@@ -52,6 +57,9 @@ pub struct RunRecipe {
     /// Configuration values by key, over those of `config`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub set: Map<String, Value>,
+    /// Controls of the model that differ from their defaults: numbers, or the labels of choices.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, Setting>,
     /// What is shown, as a table or in the short text form; absent is what the model was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stimulus")]
     pub stimulus: Option<StimulusSpec>,
@@ -101,6 +109,7 @@ impl RunRecipe {
             config: None,
             n: 1,
             steps: None,
+            warm_up: None,
             record: Vec::new(),
             every: NonZeroUsize::MIN,
             seed: 0,
@@ -108,6 +117,7 @@ impl RunRecipe {
             data: None,
             out: None,
             set: Map::new(),
+            controls: BTreeMap::new(),
             stimulus: None,
             interventions: Vec::new(),
         }
@@ -157,6 +167,9 @@ impl RunRecipe {
         for (key, value) in &self.set {
             flag("set", &format!("{key}={value}"));
         }
+        for (name, setting) in &self.controls {
+            flag("control", &format!("{name}={setting}"));
+        }
         if let Some(spec) = spec {
             flag("stimulus", spec);
         }
@@ -166,6 +179,9 @@ impl RunRecipe {
         flag("n", &self.n);
         if let Some(steps) = self.steps {
             flag("steps", &steps);
+        }
+        if let Some(warm_up) = self.warm_up {
+            flag("warm-up", &warm_up);
         }
         if !self.record.is_empty() {
             flag("record", &self.record.join(","));
@@ -231,6 +247,7 @@ mod tests {
         recipe.steps = Some(10);
         recipe.record = vec!["conv1".to_owned(), "gate2".to_owned()];
         recipe.set.insert("strength".to_owned(), 0.3.into());
+        recipe.controls.insert("task".to_owned(), Setting::Choice("Cue".to_owned()));
         recipe.device = DeviceChoice::Cpu;
         recipe
     }
@@ -258,7 +275,7 @@ mod tests {
         let line = recipe().command_line(Path::new("r.toml"));
         assert_eq!(
             line,
-            "gainfield run 'a net.pt' --set strength=0.3 --stimulus digits:n=3 --n 1 --steps 10 \
+            "gainfield run 'a net.pt' --set strength=0.3 --control task=Cue --stimulus digits:n=3 --n 1 --steps 10 \
              --record conv1,gate2 --seed 0 --device cpu"
         );
         let mut recipe = recipe();

@@ -55,6 +55,19 @@ pub fn read_picture(path: &Path) -> Result<(Picture, DataFile)> {
     Ok((decode_picture(path, &bytes)?, DataFile::new(path, &bytes)))
 }
 
+/// Height and width of a PNG or JPEG file, from its header alone.
+///
+/// # Errors
+/// [`Error::File`] if it is no such picture, [`Error::Io`].
+pub fn picture_size(path: &Path) -> Result<[usize; 2]> {
+    let reader = ImageReader::open(path).map_err(Error::io("open", path))?;
+    let reader = reader.with_guessed_format().map_err(Error::io("read", path))?;
+    let (width, height) = reader
+        .into_dimensions()
+        .map_err(|err| Error::file(path, "a PNG or JPEG picture", err.to_string(), "convert it to PNG"))?;
+    Ok([height as usize, width as usize])
+}
+
 /// Decodes the bytes of a PNG or JPEG file; `path` serves messages only.
 pub fn decode_picture(path: &Path, bytes: &[u8]) -> Result<Picture> {
     let mut reader =

@@ -27,6 +27,6 @@ pub use gratings::{Aperture, Grating};
 pub use image::Image;
 pub use patches::{blurred, dilated, gaussian_patch, tile_window};
 pub use pink_noise::pink_noise;
-pub use preparation::{PixelScale, Preparation, Resizing};
+pub use preparation::{PixelScale, Preparation, PreparationStep, Resizing};
 pub use resize::{resize, resize_bytes};
 pub use scene::coloured_scene;

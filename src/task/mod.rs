@@ -5,6 +5,7 @@ pub mod coco;
 pub mod digit_pairs;
 pub mod multi_mnist;
 pub mod pictures;
+mod preparation_steps;
 pub mod presentation;
 pub mod recurrent_gating;
 mod stimulus_source;

@@ -27,6 +27,18 @@ pub enum Fit {
     Stretch,
 }
 
+impl Fit {
+    /// In words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Auto => "as the source does",
+            Self::Pad => "all of it on grey",
+            Self::Crop => "its middle, filling the input",
+            Self::Stretch => "stretched to the input",
+        }
+    }
+}
+
 /// One file or a folder of files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -129,17 +141,8 @@ pub fn fitted(picture: &Image, canvas: Canvas, fit: Fit) -> Result<Image> {
     if [height, width, canvas.height, canvas.width].contains(&0) || channels != 3 {
         return Err(Error::shape("picture", "3 channels and at least one pixel", &picture.shape()));
     }
-    let scales = (canvas.height as f64 / height as f64, canvas.width as f64 / width as f64);
-    let scale = match fit {
-        Fit::Auto | Fit::Pad => scales.0.min(scales.1),
-        Fit::Crop => scales.0.max(scales.1),
-        Fit::Stretch => 0.0,
-    };
-    let scaled = |length: usize, other: usize| match fit {
-        Fit::Stretch => other,
-        _ => ((length as f64 * scale).round() as usize).max(1),
-    };
-    let resized = resize(picture, scaled(height, canvas.height), scaled(width, canvas.width), true);
+    let [rows, columns] = fitted_size([height, width], canvas, fit);
+    let resized = resize(picture, rows, columns, true);
     let mut out = Image::uniform(&[FILL; 3], canvas.height, canvas.width);
     let middle = |room: usize, length: usize| (room as isize - length as isize).div_euclid(2);
     out.paste(&resized, middle(canvas.height, resized.height()), middle(canvas.width, resized.width()));
@@ -155,6 +158,23 @@ pub fn luminance(picture: &Image) -> Image {
     })
 }
 
+/// The source's preparation, where `fit` leaves it to that and it is one for this canvas.
+pub(super) fn as_source(canvas: Canvas, fit: Fit, preparation: Option<Preparation>) -> Option<Preparation> {
+    let fits = |preparation: &Preparation| [canvas.height, canvas.width] == [preparation.side; 2];
+    preparation.filter(|preparation| fit == Fit::Auto && fits(preparation))
+}
+
+/// Height and width that a picture is resized to before it is placed on the canvas.
+pub(super) fn fitted_size([height, width]: [usize; 2], canvas: Canvas, fit: Fit) -> [usize; 2] {
+    let scales = (canvas.height as f64 / height as f64, canvas.width as f64 / width as f64);
+    let scale = match fit {
+        Fit::Auto | Fit::Pad => scales.0.min(scales.1),
+        Fit::Crop => scales.0.max(scales.1),
+        Fit::Stretch => return [canvas.height, canvas.width],
+    };
+    [height, width].map(|length| ((length as f64 * scale).round() as usize).max(1))
+}
+
 /// `picture` on `canvas` as the model's source prepares it, where `fit` leaves that to it and the
 /// source says how for this canvas; else [`fitted`].
 ///
@@ -166,8 +186,7 @@ pub fn prepared(
     fit: Fit,
     preparation: Option<Preparation>,
 ) -> Result<Image> {
-    let fits = |preparation: &Preparation| [canvas.height, canvas.width] == [preparation.side; 2];
-    match preparation.filter(|preparation| fit == Fit::Auto && fits(preparation)) {
+    match as_source(canvas, fit, preparation) {
         Some(preparation) if [1, 3].contains(&canvas.channels) => {
             let shape = [picture.height, picture.width, 3];
             let image = preparation.image(&picture.rgb, shape)?;

@@ -43,9 +43,9 @@ pub struct StimulusSource {
     digits: Option<Digits>,
     /// What the tasks are made of; `None` for other kinds.
     materials: Option<Materials>,
-    pictures: Vec<PathBuf>,
+    pub(super) pictures: Vec<PathBuf>,
     photographs: Option<Arc<PhotographPairs>>,
-    preparation: Option<Preparation>,
+    pub(super) preparation: Option<Preparation>,
 }
 
 impl StimulusSource {

@@ -29,6 +29,7 @@ impl Toy {
             default: 0.5,
             choices: Vec::new(),
             source: "made up".to_owned(),
+            ..Control::default()
         };
         Self {
             areas: vec![
@@ -116,6 +117,7 @@ impl Dynamics for Toy {
                 phase: 0,
                 pass_index: t,
                 n_passes: n,
+                shown: t,
             })
             .collect();
         Ok(Schedule { drives, segments: Vec::new(), published: Some(4) })

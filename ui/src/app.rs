@@ -28,6 +28,7 @@ use crate::messages::Messages;
 use crate::paint_cost::{PaintCost, resident_memory};
 use crate::panels::inspector::Inspector;
 use crate::panels::library::Library;
+use crate::panels::missing;
 use crate::panels::overlays::{self, Open};
 use crate::panels::{status, top_bar};
 use crate::probing::Probing;
@@ -79,6 +80,7 @@ struct Parts {
     library: Library,
     inspector: Inspector,
     timeline: Timeline,
+    missing: missing::Form,
     /// The view that Export means: the one the pointer was over last.
     active_view: ViewKind,
 }
@@ -91,6 +93,7 @@ impl Default for Parts {
             library: Library::default(),
             inspector: Inspector::default(),
             timeline: Timeline::default(),
+            missing: missing::Form::default(),
             active_view: ViewKind::StimulusAttention,
         }
     }
@@ -116,6 +119,8 @@ pub struct Workbench {
     dialog: Dialog,
     asked_open: Option<Answer>,
     asked_export: Option<(Answer, PendingExport)>,
+    /// Something was opened that is looked at with a model; the bundled one serves if none comes along.
+    wants_model: bool,
     /// Length of new runs; `None` is the published one.
     steps: Option<usize>,
     hover: Option<String>,
@@ -161,6 +166,7 @@ impl Workbench {
             dialog: files::system_dialog(),
             asked_open: None,
             asked_export: None,
+            wants_model: false,
             steps: None,
             hover: None,
             commands: Vec::new(),
@@ -360,7 +366,7 @@ impl Workbench {
             parts.timeline.show(ui, &view, &mut out);
         });
         part(ui, "status", frame.status, |ui| status::show(ui, &view, &mut out));
-        overlays::show(ui, &view, &self.open, &mut out);
+        overlays::show(ui, &view, &self.open, &mut parts.missing, &mut out);
         frame.paint_lines(ui);
         if edited {
             ui.ctx().request_repaint();

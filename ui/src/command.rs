@@ -8,6 +8,7 @@ use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
 use gainfield::dynamics::Intervention;
 use gainfield::figure::Format;
 use gainfield::probe::ProbeRecipe;
+use gainfield::settings::Overrides;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,17 @@ pub enum Command {
         item: ItemId,
         set: Vec<(String, String)>,
     },
+
+    /// Opens a file with values for what it does not say.
+    OpenWith {
+        path: PathBuf,
+        overrides: Overrides,
+        /// The model whose place it takes.
+        replace: Option<ItemId>,
+    },
+    /// Asks for what the file of a model does not say.
+    AskMissing(ItemId),
+    CloseQuestions,
 
     Undo,
     Redo,
@@ -139,6 +151,8 @@ pub enum Command {
     },
     /// How long the shown run is; none is the published length.
     SetTimesteps(Option<usize>),
+    /// How many timesteps the shown run has before onset; none is the published number.
+    SetWarmUp(Option<usize>),
     /// Which areas the shown run records (none: all), and every how manieth timestep.
     SetRecordPlan {
         areas: Vec<String>,
@@ -174,6 +188,8 @@ pub enum Command {
     MapFields,
     /// Runs many stimuli through the model in use and measures gates and inhibition of return.
     MeasureInhibition,
+    /// Compares the Counter-Hebb update of the model in use with the exact gradient.
+    CompareUpdates,
     /// Probes the selected units.
     Probe,
 
@@ -221,6 +237,9 @@ impl Command {
             }
             Self::Open(_) => plain("Open", "Open these files"),
             Self::Reopen { .. } => plain("Open with these values", "Build the model again"),
+            Self::OpenWith { .. } => plain("Open with these values", "Build the model"),
+            Self::AskMissing(_) => plain("Answer…", "Give what neither the file nor the weights say"),
+            Self::CloseQuestions => plain("Close", "Leave the questions"),
             Self::Undo => keyed("Undo", "Take back the last edit", CTRL, Key::Z),
             Self::Redo => keyed("Redo", "Do again what was undone", CTRL, Key::Y),
             Self::TogglePlay => keyed("Play or pause", "Play the recording", NONE, Key::Space),
@@ -283,6 +302,7 @@ impl Command {
             Self::RemoveIntervention(_) => edit(plain("Remove intervention", "")),
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
             Self::SetTimesteps(_) => edit(plain("Change length", "How many timesteps the run has")),
+            Self::SetWarmUp(_) => edit(plain("Change spontaneous phase", "Timesteps before onset")),
             Self::SetRecordPlan { .. } => edit(plain("Change what is recorded", "Run again and keep this")),
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
@@ -299,6 +319,9 @@ impl Command {
             Self::MapFields => plain("Map receptive fields", "Where in the picture the unit responds"),
             Self::MeasureInhibition => {
                 plain("Measure inhibition of return", "Gates and inhibition over 256 stimuli")
+            }
+            Self::CompareUpdates => {
+                plain("Compare updates", "Counter-Hebb change and exact gradient of one batch")
             }
             Self::ExportSummary => keyed(
                 "Export probe summary",

@@ -260,10 +260,10 @@ fn events(recording: &Recording) -> Vec<usize> {
     events
 }
 
-/// Timestep `t` as the ruler writes it: counted from 1, or in milliseconds.
+/// Timestep `t` as the ruler writes it: counted from 1, or the milliseconds at its end.
 pub fn time_text(unit: TimeUnit, t: usize) -> String {
     match unit {
-        TimeUnit::Ms { dt_ms } => gainfield::figure::number::trimmed(t as f64 * dt_ms, dt_ms * 1e-3),
+        TimeUnit::Ms { dt_ms } => gainfield::figure::number::trimmed((t + 1) as f64 * dt_ms, dt_ms * 1e-3),
         TimeUnit::Sweep | TimeUnit::Pass | TimeUnit::Timestep => (t + 1).to_string(),
     }
 }
@@ -284,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn sweeps_count_from_one_and_milliseconds_from_zero() {
+    fn sweeps_count_from_one_and_milliseconds_are_those_of_the_end() {
         assert_eq!(time_text(TimeUnit::Sweep, 13), "14");
-        assert_eq!(time_text(TimeUnit::Ms { dt_ms: 2.0 }, 162), "324");
-        assert_eq!(time_text(TimeUnit::Ms { dt_ms: 0.5 }, 3), "1.5");
+        assert_eq!(time_text(TimeUnit::Ms { dt_ms: 2.0 }, 161), "324");
+        assert_eq!(time_text(TimeUnit::Ms { dt_ms: 0.5 }, 2), "1.5");
     }
 }

@@ -29,6 +29,7 @@ pub enum ViewKind {
     Population,
     ReceptiveField,
     Inhibition,
+    UpdateAgreement,
     ClassLoss,
     MaskLoss,
     Accuracy,
@@ -50,6 +51,7 @@ impl ViewKind {
             Self::Population => "Population",
             Self::ReceptiveField => "Receptive field",
             Self::Inhibition => "Inhibition of return",
+            Self::UpdateAgreement => "Counter-Hebb update",
             Self::ClassLoss => "Class loss",
             Self::MaskLoss => "Mask loss",
             Self::Accuracy => "Accuracy by pass",
@@ -96,7 +98,8 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
             let units = tabs(&mut tiles, &[ViewKind::Units, ViewKind::Log]);
             let left = split(&mut tiles, LinearDir::Vertical, &[(tuning, 438.0), (units, 300.0)]);
             let scaling = tabs(&mut tiles, &[ViewKind::Scaling]);
-            let population = tabs(&mut tiles, &[ViewKind::Population, ViewKind::Inhibition]);
+            let population =
+                tabs(&mut tiles, &[ViewKind::Population, ViewKind::Inhibition, ViewKind::UpdateAgreement]);
             let right = split(&mut tiles, LinearDir::Vertical, &[(scaling, 400.0), (population, 338.0)]);
             split(&mut tiles, LinearDir::Horizontal, &[(left, 706.0), (right, 482.0)])
         }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gainfield::dynamics::{Area, Control, Intervention, TimeUnit};
+use gainfield::families;
 use gainfield::model::Model;
 use gainfield::probe::ProbeRecipe;
+use gainfield::settings::{Field, MissingValue};
 use gainfield::task::StimulusSpec;
 use serde::Serialize;
 
@@ -108,6 +110,12 @@ pub struct ModelInfo {
     pub input_shape: [usize; 3],
     pub classes: Vec<String>,
     pub tasks: Vec<String>,
+    /// Timesteps without a stimulus before onset as published, where the family has them.
+    pub warm_up: Option<usize>,
+    /// Every key of the configuration, documented.
+    pub fields: Vec<Field>,
+    /// Values that are defaults because neither file nor weights tell them.
+    pub missing: Vec<MissingValue>,
 }
 
 impl ModelInfo {
@@ -126,6 +134,9 @@ impl ModelInfo {
             input_shape: dynamics.input_shape(),
             classes: dynamics.classes().to_vec(),
             tasks: dynamics.tasks().to_vec(),
+            warm_up: dynamics.warm_up(),
+            fields: families::fields(model.info.family, &model.info.variant),
+            missing: families::missing_values(&model.info),
         }
     }
 
@@ -179,6 +190,8 @@ pub struct RunSpec {
     pub interventions: Vec<Intervention>,
     /// `None` is the published length.
     pub timesteps: Option<usize>,
+    /// Timesteps without a stimulus before its onset; `None` is the published number.
+    pub warm_up: Option<usize>,
     pub seed: u64,
     /// Areas to record; empty is all.
     pub record: Vec<String>,
@@ -192,6 +205,7 @@ impl Default for RunSpec {
             controls: BTreeMap::new(),
             interventions: Vec::new(),
             timesteps: None,
+            warm_up: None,
             seed: 0,
             record: Vec::new(),
             every: NonZeroUsize::MIN,
@@ -220,6 +234,7 @@ impl RunSpec {
     pub fn first_difference(&self, other: &Self) -> Option<usize> {
         if self.controls != other.controls
             || self.seed != other.seed
+            || self.warm_up != other.warm_up
             || self.record != other.record
             || self.every != other.every
         {

@@ -2,6 +2,7 @@
 
 pub mod inspector;
 pub mod library;
+pub mod missing;
 pub mod overlays;
 pub mod status;
 pub mod top_bar;

@@ -9,13 +9,15 @@ use egui::ColorImage;
 use gainfield::analysis::scaling::AreaScaling;
 use gainfield::compute::{self, Interactive};
 use gainfield::dynamics::Workspace;
+use gainfield::families::counter_hebb::Agreement;
 use gainfield::model::Model;
 use gainfield::ops::compute_pool;
 use gainfield::probe::{
-    InhibitionRecipe, InhibitionResult, ProbeRecipe, ReceptiveField, RfRecipe, Statistic, TuningResult,
-    inhibition, receptive_fields, run,
+    AgreementRecipe, InhibitionRecipe, InhibitionResult, ProbeRecipe, ReceptiveField, RfRecipe, Statistic,
+    TuningResult, inhibition, receptive_fields, run, update_agreement,
 };
 use gainfield::progress::Progress;
+use gainfield::recipe::default_stimulus;
 
 use crate::derived::color_image;
 use crate::item::ItemId;
@@ -98,6 +100,7 @@ enum Key {
     Tuning(ItemId),
     Fields(FieldKey),
     Inhibition(u64),
+    Agreement(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -105,12 +108,14 @@ enum Recipe {
     Tuning(Box<ProbeRecipe>),
     Fields(RfRecipe),
     Inhibition(InhibitionRecipe),
+    Agreement(AgreementRecipe),
 }
 
 enum Outcome {
     Tuning(Box<ProbeData>),
     Fields(Vec<ReceptiveField>),
     Inhibition(Box<InhibitionResult>),
+    Agreement(Box<Agreement>),
 }
 
 struct Request {
@@ -130,6 +135,7 @@ pub struct Probing {
     probes: BTreeMap<ItemId, ((u64, ProbeRecipe), Probe)>,
     fields: BTreeMap<FieldKey, Measured<Vec<ReceptiveField>>>,
     inhibition: BTreeMap<u64, Measured<InhibitionResult>>,
+    agreement: BTreeMap<u64, Measured<Agreement>>,
     requests: Sender<Request>,
     answers: Receiver<Answer>,
 }
@@ -147,6 +153,7 @@ impl Probing {
             probes: BTreeMap::new(),
             fields: BTreeMap::new(),
             inhibition: BTreeMap::new(),
+            agreement: BTreeMap::new(),
             requests,
             answers,
         }
@@ -165,12 +172,18 @@ impl Probing {
         self.inhibition.get(&model)
     }
 
+    /// Updates compared, by identity of the model.
+    pub fn agreement(&self, model: u64) -> Option<&Measured<Agreement>> {
+        self.agreement.get(&model)
+    }
+
     /// Whether the worker has anything to do.
     pub fn is_busy(&self) -> bool {
         let busy = |state: &ProbeState| matches!(state, ProbeState::Running { .. });
         self.probes.values().any(|(_, probe)| busy(&probe.state))
             || self.fields.values().any(|fields| busy(&fields.state))
             || self.inhibition.values().any(|measured| busy(&measured.state))
+            || self.agreement.values().any(|measured| busy(&measured.state))
     }
 
     /// Runs `recipe` for the item, unless that is what it shows or runs already. The newest wins.
@@ -212,16 +225,16 @@ impl Probing {
 
     /// Measures inhibition of return anew.
     pub fn ask_inhibition(&mut self, identity: u64, model: &Model, recipe: InhibitionRecipe) {
-        let mut measured = Measured::running();
-        if let Some(old) = self.inhibition.remove(&identity) {
-            old.cancel.store(true, Ordering::Relaxed);
-            measured.data = old.data;
-        }
-        while self.inhibition.len() >= KEPT {
-            self.inhibition.pop_first();
-        }
+        let measured = again(&mut self.inhibition, identity);
         self.send(Key::Inhibition(identity), model, Recipe::Inhibition(recipe), &measured.cancel);
         self.inhibition.insert(identity, measured);
+    }
+
+    /// Compares the Counter-Hebb update with the gradient anew.
+    pub fn ask_agreement(&mut self, identity: u64, model: &Model, recipe: AgreementRecipe) {
+        let measured = again(&mut self.agreement, identity);
+        self.send(Key::Agreement(identity), model, Recipe::Agreement(recipe), &measured.cancel);
+        self.agreement.insert(identity, measured);
     }
 
     fn send(&self, key: Key, model: &Model, recipe: Recipe, cancel: &Arc<AtomicBool>) {
@@ -274,23 +287,30 @@ impl Probing {
             (Key::Tuning(item), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
                     Outcome::Tuning(data) => Ok(*data),
-                    Outcome::Fields(_) | Outcome::Inhibition(_) => Err(MIXED.to_owned()),
+                    _ => Err(MIXED.to_owned()),
                 });
                 self.probes.get_mut(item)?.1.end(outcome)
             }
             (Key::Fields(key), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
                     Outcome::Fields(fields) => Ok(fields),
-                    Outcome::Tuning(_) | Outcome::Inhibition(_) => Err(MIXED.to_owned()),
+                    _ => Err(MIXED.to_owned()),
                 });
                 self.fields.get_mut(key)?.end(outcome)
             }
             (Key::Inhibition(model), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
                     Outcome::Inhibition(result) => Ok(*result),
-                    Outcome::Tuning(_) | Outcome::Fields(_) => Err(MIXED.to_owned()),
+                    _ => Err(MIXED.to_owned()),
                 });
                 self.inhibition.get_mut(model)?.end(outcome)
+            }
+            (Key::Agreement(model), outcome) => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Agreement(result) => Ok(*result),
+                    _ => Err(MIXED.to_owned()),
+                });
+                self.agreement.get_mut(model)?.end(outcome)
             }
         }
     }
@@ -310,9 +330,26 @@ impl Probing {
                 let measured = self.inhibition.get_mut(model)?;
                 (&mut measured.state, &measured.cancel)
             }
+            Key::Agreement(model) => {
+                let measured = self.agreement.get_mut(model)?;
+                (&mut measured.state, &measured.cancel)
+            }
         };
         (Arc::ptr_eq(own, cancel) && !cancel.load(Ordering::Relaxed)).then_some(state)
     }
+}
+
+/// A measurement of `identity` to be made, which shows the result of the one before until it is there.
+fn again<T>(known: &mut BTreeMap<u64, Measured<T>>, identity: u64) -> Measured<T> {
+    let mut measured = Measured::running();
+    if let Some(old) = known.remove(&identity) {
+        old.cancel.store(true, Ordering::Relaxed);
+        measured.data = old.data;
+    }
+    while known.len() >= KEPT {
+        known.pop_first();
+    }
+    measured
 }
 
 /// Cannot happen: the worker answers what it was asked.
@@ -351,6 +388,9 @@ fn measured(
         Recipe::Fields(recipe) => Outcome::Fields(receptive_fields(recipe, model, workspace, teller)?),
         Recipe::Inhibition(recipe) => {
             Outcome::Inhibition(Box::new(inhibition(recipe, model, workspace, teller)?))
+        }
+        Recipe::Agreement(recipe) => {
+            Outcome::Agreement(Box::new(update_agreement(recipe, default_stimulus(model)?, model)?))
         }
     })
 }

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use gainfield::dynamics::Departure;
 use gainfield::model::Model;
 use gainfield::recording::Recording;
-use gainfield::stimulus::DataIdentity;
+use gainfield::stimulus::{DataIdentity, PreparationStep};
 
 use crate::derived::{Derived, Shown};
 use crate::item::{ItemId, RunKey, RunSpec};
@@ -21,7 +22,17 @@ pub struct RunData {
     pub recording: Arc<Recording>,
     pub shown: Arc<Shown>,
     pub derived: Arc<Derived>,
+    pub notes: Arc<RunNotes>,
     pub state: RunState,
+}
+
+/// What is to be said of a run besides its numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunNotes {
+    /// In what it leaves the protocol the network was trained on.
+    pub departures: Vec<Departure>,
+    /// How its stimulus came to be what the network takes.
+    pub preparation: Vec<PreparationStep>,
 }
 
 /// What a run was made of.
@@ -84,6 +95,12 @@ impl Store {
 
     pub fn runs(&self) -> impl Iterator<Item = (RunKey, &RunData)> {
         self.runs.iter().map(|(&key, data)| (key, data))
+    }
+
+    /// How `stimulus` was prepared for `model`, by their identities; `None` before it was run.
+    pub fn preparation(&self, model: u64, stimulus: u64) -> Option<&[PreparationStep]> {
+        let of = |run: &&RunData| run.origin.model == model && run.origin.stimulus == stimulus;
+        self.runs.values().find(of).map(|run| run.notes.preparation.as_slice())
     }
 
     pub fn run(&self, key: RunKey) -> Option<&RunData> {

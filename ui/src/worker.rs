@@ -15,7 +15,7 @@ use gainfield::model::Model;
 use gainfield::provenance::Provenance;
 use gainfield::recipe::RunRecipe;
 use gainfield::recording::Recording;
-use gainfield::settings::Overrides;
+use gainfield::settings::{MissingValue, Overrides};
 
 use crate::command::ExportFormat;
 use crate::item::{ItemId, RunKey, StimulusInfo};
@@ -96,6 +96,10 @@ pub enum Event {
         job: JobId,
         path: PathBuf,
         message: String,
+        /// What other values could help, where any can.
+        missing: Vec<MissingValue>,
+        overrides: Overrides,
+        replace: Option<ItemId>,
     },
     /// What a stimulus turned out to be.
     Composed {

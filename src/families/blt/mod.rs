@@ -17,6 +17,7 @@
 
 mod config;
 mod cornet;
+mod fields;
 mod fill;
 mod graph;
 mod layers;
@@ -38,9 +39,11 @@ pub use config::{
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
 pub use cornet::CornetNetwork;
+pub use fields::fields;
 pub use fill::{generated_pixels, generated_values, generated_weights};
 pub use graph::graph;
 pub use network::BltNetwork;
+pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use resnet::ResnetNetwork;

@@ -14,7 +14,7 @@ use crate::dynamics::{
 };
 use crate::error::Result;
 use crate::ops;
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::Weights;
 
 /// A network made by its connection matrix.
@@ -97,6 +97,10 @@ impl Dynamics for BltNetwork {
 
     fn preparation(&self) -> Option<Preparation> {
         Some(protocol::preparation(&self.config))
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.config.normalisation().scale()
     }
 
     fn classes(&self) -> &[String] {

@@ -31,6 +31,7 @@ pub(super) fn schedule(
             phase: t / period,
             pass_index: t % period,
             n_passes: period,
+            shown: t,
         })
         .collect();
     Ok(Schedule { drives, segments: presentation.segments.clone(), published: Some(published) })

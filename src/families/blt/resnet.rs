@@ -17,7 +17,7 @@ use crate::dynamics::{
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Linear};
 use crate::ops::{self, ConvSpec};
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::Weights;
 
 /// A residual network. Its areas are the map behind the first pooling and the end of each stage.
@@ -150,6 +150,10 @@ impl Dynamics for ResnetNetwork {
 
     fn preparation(&self) -> Option<Preparation> {
         Some(protocol::preparation(&self.config))
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.config.normalisation().scale()
     }
 
     fn classes(&self) -> &[String] {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::stimulus::PixelScale;
 
 /// Timestep over time constant in every script of the source.
 pub const ALPHA: f64 = 0.2;
@@ -224,6 +225,11 @@ impl Config {
         tensors.add("out_fc.bias", &[self.n_classes]);
         tensors.kernel("out_fc", &[self.n_classes, self.widths[self.depth - 1]]);
         tensors.list
+    }
+
+    /// By what pictures are normalised, unless they are already.
+    pub fn pixel_scale(&self) -> Option<PixelScale> {
+        self.normalise.then(|| self.dataset.pixel_scale())
     }
 
     /// Names of the classes in the order of the read-out.

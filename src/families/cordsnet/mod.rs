@@ -9,6 +9,7 @@
 
 mod config;
 mod dataset;
+mod fields;
 mod fold;
 mod generator;
 mod graph;
@@ -28,11 +29,13 @@ use std::sync::Arc;
 
 pub use config::{ALPHA, Config, DT_MS, STEPS, Stage};
 pub use dataset::Dataset;
+pub use fields::fields;
 pub use fold::fold;
 pub use generator::{generate, uniform};
 pub use infer::{Shapes, infer, recognise_shapes, resolve};
 pub use inverse::inverse_weights;
 pub use model::CordsNet;
+pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use training::{Batch, READ_TIMESTEPS, Terms, Update, loss_gradients, trained_names, update};

@@ -11,12 +11,12 @@ use super::protocol;
 use super::trunk::{InputDrive, ReadOut, Trunk};
 use super::twin::Twin;
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
-    Schedule, Stage as TapStage, State, StepContext, TimeUnit,
+    Area, Control, Departure, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation,
+    ProtocolOptions, Reciprocal, Schedule, Stage as TapStage, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, LeakyRule, LeakyTerms};
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::{Weight, Weights};
 
 /// Position of α among the controls.
@@ -185,8 +185,21 @@ fn alpha_control(config: &Config) -> Control {
         min: 0.0,
         max: 1.0,
         default: config.alpha,
-        choices: Vec::new(),
         source: "every script of the source: 0.2, 2 ms of 10 ms".to_owned(),
+        trained: Some(config.alpha),
+        reciprocal: Some(Reciprocal {
+            label: "τ".to_owned(),
+            definition: format!(
+                "Time constant of every unit, dt / α with timesteps of {} ms: how long its rate takes to come \
+                 within 1/e of its drive",
+                config.dt_ms
+            ),
+            unit: "ms".to_owned(),
+            numerator: config.dt_ms,
+            min: config.dt_ms,
+            max: 50.0 * config.dt_ms,
+        }),
+        ..Control::default()
     }
 }
 
@@ -201,8 +214,9 @@ fn slope_control(weights: &Weights) -> Result<Control> {
         min: slope.min(0.0),
         max: slope.max(1.0),
         default: slope,
-        choices: Vec::new(),
         source: "prelu.weight of the file, lowered from 1 to 0 in 20 epochs of step 4".to_owned(),
+        trained: Some(slope),
+        ..Control::default()
     })
 }
 
@@ -215,10 +229,7 @@ pub(super) fn normalised(config: &Config, image: &Tensor, like: &Trunk) -> Resul
         return Err(Error::shape("the stimulus", expected, image.dims()));
     }
     let image = image.to_device(like.device())?.to_dtype(like.dtype())?.contiguous()?;
-    if !config.normalise {
-        return Ok(image);
-    }
-    let scale = config.dataset.pixel_scale();
+    let Some(scale) = config.pixel_scale() else { return Ok(image) };
     let row = |values: &[f32]| -> Result<Tensor> {
         let values = Tensor::from_slice(values, (1, values.len(), 1, 1), like.device())?;
         Ok(values.to_dtype(like.dtype())?)
@@ -249,6 +260,10 @@ impl Dynamics for CordsNet {
 
     fn preparation(&self) -> Option<Preparation> {
         Some(protocol::preparation(&self.config))
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.config.pixel_scale()
     }
 
     fn classes(&self) -> &[String] {
@@ -330,11 +345,19 @@ impl Dynamics for CordsNet {
         Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout: Some(readout) })
     }
 
+    fn warm_up(&self) -> Option<usize> {
+        Some(self.config.warm_up)
+    }
+
     fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
         protocol::schedule(&self.config, presentation, options)
     }
 
-    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>> {
-        Ok(protocol::scored_labels(&self.config, labels, drive, state))
+    fn departures(&self, schedule: &Schedule) -> Vec<Departure> {
+        protocol::departures(&self.config, schedule)
+    }
+
+    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
+        Ok(protocol::scored_labels(labels, drive))
     }
 }

@@ -30,6 +30,23 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
     model(&config, table, weights, origin, report)
 }
 
+/// What the tensors of a checkpoint tell, what was saved with it and what the user gives, unchecked.
+///
+/// # Errors
+/// [`Error::Weights`] for tensors that nothing can be told from, [`Error::Unknown`] for a key that is
+/// none.
+pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
+    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+    let mut table = infer(&shapes(&checkpoint.weights), &checkpoint.path).map_err(unfit)?;
+    if let Some(saved) = checkpoint.saved_config() {
+        for (key, value) in saved {
+            table.set(&key, value, Source::File);
+        }
+    }
+    table.apply(overrides)?;
+    Ok(table)
+}
+
 /// The configuration of a checkpoint: what its tensors tell, what was saved with it, what the user
 /// gives; and how its tensors fit.
 ///
@@ -39,14 +56,8 @@ pub(super) fn configure(
     checkpoint: &Checkpoint,
     overrides: &Overrides,
 ) -> Result<(Config, ConfigTable, Report)> {
+    let mut table = draft(checkpoint, overrides)?;
     let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-    let mut table = infer(&shapes(&checkpoint.weights), &checkpoint.path).map_err(unfit)?;
-    if let Some(saved) = checkpoint.saved_config() {
-        for (key, value) in saved {
-            table.set(&key, value, Source::File);
-        }
-    }
-    table.apply(overrides)?;
     let config = resolve(&mut table).map_err(|err| match overrides.is_empty() {
         true => unfit(err),
         false => err,

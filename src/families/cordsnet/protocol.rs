@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::config::{Config, STEPS};
+use super::config::Config;
 use super::dataset::Dataset;
 use crate::dynamics::{
-    Drive, Frame, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind, State,
+    Departure, Drive, Frame, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind,
 };
 use crate::error::{Error, Result};
 use crate::stimulus::{Preparation, Resizing};
@@ -13,6 +13,9 @@ use crate::stimulus::{Preparation, Resizing};
 /// Side that ImageNet pictures are cut to, and the shorter side they are resized to before that.
 const CROP: usize = 224;
 const BEFORE_CROP: usize = 256;
+
+/// Most timesteps of one run.
+const MAX_TIMESTEPS: usize = 1_000_000;
 
 /// `warm_up` timesteps without a picture, then `timesteps` with what is shown, or as many as there
 /// are frames; [`ProtocolOptions::timesteps`] counts from onset. A stretch of one frame is a phase.
@@ -25,24 +28,26 @@ pub(super) fn schedule(
         return Err(Error::config("presentation", "at least one frame", 0));
     };
     let n_shown = options.timesteps.unwrap_or(config.timesteps.max(last + 1));
-    let mut frames: Vec<Arc<Frame>> = Vec::with_capacity(config.warm_up + n_shown);
-    let mut passes = Vec::with_capacity(config.warm_up + n_shown);
-    if config.warm_up > 0 {
+    let warm_up = options.warm_up.unwrap_or(config.warm_up);
+    for (field, value) in [("timesteps", n_shown), ("warm_up", warm_up)] {
+        if value > MAX_TIMESTEPS {
+            return Err(Error::config(field, format!("at most {MAX_TIMESTEPS}"), value));
+        }
+    }
+    let mut frames: Vec<Arc<Frame>> = Vec::with_capacity(warm_up + n_shown);
+    let mut passes = Vec::with_capacity(warm_up + n_shown);
+    if warm_up > 0 {
         let shape = [config.image_channels, config.image_side, config.image_side];
         let blank = Arc::new(Frame::blank(presentation.frames[0].batch(), shape)?);
-        frames.extend(std::iter::repeat_n(blank, config.warm_up));
-        passes.extend(std::iter::repeat_n(Pass::WarmUp, config.warm_up));
+        frames.extend(std::iter::repeat_n(blank, warm_up));
+        passes.extend(std::iter::repeat_n(Pass::WarmUp, warm_up));
     }
     frames.extend((0..n_shown).map(|t| presentation.frames[t.min(last)].clone()));
     let pass = if config.stage.is_feed_forward() { Pass::FeedForward } else { Pass::Sweep };
     passes.extend(std::iter::repeat_n(pass, n_shown));
 
     let mut segments: Vec<Segment> = (presentation.segments.iter())
-        .map(|segment| Segment {
-            from: segment.from + config.warm_up,
-            to: segment.to + config.warm_up,
-            ..segment.clone()
-        })
+        .map(|segment| Segment { from: segment.from + warm_up, to: segment.to + warm_up, ..segment.clone() })
         .collect();
     let mut drives = Vec::with_capacity(frames.len());
     let steps: Vec<(&Arc<Frame>, Pass)> = frames.iter().zip(passes).collect();
@@ -56,6 +61,7 @@ pub(super) fn schedule(
             phase,
             pass_index,
             n_passes: stretch.len(),
+            shown: (from + pass_index).saturating_sub(warm_up),
         }));
         let (kind, name) = match (stretch[0].1, stretch[0].0.is_blank()) {
             (Pass::WarmUp, _) => (SegmentKind::Blank, "spontaneous"),
@@ -64,23 +70,46 @@ pub(super) fn schedule(
         };
         segments.push(Segment { kind, name: name.to_owned(), from, to });
     }
-    let published = config.stage.warm_up() + if config.stage.is_feed_forward() { 1 } else { STEPS };
-    Ok(Schedule { drives, segments, published: Some(published) })
+    Ok(Schedule { drives, segments, published: Some(config.warm_up + config.timesteps) })
+}
+
+/// Spontaneous timesteps, timesteps from onset and pictures other than in training.
+pub(super) fn departures(config: &Config, schedule: &Schedule) -> Vec<Departure> {
+    let ms = |n: usize| match n {
+        1 => format!("1 timestep ({} ms)", config.dt_ms),
+        n => format!("{n} timesteps ({} ms)", n as f64 * config.dt_ms),
+    };
+    let is_spontaneous = |drive: &&Drive| drive.pass == Pass::WarmUp;
+    let warm_up = schedule.drives.iter().filter(is_spontaneous).count();
+    let shown = &schedule.drives[warm_up..];
+    let mut departures = Vec::new();
+    let mut compare = |what: &str, published: usize, found: usize| {
+        if published != found {
+            departures.push(Departure::new(what, ms(published), ms(found)));
+        }
+    };
+    compare("spontaneous activity before onset", config.warm_up, warm_up);
+    compare("time from onset", config.timesteps, shown.len());
+    let onsets = shown.iter().filter(|drive| drive.pass_index == 0);
+    let (blanks, pictures): (Vec<&Drive>, Vec<&Drive>) = onsets.partition(|drive| drive.frame.is_blank());
+    if pictures.len() != 1 || !blanks.is_empty() {
+        let found = match (pictures.len(), blanks.len()) {
+            (n, 0) => format!("{n} pictures in turn"),
+            (1, _) => "a picture and blank stretches".to_owned(),
+            (n, _) => format!("{n} pictures and blank stretches"),
+        };
+        departures.push(Departure::new("pictures of a trial", "one, held", found));
+    }
+    departures
 }
 
 /// The class of the picture, at the end of each stretch of timesteps that shows one.
-pub(super) fn scored_labels(
-    config: &Config,
-    labels: &LabelSet,
-    drive: &Drive,
-    state: &State,
-) -> Option<Vec<i64>> {
+pub(super) fn scored_labels(labels: &LabelSet, drive: &Drive) -> Option<Vec<i64>> {
     if drive.pass == Pass::WarmUp || drive.frame.is_blank() || drive.pass_index + 1 != drive.n_passes {
         return None;
     }
     let LabelSet::PerTimestep(labels) = labels else { return None };
-    let shown = state.t.saturating_sub(config.warm_up + 1);
-    labels.get(shown.min(labels.len().checked_sub(1)?)).cloned()
+    labels.get(drive.shown.min(labels.len().checked_sub(1)?)).cloned()
 }
 
 /// How the source brings pictures of the data set to the network's input, in proportion where the
@@ -132,6 +161,14 @@ mod tests {
         let options = ProtocolOptions { timesteps: Some(6), ..Default::default() };
         let schedule = schedule(&config(), &shown(frames), &options).unwrap();
         assert!(schedule.is_off_protocol());
+        let said: Vec<String> = departures(&config(), &schedule).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "time from onset: 6 timesteps (12 ms), published 100 timesteps (200 ms)",
+                "pictures of a trial: 2 pictures and blank stretches, published one, held"
+            ]
+        );
         let kinds: Vec<_> = schedule.segments.iter().map(|s| (s.kind, s.to - s.from)).collect();
         assert_eq!(
             kinds,
@@ -145,12 +182,26 @@ mod tests {
         let labels = LabelSet::PerTimestep((0..5).map(|t| vec![t, t]).collect());
         let scored: Vec<_> = (0..schedule.len())
             .filter_map(|t| {
-                let state = State { t: t + 1, areas: Vec::new(), memory: Vec::new(), readout: None };
-                let labels = scored_labels(&config(), &labels, &schedule.drives[t], &state)?;
+                let labels = scored_labels(&labels, &schedule.drives[t])?;
                 Some((t, labels[0]))
             })
             .collect();
         assert_eq!(scored, [(101, 1), (105, 4)]);
+    }
+
+    #[test]
+    fn the_spontaneous_phase_may_be_shortened_and_left_out() {
+        let of = |warm_up| {
+            let options = ProtocolOptions { warm_up: Some(warm_up), ..Default::default() };
+            schedule(&config(), &shown(vec![frame()]), &options).unwrap()
+        };
+        let (short, none) = (of(30), of(0));
+        assert_eq!((short.len(), short.drives[29].pass, short.drives[30].shown), (130, Pass::WarmUp, 0));
+        assert_eq!((none.len(), none.drives[99].shown), (100, 99));
+        assert!(departures(&config(), &of(100)).is_empty());
+        assert!(departures(&config(), &none)[0].to_string().starts_with("spontaneous activity"));
+        let labels = LabelSet::PerTimestep(vec![vec![7, 8]]);
+        assert_eq!(scored_labels(&labels, &short.drives[129]), Some(vec![7, 8]));
     }
 
     #[test]

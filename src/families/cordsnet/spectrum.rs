@@ -172,6 +172,7 @@ pub fn area_jacobians(
         phase: 0,
         pass_index: 0,
         n_passes: 1,
+        shown: 0,
     };
     let mut context = StepContext { taps: &mut drives, controls, ops: &mut workspace };
     let rule = model.rule(&context);
@@ -264,6 +265,7 @@ mod tests {
                 phase: 0,
                 pass_index: 0,
                 n_passes: 1,
+                shown: 0,
             };
             let mut step = |state: &State| {
                 let mut context = StepContext { taps: &mut NoTaps, controls: &controls, ops: &mut ws };

@@ -11,13 +11,13 @@ use super::model::normalised;
 use super::protocol;
 use super::trunk::{INPUT_POOL, ReadOut, SAME, Trunk};
 use crate::dynamics::{
-    Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
-    Schedule, State, StepContext, TimeUnit,
+    Area, Control, Departure, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation,
+    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
 };
 use crate::error::{Error, Result};
 use crate::nn::{Norm, NormKind};
 use crate::ops::{self, Activation, Moments, Workspace};
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::{Weight, Weights};
 
 /// Share of a batch in the running statistics.
@@ -242,6 +242,10 @@ impl Dynamics for Twin {
         Some(protocol::preparation(&self.config))
     }
 
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.config.pixel_scale()
+    }
+
     fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -303,7 +307,11 @@ impl Dynamics for Twin {
         protocol::schedule(&self.config, presentation, options)
     }
 
-    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>> {
-        Ok(protocol::scored_labels(&self.config, labels, drive, state))
+    fn departures(&self, schedule: &Schedule) -> Vec<Departure> {
+        protocol::departures(&self.config, schedule)
+    }
+
+    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
+        Ok(protocol::scored_labels(labels, drive))
     }
 }

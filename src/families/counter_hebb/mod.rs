@@ -12,6 +12,7 @@
 mod architecture;
 mod areas;
 mod config;
+mod fields;
 mod flow;
 mod foreign;
 mod graph;
@@ -29,9 +30,11 @@ mod train;
 mod update;
 
 pub use config::{Config, FROM_STIMULUS, NO_INSTRUCTION, NormLayer, Task, Trunk};
+pub use fields::fields;
 pub use layer_list::LayerSpec;
 pub use loss::Loss;
 pub use model::CounterHebb;
+pub(crate) use open::draft;
 pub use open::{description, model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use subnetworks::{Subnetwork, subnetworks};

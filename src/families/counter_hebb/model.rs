@@ -15,6 +15,7 @@ use crate::dynamics::{
 };
 use crate::error::{Error, Result};
 use crate::ops;
+use crate::stimulus::PixelScale;
 use crate::weights::{Weight, Weights};
 
 /// Name of the control that picks the instruction.
@@ -230,6 +231,7 @@ fn controls(config: &Config, tasks: &[String]) -> Vec<Control> {
                 default: default as f64,
                 choices,
                 source: source.to_owned(),
+                ..Control::default()
             }
         };
     let mut controls = Vec::new();
@@ -260,6 +262,9 @@ fn controls(config: &Config, tasks: &[String]) -> Vec<Control> {
             0,
             "model.eval() and model.train() of the source",
         ));
+        if let Some(control) = controls.last_mut() {
+            control.trained = Some(control.default);
+        }
     }
     controls
 }
@@ -283,6 +288,11 @@ impl Dynamics for CounterHebb {
 
     fn input_shape(&self) -> [usize; 3] {
         self.config.in_shape
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        let short = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+        Some(PixelScale { mean: short(&self.config.mean), std: short(&self.config.std) })
     }
 
     fn classes(&self) -> &[String] {

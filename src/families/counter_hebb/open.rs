@@ -49,6 +49,20 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
     model(&opened.config, opened.table, weights, origin, opened.report)
 }
 
+/// What the tensors of a checkpoint, the file beside them and the user say, unchecked.
+///
+/// # Errors
+/// As [`open`], but for values that contradict one another.
+pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
+    let shapes = shapes_of(&checkpoint.weights);
+    if is_own(checkpoint) || is_reference(&shapes) {
+        return Opened::table(checkpoint, &shapes, overrides).map(|(table, _)| table);
+    }
+    let mut table = foreign::read(&shapes, &checkpoint.order)?.table;
+    table.apply(overrides)?;
+    Ok(table)
+}
+
 /// The model of a resolved configuration around weights that did not come from a file.
 ///
 /// # Errors
@@ -104,9 +118,26 @@ impl Opened {
         if !is_own(checkpoint) && !is_reference(&shapes) {
             return Self::read_foreign(checkpoint, &shapes, overrides);
         }
+        let (mut table, file) = Self::table(checkpoint, &shapes, overrides)?;
+        let config = Config::resolve(&mut table).map_err(|err| naming_file(err, &file, &table))?;
+        let expected = expected(&config)?;
+        let weights = canonical(&expected, &checkpoint.weights, &config)?;
+        let report =
+            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
+        let weights = with_counters(&expected, &weights)?;
+        Ok(Self { config, table, weights, report })
+    }
+
+    /// What the tensors, the file beside them and the user say, checked against one another alone; and
+    /// that file.
+    fn table(
+        checkpoint: &Checkpoint,
+        shapes: &Shapes,
+        overrides: &Overrides,
+    ) -> Result<(ConfigTable, std::path::PathBuf)> {
         let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-        let mut table = match is_reference(&shapes) {
-            true => infer(&shapes, &checkpoint.identity().name).map_err(unfit)?,
+        let mut table = match is_reference(shapes) {
+            true => infer(shapes, &checkpoint.identity().name).map_err(unfit)?,
             false => Config::defaults(Trunk::Layers),
         };
         let (file, values) = configuration(checkpoint, &table)?;
@@ -132,13 +163,7 @@ impl Opened {
             table.set(&key, value, Source::File);
         }
         table.apply(overrides)?;
-        let config = Config::resolve(&mut table).map_err(|err| naming_file(err, &file, &table))?;
-        let expected = expected(&config)?;
-        let weights = canonical(&expected, &checkpoint.weights, &config)?;
-        let report =
-            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
-        let weights = with_counters(&expected, &weights)?;
-        Ok(Self { config, table, weights, report })
+        Ok((table, file))
     }
 
     /// A network of others, with an instruction head drawn.

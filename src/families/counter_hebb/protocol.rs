@@ -47,6 +47,7 @@ pub(super) fn schedule(
             phase,
             pass_index,
             n_passes: passes.len(),
+            shown,
         }
     });
     let drives: Vec<Drive> = drives.collect();
@@ -57,9 +58,12 @@ pub(super) fn schedule(
 fn segments_at(t: usize, pass: Pass) -> Vec<Segment> {
     let segment = |kind, name: &str| Segment { kind, name: name.to_owned(), from: t, to: t + 1 };
     match pass {
-        Pass::Instruction => vec![segment(SegmentKind::Cue, "instruction")],
-        Pass::Error => vec![segment(SegmentKind::Phase, "error")],
-        _ => vec![segment(SegmentKind::Stimulus, "prediction"), segment(SegmentKind::Scored, "answer")],
+        Pass::Instruction => vec![segment(SegmentKind::Phase, "instruction, top-down")],
+        Pass::Error => vec![segment(SegmentKind::Phase, "error, top-down")],
+        Pass::Sweep => {
+            vec![segment(SegmentKind::Phase, "guided, bottom-up"), segment(SegmentKind::Scored, "answer")]
+        }
+        _ => vec![segment(SegmentKind::Phase, "bottom-up"), segment(SegmentKind::Scored, "answer")],
     }
 }
 

@@ -87,6 +87,7 @@ impl<'a> Passes<'a> {
             phase: 0,
             pass_index: 0,
             n_passes: 1,
+            shown: 0,
         };
         let mut context = StepContext { taps: &mut NoTaps, controls: &self.controls, ops: &mut ws.ops };
         self.net.step(&prepared, &drive, state, &mut context)

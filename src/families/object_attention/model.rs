@@ -188,8 +188,10 @@ fn strength_control(config: &Config) -> Control {
         min: 0.0,
         max: 1.0,
         default: config.strength,
+        trained: Some(config.strength),
         choices: Vec::new(),
         source: "flag --strength of the source: 0.2 for digits, 0.3 for photographs".to_owned(),
+        ..Control::default()
     }
 }
 

@@ -30,6 +30,23 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
     model(config, table, weights, origin, report)
 }
 
+/// What the tensors of a checkpoint tell, what was saved with it and what the user gives, unchecked.
+///
+/// # Errors
+/// [`Error::Weights`] for tensors that nothing can be told from, [`Error::Unknown`] for a key that is
+/// none.
+pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
+    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+    let mut table = infer(&shapes(&checkpoint.weights)).map_err(unfit)?;
+    if let Some(saved) = checkpoint.saved_config() {
+        for (key, value) in saved {
+            table.set(&key, value, Source::File);
+        }
+    }
+    table.apply(overrides)?;
+    Ok(table)
+}
+
 /// The configuration of a checkpoint: what its tensors tell, what was saved with it, what the user
 /// gives; and how its tensors fit.
 ///
@@ -39,14 +56,7 @@ pub(super) fn configure(
     checkpoint: &Checkpoint,
     overrides: &Overrides,
 ) -> Result<(Config, ConfigTable, Report)> {
-    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-    let mut table = infer(&shapes(&checkpoint.weights)).map_err(unfit)?;
-    if let Some(saved) = checkpoint.saved_config() {
-        for (key, value) in saved {
-            table.set(&key, value, Source::File);
-        }
-    }
-    table.apply(overrides)?;
+    let mut table = draft(checkpoint, overrides)?;
     let config = resolve(&mut table)?;
     let report = compare(&config.tensors()?, &checkpoint.weights, &[]).into_result(&checkpoint.path)?;
     Ok((config, table, report))

@@ -27,6 +27,7 @@ pub(super) fn schedule(
             phase: t / config.passes,
             pass_index: t % config.passes,
             n_passes: config.passes,
+            shown: t,
         })
         .collect();
     Ok(Schedule {

@@ -40,10 +40,11 @@ mod weights;
 use std::sync::Arc;
 
 pub use config::{
-    BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, Shapes, TASKS, Variant,
-    VectorStage, variant_of,
+    BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, REQUIRED, Shapes, TASKS,
+    Variant, VectorStage, variant_of,
 };
 pub use model::RecurrentGating;
+pub(crate) use open::{draft, fields};
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
 pub use presets::Preset;

@@ -16,6 +16,7 @@ use crate::dynamics::{
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, Activation, Workspace};
+use crate::stimulus::PixelScale;
 use crate::weights::Weights;
 
 /// Counts built networks, so that each has its own generation.
@@ -29,6 +30,7 @@ pub struct RecurrentGating {
     protocol: Protocol,
     generation: u64,
     input: ImageInput,
+    normalisation: Option<PixelScale>,
     n_classes: usize,
     streams: Box<dyn Streams>,
 }
@@ -101,6 +103,7 @@ impl RecurrentGating {
             controls: ControlSet::new(&parts.softness, protocol.tasks(), protocol.classes()),
             protocol,
             generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
+            normalisation: normalisation(config),
             input: parts.input,
             n_classes: config.n_classes(),
             streams: parts.streams,
@@ -140,6 +143,10 @@ impl Dynamics for RecurrentGating {
 
     fn input_shape(&self) -> [usize; 3] {
         self.input.shape()
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.normalisation.clone()
     }
 
     fn classes(&self) -> &[String] {
@@ -205,6 +212,14 @@ impl Dynamics for RecurrentGating {
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
         Ok(self.protocol.scored_labels(labels, drive))
     }
+}
+
+/// By what GateNet normalises pixels; BlockNet takes them as they are.
+fn normalisation(config: &Config) -> Option<PixelScale> {
+    let Network::Gate(gate) = &config.network else { return None };
+    let (mean, std) = gate.normalisation.as_ref()?;
+    let short = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+    Some(PixelScale { mean: short(mean), std: short(std) })
 }
 
 /// `z` through the taps and the nonlinearity of an area.

@@ -11,7 +11,7 @@ use super::weights::{Expected, expected};
 use crate::checkpoint::{Checkpoint, Report, Sidecar, compare};
 use crate::error::{Error, Result};
 use crate::model::{Family, Model, ModelInfo, Origin, Target};
-use crate::settings::{Overrides, Source};
+use crate::settings::{ConfigTable, Field, Overrides, Source};
 use crate::weights::Weights;
 
 /// Statistics counters may be absent: nothing is computed from them.
@@ -22,6 +22,30 @@ pub fn recognise(checkpoint: &Checkpoint) -> bool {
     variant_of(&shapes(&checkpoint.weights)).is_some()
 }
 
+/// What the tensors of a checkpoint, the JSON files beside it and the user say, unchecked.
+///
+/// # Errors
+/// As [`configuration`]; [`Error::Unknown`] for a key that is none.
+pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
+    let shapes = shapes(&checkpoint.weights);
+    let variant = known_variant(checkpoint, &shapes)?;
+    let (values, _) = configuration(checkpoint)?;
+    Config::draft(variant, &values, &shapes, overrides)
+}
+
+/// Every key of a variant's configuration, documented.
+pub(crate) fn fields(variant: &str) -> Vec<Field> {
+    super::config::fields(Variant::from_name(variant).unwrap_or(Variant::Gate))
+}
+
+/// Which network the tensors of a checkpoint are of.
+fn known_variant(checkpoint: &Checkpoint, shapes: &Shapes) -> Result<Variant> {
+    variant_of(shapes).ok_or_else(|| Error::Weights {
+        path: checkpoint.path.clone(),
+        message: "expected weights of a recurrent-gating network, found others".to_owned(),
+    })
+}
+
 /// The model of a checkpoint and the JSON files beside it; what neither tells is a marked default.
 ///
 /// # Errors
@@ -29,10 +53,7 @@ pub fn recognise(checkpoint: &Checkpoint) -> bool {
 /// tensor and configuration keys where the two contradict each other.
 pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
     let shapes = shapes(&checkpoint.weights);
-    let variant = variant_of(&shapes).ok_or_else(|| Error::Weights {
-        path: checkpoint.path.clone(),
-        message: "expected weights of a recurrent-gating network, found others".to_owned(),
-    })?;
+    let variant = known_variant(checkpoint, &shapes)?;
     let (values, source) = configuration(checkpoint)?;
     let described = Variant::from_values(&values);
     if described.is_some_and(|described| (described == Variant::Gate) != (variant == Variant::Gate)) {

@@ -98,7 +98,7 @@ impl Protocol {
         }
         if has_read_out && !options.without_read_out {
             let shown = frames.get(n - 1).unwrap_or(last);
-            drives.push(drive(shown, instruction_at(n - 1), Pass::ReadOut, 0, 1));
+            drives.push(Drive { shown: n - 1, ..drive(shown, instruction_at(n - 1), Pass::ReadOut, 0, 1) });
             segments.push(segment(SegmentKind::ReadOut, "read-out", n, n + 1));
         }
         let published = published_sweeps.map(|sweeps| sweeps + usize::from(has_read_out));
@@ -157,7 +157,16 @@ pub fn drive(
     pass_index: usize,
     n_passes: usize,
 ) -> Drive {
-    Drive { frame: Arc::clone(frame), instruction, target: None, pass, phase: 0, pass_index, n_passes }
+    Drive {
+        frame: Arc::clone(frame),
+        instruction,
+        target: None,
+        pass,
+        phase: 0,
+        pass_index,
+        n_passes,
+        shown: pass_index,
+    }
 }
 
 fn segment(kind: SegmentKind, name: &str, from: usize, to: usize) -> Segment {
@@ -247,7 +256,7 @@ mod tests {
     #[test]
     fn frames_are_shown_in_turn_and_the_last_is_held() {
         let shown = instructed(5, 0);
-        let options = ProtocolOptions { timesteps: Some(7), without_read_out: true };
+        let options = ProtocolOptions { timesteps: Some(7), without_read_out: true, ..Default::default() };
         let schedule = protocol().schedule(&shown, &options).unwrap();
         let ids: Vec<u64> = schedule.drives.iter().map(|drive| drive.frame.id()).collect();
         assert_eq!(ids[..5], shown.frames.iter().map(|frame| frame.id()).collect::<Vec<_>>());

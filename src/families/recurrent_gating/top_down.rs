@@ -62,6 +62,8 @@ impl Softness {
             default,
             choices: Vec::new(),
             source: "configuration: softness".to_owned(),
+            trained: Some(default),
+            reciprocal: None,
         }
     }
 }
@@ -88,14 +90,15 @@ impl ControlSet {
                 default: AS_PRESENTED,
                 choices,
                 source: "presentation".to_owned(),
+                ..Control::default()
             };
         if has_choice {
             let choices = [&["as presented".to_owned()], tasks].concat();
-            let definition = "row of the task tables and one-hot at the bottleneck";
+            let definition = "Which of its tasks the network does: a row of the task tables, and a one-hot at the bottleneck";
             controls.push(enumeration("task", "Task", definition, AS_PRESENTED, choices));
         }
         let choices = [&["none".to_owned(), "as presented".to_owned()], classes].concat();
-        let definition = "class whose one-hot replaces the network's own labels in the bottleneck";
+        let definition = "Class to look for: its one-hot replaces the network's own labels at the bottleneck";
         controls.push(enumeration("prompt", "Prompt", definition, NO_PROMPT, choices));
         Self {
             softness: 0,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::Context;
 use gainfield::dynamics::{Area, Intervention, Pass};
-use gainfield::settings::Overrides;
+use gainfield::settings::{Overrides, Source, toml_value};
 
 use super::Workbench;
 use crate::command::Command;
@@ -15,7 +15,8 @@ use gainfield::recipe::train::TrainRecipe;
 use crate::document::{Document, UnitRef};
 use crate::files::Ask;
 use crate::interventions::{describe, silence_pinned};
-use crate::item::{Content, ItemId, RecordingInfo, RunSpec};
+use crate::item::{Content, ItemId, ModelInfo, RecordingInfo, RunSpec};
+use crate::panels::missing::Asked;
 use crate::panels::overlays::Open;
 use crate::widgets::Severity;
 use crate::worker::{Cancel, OpenRequest};
@@ -36,6 +37,12 @@ impl Workbench {
             Command::OpenFiles => self.asked_open = Some((self.dialog)(Ask::Open)),
             Command::Open(paths) => self.open_paths(paths, Overrides::default(), None),
             Command::Reopen { item, set } => self.reopen(item, &set),
+            Command::OpenWith { path, overrides, replace } => {
+                self.open.missing = None;
+                self.open_paths(vec![path], overrides, replace);
+            }
+            Command::AskMissing(item) => self.ask_missing(item),
+            Command::CloseQuestions => self.open.missing = None,
             Command::Undo => self.undo(),
             Command::Redo => self.redo(),
             Command::Select(id) => self.select(id),
@@ -50,6 +57,7 @@ impl Workbench {
             Command::CancelProbe(id) => self.probing.cancel(id),
             Command::MapFields => self.map_fields(),
             Command::MeasureInhibition => self.measure_inhibition(),
+            Command::CompareUpdates => self.compare_updates(),
             Command::ExportSummary => self.export_summary(),
             Command::Export(view, format) => self.export(view, format),
             Command::CopyAsCommand(view) => self.copy_as_command(ctx, view),
@@ -188,16 +196,33 @@ impl Workbench {
     }
 
     fn reopen(&mut self, item: ItemId, set: &[(String, String)]) {
-        let Some(path) = self.document.model_info(item).and_then(|info| info.about.origin.path.clone())
-        else {
+        let Some(info) = self.document.model_info(item) else { return };
+        let Some(path) = info.about.origin.path.clone() else {
             self.messages.error("The model was not built again", "It does not come from a file.");
             return;
         };
-        let sets: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        match Overrides::read(None, &sets) {
-            Ok(overrides) => self.open_paths(vec![path], overrides, Some(item)),
-            Err(err) => self.messages.error("The model was not built again", err.to_string()),
+        let mut overrides = given(info);
+        for (key, value) in set {
+            overrides.push(key.clone(), toml_value(value.trim()));
         }
+        self.open_paths(vec![path], overrides, Some(item));
+    }
+
+    /// Shows the dialog about what the file of a model does not say.
+    fn ask_missing(&mut self, item: ItemId) {
+        let Some(info) = self.document.model_info(item) else { return };
+        let Some(path) = info.about.origin.path.clone().filter(|_| !info.missing.is_empty()) else {
+            self.messages.say("Nothing is missing: the file and its weights say everything");
+            return;
+        };
+        self.open.missing = Some(Arc::new(Asked {
+            name: self.document.get(item).map_or_else(String::new, |item| item.name.clone()),
+            path,
+            replace: Some(item),
+            values: info.missing.clone(),
+            given: given(info),
+            why: None,
+        }));
     }
 
     /// Changes the document without a step of undo: what is looked at, not what is there.
@@ -249,6 +274,7 @@ impl Workbench {
             Command::SetProbe { item, recipe } => self.set_probe(item, *recipe),
             Command::AddProbe(recipe) => self.add_probe(*recipe),
             Command::SetTimesteps(timesteps) => self.change_spec(|spec| spec.timesteps = timesteps),
+            Command::SetWarmUp(warm_up) => self.change_spec(|spec| spec.warm_up = warm_up),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
             }
@@ -393,6 +419,15 @@ impl Workbench {
             }
         });
     }
+}
+
+/// What the user has given for a model so far.
+fn given(info: &ModelInfo) -> Overrides {
+    let mut overrides = Overrides::default();
+    for (key, entry) in info.about.config.iter().filter(|(_, entry)| entry.source == Source::Given) {
+        overrides.push(key, entry.value.clone());
+    }
+    overrides
 }
 
 fn toggle_pin(document: &mut Document, unit: UnitRef) {

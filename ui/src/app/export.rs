@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
-use gainfield::dynamics::{Action, Intervention, Units};
+use gainfield::dynamics::Setting;
 use gainfield::provenance::Provenance;
 use gainfield::recipe::{RunRecipe, to_toml};
 use gainfield::settings::Source;
@@ -86,6 +86,7 @@ impl Workbench {
             }
             ViewKind::ReceptiveField => self.field_command(),
             ViewKind::Inhibition => self.inhibition_command(),
+            ViewKind::UpdateAgreement => self.agreement_command(),
             ViewKind::ClassLoss
             | ViewKind::MaskLoss
             | ViewKind::Accuracy
@@ -135,17 +136,23 @@ impl Workbench {
         let about = &model.about;
         let path = about.origin.path.clone().unwrap_or_else(|| PathBuf::from(&about.origin.name));
         let given = about.config.iter().filter(|(_, entry)| entry.source == Source::Given);
-        let set = Interventions::of(info);
         Some(RunRecipe {
             // A trial depends on its number alone; the last of these is the one that was shown.
             n: stimulus.trial + 1,
             steps: info.spec.timesteps,
+            warm_up: info.spec.warm_up,
             record: vec!["all".to_owned()],
             every: info.spec.every,
             seed: stimulus.seed,
             set: given.map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect(),
             stimulus: Some(stimulus.spec.clone()),
-            interventions: set.0,
+            controls: info
+                .spec
+                .controls
+                .iter()
+                .map(|(key, &value)| (key.clone(), Setting::Number(value)))
+                .collect(),
+            interventions: info.spec.interventions.iter().filter(|i| i.enabled).cloned().collect(),
             out: Some(PathBuf::from("out")),
             ..RunRecipe::new(path)
         })
@@ -159,6 +166,7 @@ impl Workbench {
             "stimulus": self.document.stimulus_info(info.stimulus).map(|stimulus| stimulus.as_ref().clone()),
             "run": info.spec,
             "model": self.document.model_info(info.model).map(|model| model.about.config.clone()),
+            "off_protocol": self.shown_run().map(|run| run.notes.departures.clone()),
         });
         if let Some(origin) = self.document.model_info(info.model).map(|model| &model.about.origin)
             && let Some(sha256) = &origin.sha256
@@ -170,20 +178,6 @@ impl Workbench {
             provenance.data = vec![facts.data.clone()];
         }
         provenance
-    }
-}
-
-/// What differs from a plain run: controls that were changed, and the interventions that are on.
-struct Interventions(Vec<Intervention>);
-
-impl Interventions {
-    fn of(info: &RecordingInfo) -> Self {
-        let controls = info.spec.controls.iter().map(|(control, value)| {
-            let action = Action::Set { control: control.clone(), value: *value };
-            Intervention::new("", Units::all(), action, 0, None)
-        });
-        let enabled = info.spec.interventions.iter().filter(|i| i.enabled).cloned();
-        Self(controls.chain(enabled).collect())
     }
 }
 
@@ -203,6 +197,7 @@ fn runnable(recipe: &RunRecipe) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gainfield::dynamics::{Action, Intervention, Units};
 
     #[test]
     fn a_command_with_interventions_brings_its_recipe() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gainfield::dynamics::Units;
-use gainfield::probe::{InhibitionRecipe, ProbeRecipe, RfRecipe};
+use gainfield::probe::{AgreementRecipe, InhibitionRecipe, ProbeRecipe, RfRecipe};
 use gainfield::provenance::quoted;
 
 use super::Workbench;
@@ -85,6 +85,16 @@ impl Workbench {
         let Some(info) = self.document.current_model() else { return };
         let Some(model) = self.store.model(info.identity) else { return };
         self.probing.ask_inhibition(info.identity, model, InhibitionRecipe::default());
+    }
+
+    pub(super) fn compare_updates(&mut self) {
+        let Some(info) = self.document.current_model() else { return };
+        let Some(model) = self.store.model(info.identity) else { return };
+        self.probing.ask_agreement(info.identity, model, AgreementRecipe::default());
+    }
+
+    pub(super) fn agreement_command(&self) -> Option<String> {
+        Some(AgreementRecipe::default().command(&self.model_path(self.document.model?)))
     }
 
     /// The command that maps the fields in view without a window.

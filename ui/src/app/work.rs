@@ -11,6 +11,7 @@ use super::{InFlight, Workbench};
 use crate::command::{Command, Layout};
 use crate::document::{Document, UnitRef};
 use crate::item::{Content, ItemId, ModelInfo, RunKey, StimulusInfo};
+use crate::panels::missing::Asked;
 use crate::store::{RunData, RunOrigin, RunState};
 use crate::widgets::Severity;
 use crate::worker::{Cancel, Event, Opened, RunRequest};
@@ -35,9 +36,21 @@ impl Workbench {
                     self.in_flight.retain(|_, flight| flight.job != job);
                 }
                 Event::Opened { opened, replace, .. } => self.opened(opened, replace),
-                Event::OpenFailed { path, message, .. } => {
+                Event::OpenFailed { path, message, missing, overrides, replace, .. } => {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    self.messages.error(format!("{name} was not opened"), message);
+                    if missing.is_empty() {
+                        self.messages.error(format!("{name} was not opened"), message);
+                        continue;
+                    }
+                    self.messages.say(format!("{name} was not opened yet: {message}"));
+                    self.open.missing = Some(Arc::new(Asked {
+                        name,
+                        path,
+                        replace,
+                        values: missing,
+                        given: overrides,
+                        why: Some(message),
+                    }));
                 }
                 Event::Composed { stimulus, facts } => self.store.set_stimulus(stimulus, facts),
                 Event::Run { key, item, data } => self.ran(key, item, data),
@@ -51,6 +64,18 @@ impl Workbench {
                     self.messages.error(format!("{} was not written", path.display()), message);
                 }
             }
+        }
+        self.stand_in();
+    }
+
+    /// Opens the bundled network where something needs a model and none was opened with it.
+    fn stand_in(&mut self) {
+        if !self.wants_model || !self.jobs.is_empty() {
+            return;
+        }
+        self.wants_model = false;
+        if self.document.model.is_none() {
+            self.send(Command::Open(vec![std::path::PathBuf::from(gainfield::pretrained::NAME)]));
         }
     }
 
@@ -69,7 +94,7 @@ impl Workbench {
                         Severity::Warning,
                         format!("{} values of {name} are defaults", defaults.len()),
                         format!("Neither the file nor the weights say {}.", defaults.join(", ")),
-                        Some(("Review".to_owned(), Command::Select(id))),
+                        Some(("Answer…".to_owned(), Command::AskMissing(id))),
                     );
                 }
                 self.run();
@@ -93,6 +118,7 @@ impl Workbench {
             Opened::Training(settings) => {
                 self.with_document(|document| document.recipe = settings);
                 self.settings.layout = Layout::Train;
+                self.wants_model = self.document.model.is_none();
                 self.messages.say("The form holds the settings of the recipe");
             }
             Opened::Interventions(list) if self.document.current_recording().is_some() => {

@@ -12,7 +12,7 @@ const MOST: usize = 6;
 /// Points of every line that are looked at.
 const SAMPLES: usize = 90;
 /// Space between a name and what it must not cover.
-const CLEAR: f32 = 3.0;
+const CLEAR: f32 = 7.0;
 
 /// Where a name is tried beside a point: right (or left) by points, down by heights of the name.
 const PLACES: [(f32, f32); 8] = [
@@ -63,6 +63,8 @@ pub(super) fn beside(scene: &Scene<'_>, plot: &Plot) {
         let galley = scene.painter.layout_no_wrap(short(&own.series.name), Text::Small.font(), color);
         let place = best_place(scene.drawn.frame, galley.size(), own, &lines, &taken);
         taken.push(place.expand(2.0));
+        // A halo keeps what runs closely by from touching the letters.
+        scene.painter.rect_filled(place.expand2(vec2(3.0, 0.0)), 3, scene.hollow.gamma_multiply(0.8));
         scene.painter.galley(place.min, galley, color);
     }
 }

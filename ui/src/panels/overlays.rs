@@ -1,24 +1,29 @@
 //! What lies above the views: toasts, the list of keys, the log, dropped files.
 
+use std::sync::Arc;
+
 use egui::{Align2, Area, Id, Order, Role, ScrollArea, Ui, Window, pos2, vec2};
 
 use crate::command::{self, Command};
 use crate::dock::ViewKind;
 use crate::item::{Content, ItemId};
+use crate::panels::missing::{self, Asked};
 use crate::theme::{Text, metrics, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Banner};
 use crate::{icons, views};
 
 /// Which windows are open above the views.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Open {
     pub keys: bool,
     pub log: bool,
     pub provenance: Option<ItemId>,
+    /// What is asked about a checkpoint.
+    pub missing: Option<Arc<Asked>>,
 }
 
-pub fn show(ui: &Ui, view: &View<'_>, open: &Open, out: &mut Out<'_>) {
+pub fn show(ui: &Ui, view: &View<'_>, open: &Open, form: &mut missing::Form, out: &mut Out<'_>) {
     toasts(ui, view, out);
     if open.keys {
         keys(ui, out);
@@ -28,6 +33,9 @@ pub fn show(ui: &Ui, view: &View<'_>, open: &Open, out: &mut Out<'_>) {
     }
     if let Some(item) = open.provenance {
         provenance(ui, view, item, out);
+    }
+    if let Some(asked) = &open.missing {
+        form.show(ui, asked, out);
     }
     dropping(ui);
 }
@@ -123,7 +131,7 @@ fn provenance(ui: &Ui, view: &View<'_>, id: ItemId, out: &mut Out<'_>) {
         .default_size(vec2(560.0, 360.0))
         .show(ui.ctx(), |ui| {
             let t = tokens(ui);
-            let text = provenance_text(view, &item.content);
+            let text = provenance_text(view, id, &item.content);
             let height = ui.available_height() - 36.0;
             ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
                 ui.add(egui::Label::new(Text::Mono.rich(text.as_str(), t.text2)).wrap().selectable(true));
@@ -138,7 +146,7 @@ fn provenance(ui: &Ui, view: &View<'_>, id: ItemId, out: &mut Out<'_>) {
     }
 }
 
-fn provenance_text(view: &View<'_>, content: &Content) -> String {
+fn provenance_text(view: &View<'_>, id: ItemId, content: &Content) -> String {
     let value = match content {
         Content::Model(model) => serde_json::json!({
             "origin": model.about.origin,
@@ -164,6 +172,7 @@ fn provenance_text(view: &View<'_>, content: &Content) -> String {
                 "branch of": recording.parent.and_then(|(id, _)| name(id)),
                 "branched at": recording.parent.map(|(_, t)| t + 1),
                 "run": recording.spec,
+                "off protocol": view.document.run_key(id).and_then(|key| Some(&view.store.run(key)?.notes.departures)),
             })
         }
         Content::Probe(probe) => serde_json::json!(**probe),

@@ -79,19 +79,16 @@ fn thumbnail(painter: &egui::Painter, texture: TextureId, run: &RunData, center:
 /// Phases, cues and scored stretches, named by what and where.
 pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
     let t = tokens(ui);
-    let segments: Vec<&Segment> = run
-        .recording
-        .segments
-        .iter()
-        .filter(|segment| segment.kind != SegmentKind::Scored && segment.kind != SegmentKind::Blank)
-        .collect();
+    let segments: Vec<&Segment> =
+        run.recording.segments.iter().filter(|segment| segment.kind != SegmentKind::Scored).collect();
     let scored: Vec<&Segment> =
         run.recording.segments.iter().filter(|segment| segment.kind == SegmentKind::Scored).collect();
     // Alone in the collapsed form it is as high as it can be hit easily.
     let collapsed = view.settings.is_timeline_collapsed();
     let (row_height, span_height) = if collapsed { (27.0, 24.0) } else { (20.0, 14.0) };
     let (row, lane) = lane_row(ui, track, row_height);
-    let phases = segments.iter().any(|segment| segment.kind == SegmentKind::Phase);
+    let has_cue = segments.iter().any(|segment| segment.kind == SegmentKind::Cue);
+    let phases = !has_cue && segments.len() > 1;
     let note = if phases { format!("{} phases", segments.len()) } else { task_name(view) };
     lane_header(ui, row, t.roles.stimulus, if phases { "Phase" } else { "Task" }, &note);
     for (i, segment) in segments.iter().enumerate() {
@@ -110,9 +107,12 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
         let rect = segment_rect(lane, track, segment, span_height);
         let role = match segment.kind {
             SegmentKind::Cue => Some(t.roles.stimulus),
-            SegmentKind::Phase if i == 0 => Some(t.roles.attended),
-            SegmentKind::Phase if i == 1 => Some(t.roles.unattended),
-            _ => None,
+            // Objects attended in turn; other phases attend nothing.
+            SegmentKind::Phase if segment.name == "phase 1" => Some(t.roles.attended),
+            SegmentKind::Phase if segment.name == "phase 2" => Some(t.roles.unattended),
+            SegmentKind::Stimulus if phases => Some(t.roles.stimulus),
+            SegmentKind::Phase | SegmentKind::Stimulus | SegmentKind::Blank => None,
+            SegmentKind::Scored | SegmentKind::ReadOut => None,
         };
         segment_span(ui, rect, role, &text);
         let response = ui.interact(rect, ui.scope_id().with(("segment", i)), Sense::hover());
@@ -206,23 +206,17 @@ pub(super) enum LaneOf {
     Missing(String),
 }
 
-/// Areas that have a lane: all but the maps of attention, and whichever is selected.
+/// A lane for every area of the model, gain maps after the activities.
 pub(super) fn shown_areas(view: &View<'_>, run: &RunData) -> Vec<LaneOf> {
-    let selected = view.document.area.as_deref();
-    let shown = |area: &Area| {
-        let of_attention = area.is_gain() || area.name.starts_with("ior.");
-        !of_attention || selected == Some(area.name.as_str())
-    };
     let recording = &run.recording;
     let model = view.document.current_recording().and_then(|info| view.document.model_info(info.model));
     let Some(model) = model else {
-        let recorded = (0..recording.areas.len()).filter(|&i| shown(&recording.areas[i]));
-        return recorded.map(LaneOf::Recorded).collect();
+        return (0..recording.areas.len()).map(LaneOf::Recorded).collect();
     };
     let lane = |area: &Area| {
         recording.area(&area.name).map_or_else(|| LaneOf::Missing(area.name.clone()), LaneOf::Recorded)
     };
-    model.areas.iter().filter(|area| shown(area)).map(lane).collect()
+    model.areas.iter().map(lane).collect()
 }
 
 /// The lane of an area that was not recorded.

@@ -164,16 +164,17 @@ fn at_right(ui: &mut Ui, view: &View<'_>, run: &RunData, out: &mut Out<'_>) {
 }
 
 fn off_protocol(ui: &mut Ui, run: &RunData) {
-    let Some(published) = run.recording.published else { return };
-    if run.recording.n_timesteps == published {
+    if run.notes.departures.is_empty() {
         return;
     }
     let t = tokens(ui);
-    let text = format!(
-        "The network was trained on {published} timesteps, this run has {}. What it does beyond is not its published behaviour.",
-        run.recording.n_timesteps
-    );
-    widgets::chip(ui, icons::WARNING, "off protocol", t.warn).on_hover_text(text);
+    widgets::chip(ui, icons::WARNING, "off protocol", t.warn).on_hover_ui(|ui| {
+        ui.label(Text::SmallStrong.rich("Off the protocol the network was trained on", t.text));
+        for departure in &run.notes.departures {
+            ui.label(Text::Small.rich(departure.to_string(), t.text2));
+        }
+        ui.label(Text::Caption.rich("What it does here is not its published behaviour.", t.text3));
+    });
 }
 
 /// "Sweep 14" and "of 18".
@@ -228,7 +229,15 @@ pub fn phrase(run: &RunData, t: usize) -> String {
     for segment in &recording.segments {
         let inside = (segment.from..segment.to).contains(&t);
         if inside && segment.kind != SegmentKind::Scored {
-            parts.push(segment.name.clone());
+            let since_onset = match (segment.kind, recording.time_unit) {
+                (SegmentKind::Stimulus | SegmentKind::Blank, TimeUnit::Ms { .. }) if segment.from > 0 => {
+                    let end = time_text(recording.time_unit, t - segment.from);
+                    let edge = if segment.kind == SegmentKind::Stimulus { "onset" } else { "offset" };
+                    format!(", {end} ms after {edge}")
+                }
+                _ => String::new(),
+            };
+            parts.push(format!("{}{since_onset}", segment.name));
         }
     }
     let ended =
@@ -237,7 +246,7 @@ pub fn phrase(run: &RunData, t: usize) -> String {
         let n = t - cue.to + 1;
         let unit = recording.time_unit;
         match unit {
-            TimeUnit::Ms { dt_ms } => parts.push(format!("{} ms after cue offset", n as f64 * dt_ms)),
+            TimeUnit::Ms { .. } => parts.push(format!("{} ms after cue offset", time_text(unit, n - 1))),
             _ => parts.push(format!("{n} {} after cue offset", plural(unit, n))),
         }
     }

@@ -4,6 +4,7 @@ mod field;
 mod inhibition;
 mod table;
 mod units;
+mod update;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub struct ProbeViews {
     population: Built,
     field: field::Field,
     inhibition: inhibition::Inhibition,
+    update: update::Update,
     over_time: bool,
     measure: Measure,
 }
@@ -300,6 +302,10 @@ impl ProbeViews {
         self.field.show(ui, view, out);
     }
 
+    pub fn update(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+        self.update.show(ui, view, out);
+    }
+
     pub fn inhibition(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         self.inhibition.show(ui, view, out);
     }
@@ -309,6 +315,7 @@ impl ProbeViews {
         match which {
             Which::Field => return field::figure(view),
             Which::Inhibition => return inhibition::figure(view),
+            Which::Update => return update::figure(view),
             Which::Tuning | Which::Units | Which::Scaling | Which::Population => {}
         }
         let (data, unit) = shown(view).ok_or_else(|| nothing_to_draw("probe result"))?;
@@ -437,6 +444,7 @@ pub enum Which {
     Population,
     Field,
     Inhibition,
+    Update,
 }
 
 /// What every condition gave at the value nearest to `x`.

@@ -20,12 +20,22 @@ use crate::widgets::{self, Ring, focus_ring};
 
 /// Bars shown.
 const RANKS: usize = 4;
+/// Classes shown over time; of more, those that are ever the likeliest.
+const MOST_CLASSES: usize = 24;
 const BAR_ROW: f32 = 20.0;
 
-/// Probabilities as one map, classes by steps; NaN where a pass reports nothing.
+/// Probabilities as one map.
 #[derive(Default)]
 pub struct Readout {
-    matrix: Option<(usize, Arc<[f32]>)>,
+    map: Option<(usize, ClassMap)>,
+}
+
+/// Some classes by steps; NaN where a pass reports nothing.
+#[derive(Clone)]
+struct ClassMap {
+    /// Which classes have a row, in the order of the network.
+    classes: Vec<usize>,
+    values: Arc<[f32]>,
 }
 
 impl Readout {
@@ -38,25 +48,26 @@ impl Readout {
         let step = step_at(run, view.clock.cursor());
         let bars = Rect::from_min_size(area.min + vec2(0.0, 8.0), vec2(area.width(), RANKS as f32 * BAR_ROW));
         ranked(ui, run, step, bars);
+        let shown = self.map(run);
+        let names = label_width(ui, run, &shown.classes, Text::Caption, 0.3 * area.width());
         let map = Rect::from_min_max(
-            pos2(area.left() + 22.0, bars.bottom() + 8.0),
+            pos2(area.left() + names + 7.0, bars.bottom() + 8.0),
             pos2(area.right() - 4.0, area.bottom() - 20.0),
         );
-        if map.height() >= 24.0 {
-            let matrix = self.matrix(run);
-            over_time(ui, view, run, &matrix, map, out);
+        if map.height() >= 24.0 && map.width() >= 24.0 {
+            over_time(ui, view, run, &shown, map, out);
         }
         ui.advance_cursor_after_rect(area);
     }
 
-    fn matrix(&mut self, run: &RunData) -> Arc<[f32]> {
+    fn map(&mut self, run: &RunData) -> ClassMap {
         let source = Arc::as_ptr(&run.derived) as usize;
-        match &self.matrix {
-            Some((known, matrix)) if *known == source => Arc::clone(matrix),
+        match &self.map {
+            Some((known, map)) if *known == source => map.clone(),
             _ => {
-                let matrix: Arc<[f32]> = matrix(&run.derived, run.recording.classes.len()).into();
-                self.matrix = Some((source, Arc::clone(&matrix)));
-                matrix
+                let map = ClassMap::of(&run.derived, run.recording.classes.len());
+                self.map = Some((source, map.clone()));
+                map
             }
         }
     }
@@ -67,31 +78,73 @@ impl Readout {
         let recording = &run.recording;
         let n = recording.steps.len();
         let scale = ColourScale::new(ColourMap::Viridis, [0.0, 1.0], "probability")?;
-        let raster = Raster::new(matrix(&run.derived, recording.classes.len()), n, scale)?;
+        let map = ClassMap::of(&run.derived, recording.classes.len());
+        let raster = Raster::new(map.values.to_vec(), n, scale)?;
         let (x, ends) = match recording.time_unit {
-            TimeUnit::Ms { dt_ms } => (Axis::new("time").unit("ms"), [0.0, n as f64 * dt_ms]),
+            TimeUnit::Ms { dt_ms } => {
+                (Axis::new("time").unit("ms"), [0.0, recording.n_timesteps as f64 * dt_ms])
+            }
             unit => (Axis::new(unit.name()), [0.5, n as f64 + 0.5]),
         };
-        let classes = recording.classes.iter().map(String::as_str);
-        let rows = recording.classes.len() as f64;
+        let classes = map.classes.iter().map(|&class| recording.classes[class].as_str());
+        let rows = map.classes.len() as f64;
         let image = Image::new("class probability", raster).spanning(ends, [-0.5, rows - 0.5])?;
         let y = Axis::categories("class", classes);
         let plot = Plot::new(x.range(ends[0], ends[1]), y).with(image);
-        let caption = "Probability of each class (softmax of the read-out) over time.";
+        let caption = match map.classes.len() < recording.classes.len() {
+            true => format!(
+                "Probability (softmax of the read-out) over time, of the {} of {} classes that are likeliest at any time.",
+                map.classes.len(),
+                recording.classes.len()
+            ),
+            false => "Probability of each class (softmax of the read-out) over time.".to_owned(),
+        };
         Ok(Figure::single(Width::OneColumn, Panel::new("readout", plot))?.caption(caption))
     }
 }
 
-/// Row-major, one row per class, one column per recorded step.
-fn matrix(derived: &Derived, n_classes: usize) -> Vec<f32> {
-    let n = derived.probabilities.len();
-    let mut matrix = vec![f32::NAN; n * n_classes];
-    for (step, p) in derived.probabilities.iter().enumerate() {
-        for (class, &value) in p.iter().enumerate().take(n_classes) {
-            matrix[class * n + step] = value;
+impl ClassMap {
+    /// One row per shown class, one column per recorded step.
+    fn of(derived: &Derived, n_classes: usize) -> Self {
+        let classes = shown_classes(&derived.probabilities, n_classes);
+        let n = derived.probabilities.len();
+        let mut values = vec![f32::NAN; n * classes.len()];
+        for (step, p) in derived.probabilities.iter().enumerate() {
+            for (row, &class) in classes.iter().enumerate() {
+                if let Some(&value) = p.get(class) {
+                    values[row * n + step] = value;
+                }
+            }
+        }
+        Self { classes, values: values.into() }
+    }
+}
+
+/// All classes where they are few, else those with the highest probability at any step.
+fn shown_classes(probabilities: &[Vec<f32>], n_classes: usize) -> Vec<usize> {
+    if n_classes <= MOST_CLASSES {
+        return (0..n_classes).collect();
+    }
+    let mut highest = vec![0.0_f32; n_classes];
+    for p in probabilities {
+        for (high, &value) in highest.iter_mut().zip(p) {
+            *high = high.max(value);
         }
     }
-    matrix
+    let mut order: Vec<usize> = (0..n_classes).collect();
+    order.sort_by(|&a, &b| highest[b].total_cmp(&highest[a]).then(a.cmp(&b)));
+    order.truncate(MOST_CLASSES);
+    order.sort_unstable();
+    order
+}
+
+/// Room for the longest name of some classes, up to `most`.
+fn label_width(ui: &Ui, run: &RunData, classes: &[usize], style: Text, most: f32) -> f32 {
+    let width = |class: &usize| {
+        let name = run.recording.classes.get(*class).cloned().unwrap_or_default();
+        ui.painter().layout_no_wrap(name, style.font(), Color32::PLACEHOLDER).size().x
+    };
+    classes.iter().map(width).fold(14.0_f32, f32::max).min(most)
 }
 
 /// The four likeliest classes as bars.
@@ -105,16 +158,10 @@ fn ranked(ui: &Ui, run: &RunData, step: usize, area: Rect) {
     }
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&a, &b| p[b].total_cmp(&p[a]).then(a.cmp(&b)));
-    let names: Vec<&str> =
-        order.iter().take(RANKS).map(|&c| run.recording.classes.get(c).map_or("?", String::as_str)).collect();
-    let label = names
-        .iter()
-        .map(|name| {
-            ui.painter().layout_no_wrap((*name).to_owned(), Text::SmallStrong.font(), t.text).size().x
-        })
-        .fold(14.0_f32, f32::max)
-        .min(90.0);
-    for (rank, (&class, name)) in order.iter().zip(names).enumerate() {
+    order.truncate(RANKS);
+    let label = label_width(ui, run, &order, Text::SmallStrong, 0.4 * area.width());
+    for (rank, &class) in order.iter().enumerate() {
+        let name = run.recording.classes.get(class).map_or("?", String::as_str);
         let row =
             Rect::from_min_size(area.min + vec2(0.0, rank as f32 * BAR_ROW), vec2(area.width(), BAR_ROW));
         let y = row.center().y;
@@ -136,10 +183,11 @@ fn ranked(ui: &Ui, run: &RunData, step: usize, area: Rect) {
     }
 }
 
-fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, matrix: &Arc<[f32]>, map: Rect, out: &mut Out<'_>) {
+fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, shown: &ClassMap, map: Rect, out: &mut Out<'_>) {
     let t = tokens(ui);
     let ground = texture::ground(t.dark);
-    let classes = &run.recording.classes;
+    let names = &run.recording.classes;
+    let ClassMap { classes, values: matrix } = shown;
     let steps = run.recording.steps.len();
     let colouring = Colouring { map: ColourMap::Viridis, ground, range: [0.0, 1.0] };
     let texture = texture::map(ui.ctx(), matrix, colouring, 3, || {
@@ -154,9 +202,11 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, matrix: &Arc<[f32]>, m
 
     let row = map.height() / classes.len().max(1) as f32;
     let every = (14.0 / row).ceil().max(1.0) as usize;
-    for (class, name) in classes.iter().enumerate().step_by(every.max(1)) {
-        let at = pos2(map.left() - 5.0, map.top() + (class as f32 + 0.5) * row);
-        let name = widgets::truncated(ui, name, Text::Caption, 20.0);
+    let label_room = map.left() - 5.0 - body(ui).left();
+    for (index, &class) in classes.iter().enumerate().step_by(every.max(1)) {
+        let at = pos2(map.left() - 5.0, map.top() + (index as f32 + 0.5) * row);
+        let name = names.get(class).map_or("?", String::as_str);
+        let name = widgets::truncated(ui, name, Text::Caption, label_room);
         ui.painter().text(at, Align2::RIGHT_CENTER, name, Text::Caption.font(), t.text3);
     }
     let cursor = view.clock.cursor();
@@ -171,7 +221,10 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, matrix: &Arc<[f32]>, m
     widgets::color_bar(ui, bar, pos2(text.right() + 6.0, y), vec2(72.0, 8.0), ["0", "1"], [false, false]);
     let unit = run.recording.time_unit;
     let last = run.recording.n_timesteps.saturating_sub(1);
-    let span = format!("{} {} to {}", unit.name(), time_text(unit, 0), time_text(unit, last));
+    let mut span = format!("{} {} to {}", unit.name(), time_text(unit, 0), time_text(unit, last));
+    if classes.len() < names.len() {
+        span = format!("{} of {} classes, {span}", classes.len(), names.len());
+    }
     ui.painter().text(pos2(map.right(), y), Align2::RIGHT_CENTER, span, Text::Caption.font(), t.text2);
 
     let response = ui.interact(map, ui.scope_id().with("readout map"), Sense::click());
@@ -179,14 +232,33 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, matrix: &Arc<[f32]>, m
     widgets::name(&response, Role::Image, "Class probabilities over time");
     if let Some(pointer) = response.hover_pos() {
         let step = (((pointer.x - map.left()) / step_width) as usize).min(last);
-        let class = (((pointer.y - map.top()) / row) as usize).min(classes.len().saturating_sub(1));
+        let index = (((pointer.y - map.top()) / row) as usize).min(classes.len().saturating_sub(1));
+        let class = classes.get(index).copied().unwrap_or(0);
         let recorded = run.recording.steps.partition_point(|s| s.t < step);
         let value = run.derived.probabilities.get(recorded).and_then(|p| p.get(class));
         let value = value.map_or_else(|| "not reported".to_owned(), |p| fixed(f64::from(*p), 3));
-        let name = classes.get(class).map_or("?", String::as_str);
+        let name = names.get(class).map_or("?", String::as_str);
         out.say(format!("class {name}  prob {value}  {}", time_words(run, step)));
         if response.clicked() {
             out.push(Command::Seek(step));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_classes_those_are_shown_that_are_ever_likely() {
+        let mut early = vec![0.0; 1000];
+        early[700] = 0.9;
+        let mut late = vec![0.0; 1000];
+        (late[3], late[999]) = (0.5, 0.4);
+        let shown = shown_classes(&[early, Vec::new(), late], 1000);
+        assert_eq!(shown.len(), MOST_CLASSES);
+        assert!([3, 700, 999].iter().all(|class| shown.contains(class)));
+        assert!(shown.is_sorted());
+        assert_eq!(shown_classes(&[], 10), (0..10).collect::<Vec<_>>());
     }
 }

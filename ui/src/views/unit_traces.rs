@@ -105,17 +105,17 @@ fn strongest(run: &RunData, view: &View<'_>) -> Option<crate::document::UnitRef>
     Some(crate::document::UnitRef { area: run.recording.areas[area].name.clone(), unit })
 }
 
-/// Position of a timestep on the axis: its number from 1, or milliseconds.
+/// Position of a timestep on the axis: its number from 1, or the milliseconds at its end.
 fn time_value(unit: TimeUnit, t: usize) -> f64 {
     match unit {
-        TimeUnit::Ms { dt_ms } => t as f64 * dt_ms,
+        TimeUnit::Ms { dt_ms } => (t + 1) as f64 * dt_ms,
         TimeUnit::Sweep | TimeUnit::Pass | TimeUnit::Timestep => (t + 1) as f64,
     }
 }
 
 fn step_of(unit: TimeUnit, x: f64) -> usize {
     match unit {
-        TimeUnit::Ms { dt_ms } => (x / dt_ms).round().max(0.0) as usize,
+        TimeUnit::Ms { dt_ms } => (x / dt_ms - 1.0).round().max(0.0) as usize,
         TimeUnit::Sweep | TimeUnit::Pass | TimeUnit::Timestep => (x - 1.0).round().max(0.0) as usize,
     }
 }

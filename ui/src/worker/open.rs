@@ -10,7 +10,7 @@ use gainfield::model::{Model, Target};
 use gainfield::pretrained;
 use gainfield::probe::ProbeRecipe;
 use gainfield::recipe::train::TrainRecipe;
-use gainfield::settings::Overrides;
+use gainfield::settings::{MissingValue, Overrides};
 use gainfield::stimulus::Split;
 use gainfield::stimulus::idx;
 use gainfield::stimulus::image_file::pictures_in;
@@ -54,7 +54,11 @@ pub(super) fn serve(requests: &Receiver<OpenRequest>, outbox: &Outbox) {
             let replace = request.replace;
             match guarded(|| open(&path, &request.overrides)) {
                 Ok(opened) => outbox.send(Event::Opened { job, opened, replace }),
-                Err(message) => outbox.send(Event::OpenFailed { job, path, message }),
+                Err(message) => {
+                    let overrides = request.overrides.clone();
+                    let missing = guarded(|| Ok(missing(&path, &overrides))).unwrap_or_default();
+                    outbox.send(Event::OpenFailed { job, path, message, missing, overrides, replace });
+                }
             }
         }
         outbox.send(Event::Ended { job });
@@ -88,6 +92,15 @@ fn open(path: &Path, overrides: &Overrides) -> Result<Opened> {
     }
     // An unusual ending may still be a checkpoint; the reader says what it found if it is none.
     checkpoint(path, overrides)
+}
+
+/// What to ask for where a checkpoint did not open; nothing for other files.
+fn missing(path: &Path, overrides: &Overrides) -> Vec<MissingValue> {
+    let Ok(read) = gainfield::checkpoint::read(path) else { return Vec::new() };
+    match families::open_checkpoint(&read, overrides, &Target::default()) {
+        Ok(_) => Vec::new(),
+        Err(why) => families::missing_after(&read, overrides, &why),
+    }
 }
 
 fn checkpoint(path: &Path, overrides: &Overrides) -> Result<Opened> {

@@ -10,13 +10,15 @@ use gainfield::compute;
 use gainfield::dynamics::{Controls, Presentation, ProtocolOptions, Run, Schedule, Workspace, rollout};
 use gainfield::model::Target;
 use gainfield::ops::compute_pool;
+use gainfield::recipe::departures;
 use gainfield::recording::{RecordPlan, Recorder, Recording};
+use gainfield::stimulus::PreparationStep;
 use gainfield::task::{Canvas, StimulusSource};
 use gainfield::{Error, Result};
 
 use super::{Event, Outbox, RunRequest, guarded};
 use crate::derived::{Derived, Shown};
-use crate::store::{RunData, RunState, StimulusFacts};
+use crate::store::{RunData, RunNotes, RunState, StimulusFacts};
 
 /// A growing recording is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(40);
@@ -64,6 +66,7 @@ struct Composed {
     model: u64,
     stimulus: u64,
     presentation: Presentation,
+    preparation: Vec<PreparationStep>,
 }
 
 struct Runner {
@@ -75,13 +78,16 @@ impl Runner {
     fn run(&mut self, request: &RunRequest, outbox: &Outbox) -> Result<()> {
         let dynamics = request.model.dynamics.as_ref();
         let spec = &request.origin.spec;
-        let presentation = self.presentation(request, outbox)?;
-        let options = ProtocolOptions { timesteps: spec.timesteps, without_read_out: false };
+        let (presentation, preparation) = self.presentation(request, outbox)?;
+        let options = ProtocolOptions {
+            timesteps: spec.timesteps,
+            warm_up: spec.warm_up,
+            ..ProtocolOptions::default()
+        };
         let schedule = dynamics.schedule(&presentation, &options)?;
-        let mut controls = Controls::defaults(dynamics.controls());
-        for (name, value) in &spec.controls {
-            controls.set(dynamics.controls(), name, *value)?;
-        }
+        let controls = Controls::with(dynamics.controls(), &spec.controls)?;
+        let departures = departures(&request.model, &request.stimulus.spec, &schedule, &controls);
+        let notes = Arc::new(RunNotes { departures, preparation });
         let interventions: Vec<_> = spec.interventions.iter().filter(|i| i.enabled).cloned().collect();
         let run = Run {
             model: dynamics,
@@ -106,7 +112,7 @@ impl Runner {
             }
             (from, start) = (t, state);
         }
-        let mut publisher = Publisher::new(request, shown, outbox);
+        let mut publisher = Publisher::new(request, shown, notes, outbox);
         let total = schedule.len();
         rollout(&run, start, from..total, &mut self.workspace, |t, drive, state| {
             recorder.push(t, drive, state)?;
@@ -121,16 +127,22 @@ impl Runner {
     }
 
     /// The composed stimulus, from an earlier run where there was one.
-    fn presentation(&mut self, request: &RunRequest, outbox: &Outbox) -> Result<Presentation> {
+    fn presentation(
+        &mut self,
+        request: &RunRequest,
+        outbox: &Outbox,
+    ) -> Result<(Presentation, Vec<PreparationStep>)> {
         let (model, stimulus) = (request.origin.model, request.origin.stimulus);
         let known = self.composed.iter().find(|c| c.model == model && c.stimulus == stimulus);
         if let Some(known) = known {
-            return Ok(known.presentation.clone());
+            return Ok((known.presentation.clone(), known.preparation.clone()));
         }
         let dynamics = &request.model.dynamics;
         let [channels, height, width] = dynamics.input_shape();
         let source = StimulusSource::open(&request.stimulus.spec, None)?.prepared_by(dynamics.preparation());
         let canvas = Canvas { channels, height, width };
+        let scale = dynamics.normalisation();
+        let preparation = source.preparation_steps(canvas, request.stimulus.trial, scale.as_ref())?;
         let trials = source.trials_on(canvas, request.stimulus.trial, 1, request.stimulus.seed)?;
         let tensor = request.model.weights.iter().map(|(_, weight)| weight.tensor()).next();
         let device = tensor.map_or(Target::default().device, |tensor| tensor.device().clone());
@@ -144,8 +156,14 @@ impl Runner {
         if self.composed.len() == KEEP {
             self.composed.pop_front();
         }
-        self.composed.push_back(Composed { model, stimulus, presentation: presentation.clone() });
-        Ok(presentation)
+        let composed = Composed {
+            model,
+            stimulus,
+            presentation: presentation.clone(),
+            preparation: preparation.clone(),
+        };
+        self.composed.push_back(composed);
+        Ok((presentation, preparation))
     }
 }
 
@@ -165,14 +183,15 @@ fn shared_start(request: &RunRequest, schedule: &Schedule) -> Option<(usize, gai
 struct Publisher<'a> {
     request: &'a RunRequest,
     shown: Arc<Shown>,
+    notes: Arc<RunNotes>,
     outbox: &'a Outbox,
     last: Option<(Arc<Recording>, Arc<Derived>)>,
     at: Instant,
 }
 
 impl<'a> Publisher<'a> {
-    fn new(request: &'a RunRequest, shown: Arc<Shown>, outbox: &'a Outbox) -> Self {
-        Self { request, shown, outbox, last: None, at: Instant::now() }
+    fn new(request: &'a RunRequest, shown: Arc<Shown>, notes: Arc<RunNotes>, outbox: &'a Outbox) -> Self {
+        Self { request, shown, notes, outbox, last: None, at: Instant::now() }
     }
 
     fn tick(&mut self, done: usize, total: usize, snapshot: impl FnOnce() -> Arc<Recording>) {
@@ -193,6 +212,7 @@ impl<'a> Publisher<'a> {
             recording,
             shown: Arc::clone(&self.shown),
             derived,
+            notes: Arc::clone(&self.notes),
             state,
         };
         self.outbox.send(Event::Run { key: self.request.key, item: self.request.item, data });

@@ -4,9 +4,11 @@
 
 mod checkpoints;
 mod commands;
+mod families;
 mod files;
 mod first_minute;
 mod interventions;
 mod layout;
 mod probing;
+mod small_models;
 mod support;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stimulus::PixelScale;
+
 /// Mean and deviation per channel, by the data a network was trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,5 +23,11 @@ impl Normalisation {
             Self::Vggface2 => Some([[0.6068, 0.4517, 0.3800], [0.2492, 0.2173, 0.2082]]),
             Self::None => None,
         }
+    }
+
+    /// The same per channel.
+    pub fn scale(self) -> Option<PixelScale> {
+        let [mean, std] = self.moments()?;
+        Some(PixelScale { mean: mean.to_vec(), std: std.to_vec() })
     }
 }

@@ -17,7 +17,7 @@ use crate::dynamics::{
 use crate::error::Result;
 use crate::nn::Linear;
 use crate::ops;
-use crate::stimulus::Preparation;
+use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::Weights;
 use r::R;
 use s::S;
@@ -136,6 +136,10 @@ impl Dynamics for CornetNetwork {
 
     fn preparation(&self) -> Option<Preparation> {
         Some(protocol::preparation(&self.config))
+    }
+
+    fn normalisation(&self) -> Option<PixelScale> {
+        self.config.normalisation().scale()
     }
 
     fn classes(&self) -> &[String] {

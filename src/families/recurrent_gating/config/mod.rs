@@ -2,6 +2,7 @@
 //! joined key by key, and resolved into stages.
 
 mod block;
+mod documented;
 mod fields;
 mod function;
 mod gate;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use block::BlockConfig;
+pub use documented::fields;
 pub use gate::{DecoderStage, EncoderStage, GateConfig, VectorStage};
 pub(super) use gate::{IMAGENET_MEAN, IMAGENET_STD};
 pub use infer::{Shapes, variant_of};
@@ -25,6 +27,9 @@ use crate::settings::{ConfigTable, Overrides, Source};
 
 /// Key under which a configuration holds the content of `tasks.json`.
 pub const TASKS: &str = "tasks";
+
+/// Keys that nothing stands in for where neither the file nor the tensors tell them.
+pub const REQUIRED: [&str; 5] = ["in_dims", "channels", "n_classes", "out_dim", "rnn_dims"];
 
 /// Which network of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -109,6 +114,19 @@ impl Config {
         shapes: &Shapes,
         overrides: &Overrides,
     ) -> Result<Self> {
+        Self::from_table(variant, Self::draft(variant, file, shapes, overrides)?)
+    }
+
+    /// The joined values, unchecked.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a key the reference does not have.
+    pub fn draft(
+        variant: Variant,
+        file: &Map<String, Value>,
+        shapes: &Shapes,
+        overrides: &Overrides,
+    ) -> Result<ConfigTable> {
         let defaults = variant.defaults();
         let mut table = ConfigTable::default();
         for (key, value) in &defaults {
@@ -124,7 +142,7 @@ impl Config {
             table.set(key, value.clone(), Source::File);
         }
         table.apply(overrides)?;
-        Self::from_table(variant, table)
+        Ok(table)
     }
 
     /// A configuration whose values are all given, for example a preset or a test.
@@ -148,7 +166,7 @@ impl Config {
     }
 
     fn from_table(variant: Variant, table: ConfigTable) -> Result<Self> {
-        for key in ["in_dims", "channels", "n_classes", "out_dim", "rnn_dims"] {
+        for key in REQUIRED {
             if table.get(key).is_some_and(|entry| entry.value.is_null()) {
                 let requirement = "in model_params.json beside the weights or given (--set), since the tensors do not tell it";
                 return Err(Error::config(key, requirement, "nothing"));

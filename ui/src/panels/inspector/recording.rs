@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use egui::{Align2, Role, Sense, Ui, pos2, vec2};
-use gainfield::dynamics::{Action, Control, Intervention, SegmentKind, Units};
+use gainfield::dynamics::{Action, Control, Departure, Intervention, Pass, SegmentKind, TimeUnit, Units};
 
 use super::{buttons, fact, group, intervention, note, title};
 use crate::command::Command;
@@ -43,12 +43,19 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
             RunState::Done => format!("{} timesteps", run.recording.n_timesteps),
         };
         fact(ui, "Recorded", &state, "");
+        departures(ui, &run.notes.departures);
     }
     if let Some(length) = length_row(ui, view, item, info) {
         out.push(Command::SetTimesteps(length));
     }
     if let Some(model) = model {
+        if let Some(warm_up) = warm_up_row(ui, model, info) {
+            out.push(Command::SetWarmUp(warm_up));
+        }
         group(ui, "Controls");
+        if model.controls.is_empty() {
+            note(ui, "This network has no controls: it answers in one pass.");
+        }
         for control in &model.controls {
             let value = info.spec.controls.get(&control.name).copied().unwrap_or(control.default);
             if let Some(value) = control_row(ui, control, value) {
@@ -63,16 +70,69 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
     }
 }
 
+/// In what the run leaves the published protocol.
+fn departures(ui: &mut Ui, departures: &[Departure]) {
+    if departures.is_empty() {
+        return;
+    }
+    let t = tokens(ui);
+    ui.add_space(4.0);
+    ui.horizontal(|ui| {
+        ui.add_space(8.0);
+        let help = "What the network does here is not its published behaviour. Interventions do not count.";
+        widgets::chip(ui, icons::WARNING, "off the trained protocol", t.warn).on_hover_text(help);
+    });
+    for Departure { what, published, found } in departures {
+        let mut what = what.clone();
+        if let Some(first) = what.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        fact(ui, &what, found, &format!("Published: {published}"));
+    }
+}
+
+/// How long activity evolves before the stimulus comes, where the family has such a phase.
+fn warm_up_row(ui: &mut Ui, model: &ModelInfo, info: &RecordingInfo) -> Option<Option<usize>> {
+    let published = model.warm_up?;
+    let now = info.spec.warm_up.unwrap_or(published);
+    let definition = match model.time_unit {
+        TimeUnit::Ms { dt_ms } => format!(
+            "Spontaneous activity before onset: {now} timesteps of {dt_ms} ms are {} ms",
+            now as f64 * dt_ms
+        ),
+        _ => "Spontaneous activity before onset".to_owned(),
+    };
+    let most = (2.0 * published as f64).max(200.0);
+    let number = Number::new("Warm-up", now as f64, 0.0..=most, 1.0)
+        .default_value(published as f64)
+        .unit("steps")
+        .help(&definition, "");
+    let set = widgets::slider_row(ui, &number)?.round() as usize;
+    Some((published != set).then_some(set))
+}
+
 /// How many timesteps the run has, besides its read-out pass; the published length is the default.
 fn length_row(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingInfo) -> Option<Option<usize>> {
     let run = view.document.run_key(item.id).and_then(|key| view.store.run_or_latest(item.id, key))?;
     let recording = &run.recording;
     let read_outs = recording.segments.iter().filter(|s| s.kind == SegmentKind::ReadOut).count();
-    let published = recording.published.map(|n| n.saturating_sub(read_outs));
-    let now = info.spec.timesteps.unwrap_or_else(|| recording.n_timesteps.saturating_sub(read_outs));
-    let mut number = Number::new("Length", now as f64, 1.0..=2000.0, 1.0)
-        .unit(crate::timeline::plural(recording.time_unit, 2))
-        .help("Timesteps without the read-out pass; longer than published is off protocol", "");
+    let warm_up = recording.steps.iter().filter(|step| step.pass == Pass::WarmUp).count();
+    let published_warm_up = view.document.model_info(info.model).and_then(|model| model.warm_up);
+    let published = recording.published.map(|n| n.saturating_sub(read_outs + published_warm_up.unwrap_or(0)));
+    let now =
+        info.spec.timesteps.unwrap_or_else(|| recording.n_timesteps.saturating_sub(read_outs + warm_up));
+    let (unit, definition) = match recording.time_unit {
+        TimeUnit::Ms { dt_ms } => {
+            let shown = now as f64 * dt_ms;
+            ("steps", format!("Timesteps from onset on: {now} of {dt_ms} ms are {shown} ms"))
+        }
+        unit => {
+            let what = "without the read-out pass; another number than published is off protocol";
+            (crate::timeline::plural(unit, 2), format!("{} {what}", crate::timeline::unit_title(unit)))
+        }
+    };
+    let most = (4.0 * published.unwrap_or(0) as f64).clamp(40.0, 2000.0).max(now as f64);
+    let mut number = Number::new("Length", now as f64, 1.0..=most, 1.0).unit(unit).help(&definition, "");
     if let Some(published) = published {
         number = number.default_value(published as f64);
     }
@@ -136,7 +196,17 @@ pub(super) fn control_row(ui: &mut Ui, control: &Control, value: f64) -> Option<
         .default_value(control.default)
         .unit(&control.unit)
         .help(&control.definition, &control.source);
-    widgets::slider_row(ui, &number)
+    let set = widgets::slider_row(ui, &number);
+    let Some(reciprocal) = &control.reciprocal else { return set };
+    let of = |value: f64| reciprocal.numerator / value;
+    let shown = of(value).clamp(reciprocal.min, reciprocal.max);
+    let number = Number::new(&reciprocal.label, shown, reciprocal.min..=reciprocal.max, 0.1)
+        .default_value(of(control.default))
+        .unit(&reciprocal.unit)
+        .log()
+        .help(&reciprocal.definition, &control.source);
+    let said = widgets::slider_row(ui, &number).map(|said| of(said).clamp(control.min, control.max));
+    set.or(said)
 }
 
 /// About a hundredth of a range, as a power of ten.

@@ -1,14 +1,15 @@
 //! The selected stimulus: its kind, every setting, and which trial of it is shown.
 
-use egui::Ui;
+use egui::{Align2, Sense, Ui, pos2, vec2};
+use gainfield::dynamics::TimeUnit;
 use gainfield::task::StimulusSpec;
 use serde_json::{Map, Value};
 
-use super::{buttons, fact, group, title};
+use super::{buttons, fact, group, note, title};
 use crate::command::Command;
 use crate::icons;
 use crate::item::{Item, ItemId, StimulusInfo};
-use crate::theme::tokens;
+use crate::theme::{Text, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Button, Number};
 
@@ -36,8 +37,12 @@ impl Form {
         kind(ui, &mut to);
         trial(ui, &mut to);
         group(ui, "Settings");
+        let dt_ms = view.document.current_model().and_then(|model| match model.time_unit {
+            TimeUnit::Ms { dt_ms } => Some(dt_ms),
+            _ => None,
+        });
         let mut refused = None;
-        settings(ui, &mut to.spec, &mut refused);
+        settings(ui, &mut to.spec, dt_ms, &mut refused);
         if let Some(message) = refused {
             self.refused = Some((item.id, message));
         } else if to != *info {
@@ -50,6 +55,7 @@ impl Form {
             ui.add_space(4.0);
             widgets::error_block(ui, message);
         }
+        preparation(ui, view, info);
         buttons(ui, |ui| {
             let tip = "Another trial of the same stimulus";
             if ui.add(Button::new("Another").icon(icons::RANDOM).small().tooltip(tip)).clicked() {
@@ -67,6 +73,63 @@ impl Form {
                 out.push(Command::Run);
             }
         });
+    }
+}
+
+/// What the form says of a setting besides its key.
+struct Setting {
+    label: Option<&'static str>,
+    definition: &'static str,
+    /// The values of a text that can only be one of these.
+    choices: &'static [&'static str],
+}
+
+impl Setting {
+    fn of(key: &str) -> Self {
+        let plain = |label, definition| Self { label: Some(label), definition, choices: &[] };
+        match key {
+            "before" => plain("Onset after", "Blank timesteps before the first picture"),
+            "shown" => plain("Each for", "How many timesteps each picture is shown; 0 holds a single one"),
+            "after" => plain("Blank after", "Blank timesteps after the last picture: its offset"),
+            "pictures" => {
+                plain("Pictures", "Pictures of one trial, one after the other: they switch in the middle")
+            }
+            "fit" => Self {
+                label: None,
+                definition: "How a picture is brought to the input: as the model's source prepares pictures (auto), \
+                             all of it on grey (pad), its middle (crop), or stretched",
+                choices: &["auto", "pad", "crop", "stretch"],
+            },
+            "split" => {
+                Self { label: None, definition: "Which part of the data", choices: &["train", "test"] }
+            }
+            _ => Self { label: None, definition: "", choices: &[] },
+        }
+    }
+}
+
+/// How the stimulus came to be what the model in use takes.
+fn preparation(ui: &mut Ui, view: &View<'_>, info: &StimulusInfo) {
+    group(ui, "How it was prepared");
+    let Some(model) = view.document.current_model() else {
+        note(ui, "That depends on the model; open one.");
+        return;
+    };
+    let Some(steps) = view.store.preparation(model.identity, info.identity()) else {
+        note(ui, "Run it to see how it is prepared for the model in use.");
+        return;
+    };
+    let size = |[channels, height, width]: [usize; 3]| format!("{channels} × {height} × {width}");
+    for (i, step) in steps.iter().enumerate() {
+        note(ui, &format!("{}. {}", i + 1, step.text));
+        let sizes = match step.from == step.to {
+            true => size(step.to),
+            false => format!("{} to {}", size(step.from), size(step.to)),
+        };
+        let t = tokens(ui);
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+        let at = pos2(row.left() + 28.0, row.center().y - 1.0);
+        ui.painter().text(at, Align2::LEFT_CENTER, sizes, Text::Caption.font(), t.text2);
     }
 }
 
@@ -105,7 +168,7 @@ fn row(ui: &mut Ui, number: &Number<'_>) -> Option<f64> {
 }
 
 /// A field for every setting of the kind, by the type of its default.
-fn settings(ui: &mut Ui, spec: &mut StimulusSpec, refused: &mut Option<String>) {
+fn settings(ui: &mut Ui, spec: &mut StimulusSpec, dt_ms: Option<f64>, refused: &mut Option<String>) {
     let Ok(Value::Object(current)) = serde_json::to_value(&*spec) else { return };
     let defaults = StimulusSpec::default_of(spec.name()).ok().and_then(|d| serde_json::to_value(d).ok());
     let defaults = defaults.and_then(|d| d.as_object().cloned()).unwrap_or_default();
@@ -117,7 +180,7 @@ fn settings(ui: &mut Ui, spec: &mut StimulusSpec, refused: &mut Option<String>) 
     for key in &keys {
         let value = current.get(key).or_else(|| defaults.get(key));
         let Some(value) = value else { continue };
-        if let Some(new) = setting(ui, key, value, defaults.get(key)) {
+        if let Some(new) = setting(ui, key, value, defaults.get(key), dt_ms) {
             changed = Some((key.clone(), new));
         }
     }
@@ -131,20 +194,40 @@ fn settings(ui: &mut Ui, spec: &mut StimulusSpec, refused: &mut Option<String>) 
     }
 }
 
-fn setting(ui: &mut Ui, key: &str, value: &Value, default: Option<&Value>) -> Option<Value> {
-    let label = key.replace('_', " ");
+fn setting(
+    ui: &mut Ui,
+    key: &str,
+    value: &Value,
+    default: Option<&Value>,
+    dt_ms: Option<f64>,
+) -> Option<Value> {
+    let Setting { label, definition, choices } = Setting::of(key);
+    let label = label.map_or_else(|| key.replace('_', " "), str::to_owned);
     match value {
-        Value::Bool(on) => widgets::label_row(ui, &label, "", |ui| {
+        Value::Bool(on) => widgets::label_row(ui, &label, definition, |ui| {
             widgets::toggle(ui, *on, &label).clicked().then_some(Value::Bool(!on))
         }),
         Value::Number(number) => {
             let whole = number.is_u64();
             let shown = number.as_f64().unwrap_or(0.0);
             let (range, step) = if whole { (0.0..=1e6, 1.0) } else { (-1e4..=1e4, 0.01) };
-            let mut field = Number::new(&label, shown, range, step);
+            let unit = if definition.contains("timesteps") { "steps" } else { "" };
+            let definition = match dt_ms.filter(|_| !unit.is_empty()) {
+                Some(dt_ms) => format!("{definition}; {shown} of {dt_ms} ms are {} ms", shown * dt_ms),
+                None => definition.to_owned(),
+            };
+            let mut field = Number::new(&label, shown, range, step).unit(unit).help(&definition, "");
             field.default = default.and_then(Value::as_f64);
             let new = row(ui, &field)?;
             Some(if whole { Value::from(new.round() as u64) } else { Value::from(new) })
+        }
+        Value::String(text) if choices.contains(&text.as_str()) => {
+            let chosen = choices.iter().position(|choice| *choice == text.as_str()).unwrap_or(0);
+            widgets::label_row(ui, &label, definition, |ui| {
+                let width = ui.available_width() - 14.0;
+                let picked = widgets::combo(ui, &label, choices, chosen, width)?;
+                Some(Value::from(choices[picked]))
+            })
         }
         Value::String(text) => {
             let id = ui.scope_id().with(("setting", key));

@@ -13,6 +13,9 @@ use crate::theme::{Text, metrics, tokens};
 use crate::view::{Out, View};
 use crate::widgets::{self, Button, Number, number_field};
 
+/// Where fields begin: clear of the longest name.
+const FIELD_AT: f32 = 130.0;
+
 /// State of the form that only the screen knows.
 #[derive(Default)]
 pub(super) struct Form {
@@ -95,8 +98,8 @@ impl Form {
         let shown = widgets::truncated(ui, &default, Text::Caption, 54.0);
         ui.painter().text(at, Align2::RIGHT_CENTER, shown, Text::Caption.font(), t.text3);
         let field_rect = egui::Rect::from_min_size(
-            pos2(row.left() + 118.0, y - metrics::FIELD / 2.0),
-            vec2((row.right() - 72.0 - row.left() - 118.0).max(40.0), metrics::FIELD),
+            pos2(row.left() + FIELD_AT, y - metrics::FIELD / 2.0),
+            vec2((row.right() - 72.0 - row.left() - FIELD_AT).max(40.0), metrics::FIELD),
         );
         let mut set = None;
         ui.scope_builder(egui::UiBuilder::new().max_rect(field_rect).id_salt(field.key), |ui| {
