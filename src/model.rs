@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::checkpoint::Report;
-use crate::dynamics::{Dynamics, Graph};
+use crate::dynamics::{Dynamics, Frame, Graph, Presentation, ProtocolOptions, Schedule};
 use crate::error::{Error, Result};
 use crate::settings::ConfigTable;
 use crate::weights::Weights;
@@ -87,6 +87,15 @@ impl Default for Target {
     }
 }
 
+/// Where the configuration of a new network starts.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// A published network by name.
+    Named(&'a str),
+    /// The configuration of a network that there is.
+    Values { variant: &'a str, values: &'a Map<String, Value> },
+}
+
 /// Which file a model came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
@@ -131,6 +140,26 @@ impl Model {
     /// Areas and connections, with parameters and multiply-adds counted.
     pub fn graph(&self) -> Graph {
         self.dynamics.graph().counted(self.weights.iter().map(|(name, weight)| (name, weight.dims())))
+    }
+
+    /// The family's protocol for one held picture without content.
+    ///
+    /// # Errors
+    /// Those of the family's schedule.
+    pub fn blank_schedule(&self) -> Result<Schedule> {
+        let presentation = Presentation {
+            frames: vec![Arc::new(Frame::blank(1, self.dynamics.input_shape())?)],
+            instructions: Vec::new(),
+            target: None,
+            segments: Vec::new(),
+        };
+        self.dynamics.schedule(&presentation, &ProtocolOptions::default())
+    }
+
+    /// Timesteps of a run as published; `None` where that is up to the stimulus.
+    pub fn published_timesteps(&self) -> Option<usize> {
+        let schedule = self.blank_schedule().ok()?;
+        Some(schedule.published.unwrap_or(schedule.len()))
     }
 
     /// The report of `gainfield info`.

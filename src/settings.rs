@@ -40,6 +40,15 @@ pub struct ConfigTable {
 }
 
 impl ConfigTable {
+    /// A table of `values`, all from one source.
+    pub fn of(values: &Map<String, Value>, source: Source) -> Self {
+        let mut table = Self::default();
+        for (key, value) in values {
+            table.set(key, value.clone(), source);
+        }
+        table
+    }
+
     /// Sets `key` unless a source of higher precedence already has.
     pub fn set(&mut self, key: &str, value: impl Into<Value>, source: Source) {
         let mut entry = Entry { value: value.into(), source, replaced: None };

@@ -17,6 +17,7 @@
 
 mod config;
 mod cornet;
+mod create;
 mod fields;
 mod fill;
 mod graph;
@@ -39,6 +40,7 @@ pub use config::{
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
 pub use cornet::CornetNetwork;
+pub use create::{create, starts};
 pub use fields::fields;
 pub use fill::{generated_pixels, generated_values, generated_weights};
 pub use graph::graph;

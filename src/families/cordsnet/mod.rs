@@ -8,6 +8,7 @@
 //! are data; labels may be integers or shares of classes in every step of training.
 
 mod config;
+mod create;
 mod dataset;
 mod fields;
 mod fold;
@@ -28,6 +29,7 @@ mod weights;
 use std::sync::Arc;
 
 pub use config::{ALPHA, Config, DT_MS, STEPS, Stage};
+pub use create::{create, starts};
 pub use dataset::Dataset;
 pub use fields::fields;
 pub use fold::fold;

@@ -12,6 +12,7 @@
 mod architecture;
 mod areas;
 mod config;
+mod create;
 mod fields;
 mod flow;
 mod foreign;
@@ -30,6 +31,7 @@ mod train;
 mod update;
 
 pub use config::{Config, FROM_STIMULUS, NO_INSTRUCTION, NormLayer, Task, Trunk};
+pub use create::{create, starts};
 pub use fields::fields;
 pub use layer_list::LayerSpec;
 pub use loss::Loss;
