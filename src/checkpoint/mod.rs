@@ -129,6 +129,12 @@ impl Checkpoint {
         }
     }
 
+    /// The file whose configuration [`Checkpoint::saved_config`] is.
+    pub fn config_file(&self) -> PathBuf {
+        let toml = files::beside(&self.path, ".toml");
+        if self.sidecars.iter().any(|sidecar| sidecar.path == toml) { toml } else { self.path.clone() }
+    }
+
     /// File name and digest, for provenance.
     pub fn identity(&self) -> DataFile {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

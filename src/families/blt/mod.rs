@@ -16,13 +16,14 @@
 //! of other sizes.
 
 mod config;
+mod connected;
 mod cornet;
 mod create;
 mod fields;
 mod fill;
 mod graph;
 mod layers;
-mod network;
+mod model;
 mod norms;
 mod open;
 mod parity;
@@ -39,16 +40,14 @@ pub use config::{
     AREA_NAMES, BltConfig, Config, ConnectionMatrix, Cornet, CornetConfig, Geometry, Link, N_AREAS,
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
-pub use cornet::CornetNetwork;
 pub use create::{create, starts};
 pub use fields::fields;
 pub use fill::{generated_pixels, generated_values, generated_weights};
 pub use graph::graph;
-pub use network::BltNetwork;
+pub use model::Network;
 pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
-pub use resnet::ResnetNetwork;
 pub use train::{LossChoice, LossSettings, Update, loss, smoothed_cross_entropy, update};
 pub use weights::initial_weights;
 
@@ -62,9 +61,5 @@ use crate::weights::Weights;
 /// [`crate::Error::Config`] for an invalid configuration, [`crate::Error::Unknown`] or
 /// [`crate::Error::Shape`] for weights that are not its own.
 pub fn build(config: &Config, weights: &Weights) -> Result<Arc<dyn Dynamics>> {
-    Ok(match config {
-        Config::Blt(config) => Arc::new(BltNetwork::new(config, weights)?),
-        Config::Cornet(config) => Arc::new(CornetNetwork::new(config, weights)?),
-        Config::Resnet(config) => Arc::new(ResnetNetwork::new(config, weights)?),
-    })
+    Ok(Arc::new(Network::new(config, weights)?))
 }

@@ -1,5 +1,7 @@
 //! A model as the window and the command line hold it: dynamics, weights and what is known of both.
 
+mod opening;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,7 +10,9 @@ use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::Report;
+pub use opening::{Expected, Opened, draft, key_of, naming_file, naming_given};
+
+use crate::checkpoint::{Checkpoint, Report};
 use crate::dynamics::{Dynamics, Frame, Graph, Presentation, ProtocolOptions, Schedule};
 use crate::error::{Error, Result};
 use crate::settings::ConfigTable;
@@ -103,6 +107,22 @@ pub struct Origin {
     pub name: String,
     pub path: Option<PathBuf>,
     pub sha256: Option<String>,
+}
+
+impl Origin {
+    /// The file of a checkpoint.
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        Self {
+            name: checkpoint.identity().name,
+            path: Some(checkpoint.path.clone()),
+            sha256: Some(checkpoint.sha256.clone()),
+        }
+    }
+
+    /// No file.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), path: None, sha256: None }
+    }
 }
 
 /// What is known of a model besides its numbers.
