@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod bad_input;
 mod blt;
 mod cordsnet;
 mod counter_hebb;

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
-mod default_runs;
-
 use std::path::{Path, PathBuf};
 
 use gainfield::Error;

@@ -5,14 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
-use gainfield::connectivity;
 use gainfield::dynamics::Intervention;
 use gainfield::figure::Format;
 use gainfield::probe::ProbeRecipe;
 use gainfield::settings::Overrides;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::dock::ViewKind;
 use crate::document::UnitRef;
@@ -47,10 +45,7 @@ pub enum ExportFormat {
     All,
     Svg,
     Png,
-    /// Numbers.
     Csv,
-    /// LaTeX, of a graph.
-    Tikz,
 }
 
 impl ExportFormat {
@@ -61,19 +56,6 @@ impl ExportFormat {
             Self::Svg => &[Format::Svg],
             Self::Png => &[Format::Png],
             Self::Csv => &[Format::Csv],
-            Self::Tikz => &[],
-        }
-    }
-
-    /// The files that are written of a graph, besides the provenance.
-    pub fn graph_formats(self) -> &'static [connectivity::Format] {
-        use connectivity::Format;
-        match self {
-            Self::All => &Format::ALL,
-            Self::Svg => &[Format::Svg],
-            Self::Png => &[Format::Png],
-            Self::Csv => &[Format::Json, Format::Csv],
-            Self::Tikz => &[Format::Tikz],
         }
     }
 }
@@ -133,15 +115,6 @@ pub enum Command {
     ShowLog(bool),
     ShowProvenance(Option<ItemId>),
 
-    /// Makes a network like this one with another configuration, its new weights drawn from a seed.
-    Build {
-        like: ItemId,
-        set: Vec<(String, Value)>,
-        seed: u64,
-    },
-    /// Writes the weights of a network that was built here.
-    SaveModel(ItemId),
-
     Select(ItemId),
     UseModel(ItemId),
     UseStimulus(ItemId),
@@ -193,7 +166,7 @@ pub enum Command {
     /// Changes a setting of the next training run; its default takes it back.
     SetRecipe {
         key: String,
-        value: Value,
+        value: serde_json::Value,
     },
     /// Starts a training run with the settings of the form.
     StartTraining,
@@ -303,8 +276,6 @@ impl Command {
             Self::ShowProvenance(_) => {
                 plain("Show provenance", "Where it comes from, and how to make it again")
             }
-            Self::Build { .. } => plain("Build network", "A new model with weights drawn from the seed"),
-            Self::SaveModel(_) => plain("Save weights…", "Write them as a checkpoint"),
             Self::Select(_) => plain("Select", "Show it in the inspector"),
             Self::UseModel(_) => edit(plain("Use model", "Run and probe this model")),
             Self::UseStimulus(_) => edit(plain("Use stimulus", "Show this to the model")),

@@ -1,7 +1,6 @@
 //! Background work: requests in, events out. Workers own models and tensors; what comes back is
 //! immutable, on the CPU and shared.
 
-mod build;
 mod export;
 mod open;
 mod runs;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use gainfield::figure::Figure;
 use gainfield::model::Model;
 use gainfield::provenance::Provenance;
 use gainfield::recipe::RunRecipe;
@@ -22,8 +22,7 @@ use crate::item::{ItemId, RunKey, StimulusInfo};
 use crate::jobs::JobId;
 use crate::store::{RunData, RunOrigin, StimulusFacts};
 
-pub use build::{BuildRequest, command as new_command};
-pub use export::{Exported, with_ending};
+pub use export::with_ending;
 pub use open::Opened;
 
 /// Asks running work to stop. Cheap to clone, cheap to look at.
@@ -68,7 +67,7 @@ pub struct OpenRequest {
 /// A figure to be written.
 pub struct ExportRequest {
     pub job: JobId,
-    pub content: Exported,
+    pub figure: Figure,
     pub format: ExportFormat,
     /// Folder and file name without an ending.
     pub stem: PathBuf,
@@ -102,22 +101,6 @@ pub enum Event {
         overrides: Overrides,
         replace: Option<ItemId>,
     },
-    /// A network that was made, and what there is to say of it.
-    Built {
-        model: Box<Model>,
-        /// The command that makes its file without a window.
-        command: String,
-        kept: usize,
-        drawn: usize,
-    },
-    BuildFailed {
-        message: String,
-    },
-    /// The weights of a network that was built are a file now.
-    Saved {
-        item: ItemId,
-        model: Box<Model>,
-    },
     /// What a stimulus turned out to be.
     Composed {
         stimulus: u64,
@@ -149,7 +132,6 @@ pub struct Workers {
     opening: Sender<OpenRequest>,
     running: Sender<RunRequest>,
     exporting: Sender<ExportRequest>,
-    building: Sender<BuildRequest>,
     events: Receiver<Event>,
 }
 
@@ -182,7 +164,6 @@ impl Workers {
             opening: spawn("open files", &outbox, open::serve),
             running: spawn("runs", &outbox, runs::serve),
             exporting: spawn("export", &outbox, export::serve),
-            building: spawn("build", &outbox, build::serve),
             events,
         }
     }
@@ -202,10 +183,6 @@ impl Workers {
 
     pub fn export(&self, request: ExportRequest) -> bool {
         self.exporting.try_send(request).is_ok()
-    }
-
-    pub fn build(&self, request: BuildRequest) -> bool {
-        self.building.try_send(request).is_ok()
     }
 }
 

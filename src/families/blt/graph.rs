@@ -91,13 +91,9 @@ fn of_link(config: &BltConfig, (pre, post): (usize, usize), link: Link) -> Graph
         Link::Bridge { .. } => ("pool+linear sequence", Vec::new(), 1),
         Link::Broadcast => ("conv_transpose", vec![from, to, 1, 1, 1, 0, 0], area_of(pre)),
     };
-    let connection = GraphConnection::new(pre + 1, post + 1, direction, operation)
+    GraphConnection::new(pre + 1, post + 1, direction, operation)
         .by(&[&format!("conv_{pre}_{post}.")], positions)
-        .with_numbers(&numbers);
-    match link {
-        Link::Conv { kernel, stride, padding, .. } => connection.with_window([kernel, stride, padding]),
-        _ => connection,
-    }
+        .with_numbers(&numbers)
 }
 
 fn of_cornet(config: &CornetConfig) -> Graph {

@@ -1,6 +1,6 @@
 //! The layers of a network, bottom-up and top-down, by the names of the source.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::config::{Config, Stage, Variant};
 use crate::error::Result;
@@ -53,9 +53,12 @@ impl Layers {
         })
     }
 
-    /// A tensor of the type of the network on its device.
-    pub(super) fn like(&self) -> &Tensor {
-        self.readout.weight.tensor()
+    pub(super) fn dtype(&self) -> DType {
+        self.readout.weight.tensor().dtype()
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        self.readout.weight.tensor().device()
     }
 
     /// The highest generation of its weights.

@@ -17,7 +17,6 @@
 mod batch;
 mod block_net;
 mod config;
-mod create;
 mod gate_net;
 mod graph;
 mod model;
@@ -44,7 +43,6 @@ pub use config::{
     BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, REQUIRED, Shapes, TASKS,
     Variant, VectorStage, variant_of,
 };
-pub use create::{create, starts};
 pub use model::RecurrentGating;
 pub(crate) use open::{draft, fields};
 pub use open::{model_of, open, recognise};

@@ -166,7 +166,9 @@ impl Dynamics for RecurrentGating {
     }
 
     fn rest(&self, batch: usize) -> Result<State> {
-        State::at_rest(&self.areas, batch, self.input.like())
+        let zeros = |area: &Area| self.input.zeros(batch, &area.shape);
+        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
+        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
     }
 
     fn prepare(&self, frame: &Frame, _ops: &mut Workspace) -> Result<Prepared> {

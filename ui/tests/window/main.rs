@@ -4,7 +4,6 @@
 
 mod checkpoints;
 mod commands;
-mod connectivity;
 mod families;
 mod files;
 mod first_minute;
