@@ -87,6 +87,11 @@ impl Weights {
         self.by_name.keys().map(String::as_str)
     }
 
+    /// Names and shapes.
+    pub fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        self.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect()
+    }
+
     pub fn len(&self) -> usize {
         self.by_name.len()
     }

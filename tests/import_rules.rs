@@ -27,12 +27,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dynamics", &["ops", "stimulus", "weights", "rng"]),
     ("recording", &["dynamics"]),
     ("analysis", &["recording", "dynamics", "stimulus", "rng"]),
-    ("stimulus", &["rng", "checkpoint"]),
+    ("stimulus", &["rng"]),
     ("task", &["stimulus", "dynamics", "rng"]),
     (
         "train",
         &[
-            "checkpoint",
             "task",
             "figure",
             "dynamics",
@@ -50,7 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("parity", &["device", "rng"]),
     ("provenance", &["stimulus", "device"]),
-    ("checkpoint", &["weights", "provenance", "settings"]),
+    ("checkpoint", &["weights", "provenance", "settings", "stimulus"]),
     ("model", &["checkpoint", "dynamics", "settings", "weights", "device"]),
 ];
 

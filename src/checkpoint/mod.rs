@@ -11,7 +11,6 @@ mod report;
 mod safetensors;
 mod save;
 mod sidecar;
-mod table;
 mod torch;
 
 use std::collections::BTreeMap;
@@ -30,7 +29,6 @@ use pickle::Fault;
 pub use report::{Mismatch, Report, compare};
 pub use save::{Description, save, write_safetensors};
 pub use sidecar::Sidecar;
-pub use table::{Pickled, read_pickled};
 
 /// Prefixes that wrappers put before every name (data parallel training, compilation).
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
@@ -129,6 +127,12 @@ impl Checkpoint {
             (Some(toml), None) => toml.as_object().cloned(),
             (None, header) => header.as_ref().and_then(serde_json::Value::as_object).cloned(),
         }
+    }
+
+    /// The file whose configuration [`Checkpoint::saved_config`] is.
+    pub fn config_file(&self) -> PathBuf {
+        let toml = files::beside(&self.path, ".toml");
+        if self.sidecars.iter().any(|sidecar| sidecar.path == toml) { toml } else { self.path.clone() }
     }
 
     /// File name and digest, for provenance.

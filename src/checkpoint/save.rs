@@ -1,5 +1,6 @@
 //! Writing weights: safetensors with configuration and provenance beside them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,23 @@ impl Description {
     }
 }
 
+impl Description {
+    /// What the header of a safetensors file says besides its tensors.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.entries().map(|(key, value)| (key.to_owned(), value)).into()
+    }
+
+    fn entries(&self) -> [(&'static str, String); 5] {
+        [
+            ("format", "gainfield".to_owned()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("family", self.family.clone()),
+            ("variant", self.variant.clone()),
+            ("config", Value::Object(self.config.clone()).to_string()),
+        ]
+    }
+}
+
 /// Writes `path` (its extension becomes `.safetensors`), the configuration as `.toml` and
 /// `.provenance.json` beside it; returns the first.
 ///
@@ -74,16 +92,9 @@ pub fn write_safetensors(path: &Path, weights: &Weights, description: &Descripti
     // Wide elements first keeps every tensor aligned; the sort is stable, so names stay in order.
     tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size_in_bytes()));
     let mut header = Map::new();
-    header.insert(
-        "__metadata__".to_owned(),
-        json!({
-            "format": "gainfield",
-            "version": env!("CARGO_PKG_VERSION"),
-            "family": description.family,
-            "variant": description.variant,
-            "config": Value::Object(description.config.clone()).to_string(),
-        }),
-    );
+    let metadata: Map<String, Value> =
+        description.entries().map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+    header.insert("__metadata__".to_owned(), metadata.into());
     let mut offset = 0;
     for (name, tensor) in &tensors {
         let end = offset + tensor.data_len();

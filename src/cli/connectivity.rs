@@ -2,18 +2,17 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use gainfield::analysis::statistics::median;
-use gainfield::connectivity::{FoldedOptions, folded, svg, tikz, unrolled};
-use gainfield::dynamics::{
-    Controls, Frame, Graph, Presentation, ProtocolOptions, Run, Schedule, Workspace, rollout,
-};
+use gainfield::connectivity::{About, Drawing, FoldedOptions, Format, description, export, folded, unrolled};
+use gainfield::dynamics::{Controls, Run, Schedule, Workspace, rollout};
 use gainfield::error::{Error, Result};
+use gainfield::families;
+use gainfield::figure::style::DEFAULT_DPI;
 use gainfield::model::Model;
-use gainfield::{families, files};
+use gainfield::provenance::{DataFile, Provenance, quoted};
 use serde_json::{Value, json};
 
 use super::{Common, Ending, Failure, Outcome, Settings, print};
@@ -52,7 +51,7 @@ impl Connectivity {
         }
         let model = families::open(&self.path, &overrides, &common.target()?)?;
         let graph = model.graph();
-        let schedule = protocol(&model)?;
+        let schedule = model.blank_schedule()?;
         let published = schedule.published.unwrap_or(schedule.len());
         let (name, diagram) = if self.unrolled {
             let n_timesteps = self.steps.unwrap_or(published.min(MOST_TIMESTEPS));
@@ -65,18 +64,18 @@ impl Connectivity {
             };
             ("connectivity", folded(&graph, &options))
         };
-        let mut description = describe(&model, &graph);
-        if self.time {
-            description["ms_per_timestep"] = measured_ms(&model, &schedule)?.into();
-        }
-        let text = serde_json::to_string_pretty(&description)
-            .map_err(|err| Error::Unsupported(format!("the graph cannot be written as JSON: {err}")))?;
-        let mut written = Vec::new();
-        for (extension, content) in [("svg", svg(&diagram)), ("tex", tikz(&diagram)), ("json", text + "\n")] {
-            let path = self.out.join(format!("{name}.{extension}"));
-            files::write_atomic(&path, content)?;
-            written.push(path);
-        }
+        let ms_per_timestep = if self.time { Some(measured_ms(&model, &schedule)?) } else { None };
+        let about = About {
+            family: model.info.family.name().to_owned(),
+            variant: model.info.variant.clone(),
+            n_parameters: model.n_parameters(),
+            ms_per_timestep,
+        };
+        let description = description(&graph, &about);
+        let drawing = Drawing { graph, about, diagram };
+        let provenance = self.provenance(&model);
+        let formats = [Format::Svg, Format::Tikz, Format::Json, Format::Csv];
+        let written = export(&drawing, &self.out, name, &formats, DEFAULT_DPI, &provenance)?;
         if common.json {
             print::json(&json!({"files": written, "graph": description}))?;
         } else {
@@ -89,16 +88,28 @@ impl Connectivity {
     }
 }
 
-/// The family's protocol for one held picture without content.
-fn protocol(model: &Model) -> Result<Schedule> {
-    let frame = Frame::blank(1, model.dynamics.input_shape())?;
-    let presentation = Presentation {
-        frames: vec![Arc::new(frame)],
-        instructions: Vec::new(),
-        target: None,
-        segments: Vec::new(),
-    };
-    model.dynamics.schedule(&presentation, &ProtocolOptions::default())
+impl Connectivity {
+    /// The file, and the line that draws it again.
+    fn provenance(&self, model: &Model) -> Provenance {
+        let mut command = format!("gainfield connectivity {}", quoted(&self.path.to_string_lossy()));
+        for (flag, is_set) in [("--unrolled", self.unrolled), ("--time", self.time), ("--input", self.input)]
+        {
+            if is_set {
+                command += &format!(" {flag}");
+            }
+        }
+        if let Some(steps) = self.steps {
+            command += &format!(" --steps {steps}");
+        }
+        command += &self.settings.arguments();
+        command += &format!(" --out {}", quoted(&self.out.to_string_lossy()));
+        let mut provenance = Provenance::new(command);
+        provenance.config = model.info.config.values();
+        let origin = &model.info.origin;
+        provenance.checkpoint =
+            origin.sha256.clone().map(|sha256| DataFile { name: origin.name.clone(), sha256 });
+        provenance
+    }
 }
 
 /// Median wall time of a timestep of one trial, in milliseconds, after a run to warm up.
@@ -121,49 +132,6 @@ fn measured_ms(model: &Model, schedule: &Schedule) -> Result<f64> {
         })?;
     }
     Ok(median(&times))
-}
-
-/// Areas and connections by name, with what they cost.
-fn describe(model: &Model, graph: &Graph) -> Value {
-    let name = |node: usize| graph.nodes[node].name.as_str();
-    let areas: Vec<Value> = graph
-        .nodes
-        .iter()
-        .map(|node| {
-            json!({
-                "name": node.name,
-                "role": node.role,
-                "shape": node.shape,
-                "live_from": node.live_from,
-                "state_bytes": node.state_bytes(),
-            })
-        })
-        .collect();
-    let connections: Vec<Value> = graph
-        .connections
-        .iter()
-        .map(|connection| {
-            json!({
-                "from": name(connection.from),
-                "to": name(connection.to),
-                "direction": connection.direction,
-                "operation": connection.operation,
-                "numbers": connection.numbers,
-                "delay": connection.delay,
-                "parameters": connection.parameters,
-                "multiply_adds": connection.multiply_adds,
-            })
-        })
-        .collect();
-    json!({
-        "family": model.info.family.name(),
-        "variant": model.info.variant,
-        "parameters": model.n_parameters(),
-        "multiply_adds": graph.multiply_adds(),
-        "state_bytes": graph.state_bytes(),
-        "areas": areas,
-        "connections": connections,
-    })
 }
 
 fn print_text(description: &Value) -> Result<()> {

@@ -4,6 +4,7 @@ mod bench;
 mod connectivity;
 mod devices;
 mod info;
+mod new;
 mod parity;
 mod print;
 mod probe;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use gainfield::device::DeviceChoice;
 use gainfield::model::Target;
+use gainfield::provenance::quoted;
 use gainfield::settings::Overrides;
 use gainfield::{Error, Result};
 
@@ -57,6 +59,8 @@ enum Command {
     Probe(Box<probe::ProbeCommand>),
     /// Train a network; write a run folder that reopens and resumes.
     Train(train::TrainCommand),
+    /// Make a network that nobody has trained yet: weights drawn from a seed, saved to be opened.
+    New(new::New),
     /// Draw a model's areas and connections, with parameters and multiply-adds.
     Connectivity(connectivity::Connectivity),
     /// Time the cases of the PyTorch peers, for laying side by side.
@@ -79,6 +83,13 @@ struct Settings {
 impl Settings {
     fn overrides(&self) -> Result<Overrides> {
         Overrides::read(self.config.as_deref(), &self.sets)
+    }
+
+    /// These values as they stand on a command line, a space before each flag.
+    fn arguments(&self) -> String {
+        let config = self.config.iter().map(|path| ("--config", path.to_string_lossy().into_owned()));
+        let sets = self.sets.iter().map(|set| ("--set", set.clone()));
+        config.chain(sets).map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
     }
 }
 
@@ -136,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(common),
         Command::Probe(command) => command.execute(common),
         Command::Train(command) => command.execute(common),
+        Command::New(command) => command.execute(common),
         Command::Connectivity(command) => command.execute(common),
         Command::Bench(command) => command.execute(common),
         Command::Devices(command) => command.execute(common),

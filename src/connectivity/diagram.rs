@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::annotations::Facts;
+use crate::figure::{Dash, Ink, Role};
 
 /// A picture of a graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -36,6 +37,18 @@ pub struct Node {
     pub rel: Relation,
     pub x_cm: f64,
     pub y_cm: f64,
+    /// What of the graph it stands for; the final prediction stands for nothing of its own.
+    #[serde(skip)]
+    pub place: Option<Place>,
+}
+
+/// A node of the graph at a timestep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Position in [`Graph::nodes`](crate::dynamics::Graph::nodes).
+    pub node: usize,
+    /// 0 in the folded picture.
+    pub t: usize,
 }
 
 /// Where a box is, relative to another.
@@ -102,7 +115,41 @@ impl EdgeClass {
         }
     }
 
-    /// Red, green and blue in 0 to 1; those of the source, and one for gains.
+    /// Which way it runs, in words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Ff1 | Self::Ff2 | Self::Ff3 => "forward",
+            Self::Fb1 | Self::Fb2 | Self::Fb3 => "feedback",
+            Self::Rec => "lateral",
+            Self::Gain => "gain",
+        }
+    }
+
+    /// Its colour on screen and in SVG, and how opaque it is: longer ways are fainter.
+    pub fn ink(self) -> (Ink, f64) {
+        match self {
+            Self::Ff1 => (Ink::Text, 1.0),
+            Self::Ff2 => (Ink::Text, 0.6),
+            Self::Ff3 => (Ink::Text, 0.4),
+            Self::Fb1 => (Ink::Category(5), 1.0),
+            Self::Fb2 => (Ink::Category(5), 0.7),
+            Self::Fb3 => (Ink::Category(5), 0.5),
+            Self::Rec => (Ink::Category(0), 1.0),
+            Self::Gain => (Ink::Role(Role::Attended), 1.0),
+        }
+    }
+
+    /// The second cue beside the colour, for the four meanings.
+    pub fn dash(self) -> Dash {
+        match self {
+            Self::Ff1 | Self::Ff2 | Self::Ff3 => Dash::Solid,
+            Self::Fb1 | Self::Fb2 | Self::Fb3 => Dash::Dashed,
+            Self::Rec => Dash::Dotted,
+            Self::Gain => Dash::DashDot,
+        }
+    }
+
+    /// Red, green and blue of the source's TikZ styles in 0 to 1, and one for gains.
     pub fn colour(self) -> [f64; 3] {
         match self {
             Self::Ff1 => [0.0, 0.0, 0.0],
@@ -145,6 +192,10 @@ pub struct Edge {
     pub class: EdgeClass,
     /// TikZ option of its path: empty is straight.
     pub path: &'static str,
+    /// Position in [`Graph::connections`](crate::dynamics::Graph::connections); `None` for the arrow
+    /// to the final prediction.
+    #[serde(skip)]
+    pub connection: Option<usize>,
 }
 
 /// A note.

@@ -2,7 +2,7 @@
 
 use super::annotations::Facts;
 use super::count::short_count;
-use super::diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Relation};
+use super::diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Place, Relation};
 use crate::dynamics::{Direction, Graph, GraphConnection, GraphNode, NodeRole};
 
 /// Between the levels, and between streams side by side, in cm.
@@ -41,13 +41,14 @@ pub(super) fn levels(graph: &Graph, connection: &GraphConnection) -> isize {
 
 /// The picture, read-out on top.
 pub fn folded(graph: &Graph, options: &FoldedOptions) -> Diagram {
-    let is_drawn = |connection: &&GraphConnection| {
+    let is_drawn = |(_, connection): &(usize, &GraphConnection)| {
         options.shows_input || graph.nodes[connection.from].role != NodeRole::Input
     };
-    let drawn: Vec<&GraphConnection> = graph.connections.iter().filter(is_drawn).collect();
+    let drawn: Vec<(usize, &GraphConnection)> =
+        graph.connections.iter().enumerate().filter(is_drawn).collect();
     Diagram {
         nodes: boxes(graph),
-        edges: drawn.iter().map(|connection| arrow(graph, connection)).collect(),
+        edges: drawn.iter().map(|&(index, connection)| arrow(graph, index, connection)).collect(),
         annotations: notes(graph, &drawn, options),
         dead: Vec::new(),
         columns_per_timestep: 0,
@@ -57,10 +58,11 @@ pub fn folded(graph: &Graph, options: &FoldedOptions) -> Diagram {
 /// From the read-out down, the streams beside the first one after it.
 fn boxes(graph: &Graph) -> Vec<Node> {
     let top = graph.nodes.iter().map(|node| node.level).max().unwrap_or(0);
-    let main = graph.nodes.iter().rev().filter(|node| node.stream == 0);
+    let all = || graph.nodes.iter().enumerate();
+    let main = all().rev().filter(|(_, node)| node.stream == 0);
     let mut above: Option<&GraphNode> = None;
     let mut boxes = Vec::with_capacity(graph.nodes.len());
-    for node in main.chain(graph.nodes.iter().filter(|node| node.stream > 0)) {
+    for (index, node) in main.chain(all().filter(|(_, node)| node.stream > 0)) {
         let depth = (top - node.level) as f64;
         let rel = match above.filter(|above| node.stream == 0 && above.level == node.level + 1) {
             Some(above) => Relation::Below(above.name.clone()),
@@ -76,36 +78,32 @@ fn boxes(graph: &Graph) -> Vec<Node> {
             rel,
             x_cm: STREAM_CM * node.stream as f64,
             y_cm: if depth > 0.0 { -LEVEL_CM * depth } else { 0.0 },
+            place: Some(Place { node: index, t: 0 }),
         });
         above = Some(node);
     }
     boxes
 }
 
-fn arrow(graph: &Graph, connection: &GraphConnection) -> Edge {
+fn arrow(graph: &Graph, index: usize, connection: &GraphConnection) -> Edge {
     let class = class_of(graph, connection);
     let name = |node: usize| graph.nodes[node].name.as_str();
     let (from, to) = (name(connection.from), name(connection.to));
     let is_beside = graph.nodes[connection.from].stream != graph.nodes[connection.to].stream;
     let has_opposite =
         graph.connections.iter().any(|other| (other.from, other.to) == (connection.to, connection.from));
-    let plain = |path| Edge { from: End::of(from), to: End::of(to), class, path };
+    let between = |from, to, path| Edge { from, to, class, path, connection: Some(index) };
+    let plain = |path| between(End::of(from), End::of(to), path);
     let levels = levels(graph, connection);
     match levels {
         _ if is_beside => plain(""),
         0 if connection.from == connection.to => plain("loop right, looseness=4"),
-        1 if has_opposite => Edge {
-            from: End::at(from, "north", [-10.0, 0.0]),
-            to: End::at(to, "south", [-10.0, 0.0]),
-            class,
-            path: "",
-        },
-        -1 if has_opposite => Edge {
-            from: End::at(from, "south", [10.0, 0.0]),
-            to: End::at(to, "north", [10.0, 0.0]),
-            class,
-            path: "",
-        },
+        1 if has_opposite => {
+            between(End::at(from, "north", [-10.0, 0.0]), End::at(to, "south", [-10.0, 0.0]), "")
+        }
+        -1 if has_opposite => {
+            between(End::at(from, "south", [10.0, 0.0]), End::at(to, "north", [10.0, 0.0]), "")
+        }
         -1..=1 => plain(""),
         -2 | 2 => plain("bend left=50"),
         _ => plain("bend left=60"),
@@ -113,7 +111,7 @@ fn arrow(graph: &Graph, connection: &GraphConnection) -> Edge {
 }
 
 /// Input first, then every area and the read-out: what arrives there, and its shape.
-fn notes(graph: &Graph, drawn: &[&GraphConnection], options: &FoldedOptions) -> Vec<Annotation> {
+fn notes(graph: &Graph, drawn: &[(usize, &GraphConnection)], options: &FoldedOptions) -> Vec<Annotation> {
     let mut notes = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let row = index as isize - 1;
@@ -122,9 +120,9 @@ fn notes(graph: &Graph, drawn: &[&GraphConnection], options: &FoldedOptions) -> 
             let timesteps = Facts::Timesteps { timesteps: options.n_timesteps };
             vec![(total_parameters, "1.75", None), (timesteps, "1.75", None)]
         } else {
-            let arriving = drawn.iter().filter(|connection| connection.to == index);
+            let arriving = drawn.iter().filter(|(_, connection)| connection.to == index);
             arriving
-                .map(|connection| {
+                .map(|(_, connection)| {
                     let class = class_of(graph, connection);
                     let facts = Facts::Connection {
                         pre: graph.nodes[connection.from].name.clone(),

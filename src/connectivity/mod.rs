@@ -6,15 +6,21 @@
 mod annotations;
 mod count;
 mod diagram;
+mod export;
 mod folded;
+mod numbers;
+mod picture;
 mod svg;
 mod tikz;
 mod unrolled;
 
 pub use annotations::Facts;
 pub use count::short_count;
-pub use diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Relation};
+pub use diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Place, Relation};
+pub use export::{Drawing, Format, export};
 pub use folded::{FoldedOptions, folded};
+pub use numbers::{About, areas_csv, connections_csv, description};
+pub use picture::{Metrics, Picture, PlacedArrow, PlacedBox, PlacedNote};
 pub use svg::svg;
 pub use tikz::tikz;
 pub use unrolled::unrolled;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Relation};
+use crate::figure::Dash;
 
 /// The diagram as LaTeX, class `standalone`.
 pub fn tikz(diagram: &Diagram) -> String {
@@ -23,7 +24,13 @@ pub fn tikz(diagram: &Diagram) -> String {
     out.push_str("  code/.style={font=\\ttfamily}, text/.style={font=\\sffamily},\n");
     for class in EdgeClass::ALL {
         let name = class.name();
-        let _ = writeln!(out, "  {name}/.style={{line width=3pt, draw={name}, -{{Stealth}}}},");
+        let dash = match class.dash() {
+            Dash::Solid => "",
+            Dash::Dashed => "dashed, ",
+            Dash::Dotted => "densely dotted, ",
+            Dash::DashDot => "dash dot, ",
+        };
+        let _ = writeln!(out, "  {name}/.style={{line width=3pt, {dash}draw={name}, -{{Stealth}}}},");
     }
     out.push_str("]\n");
     for node in &diagram.nodes {

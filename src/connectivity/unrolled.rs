@@ -1,7 +1,7 @@
 //! The unrolled picture: one column of boxes per timestep, of the areas that hold a value then.
 
 use super::annotations::Facts;
-use super::diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Relation};
+use super::diagram::{Annotation, BoxStyle, Diagram, Edge, EdgeClass, End, Node, Place, Relation};
 use super::folded::{class_of, levels};
 use crate::dynamics::{Graph, GraphConnection, GraphNode, NodeRole};
 
@@ -18,8 +18,9 @@ pub fn unrolled(graph: &Graph, n_timesteps: usize) -> Diagram {
     let mut diagram = Diagram { columns_per_timestep: streams, ..Diagram::default() };
     for t in 0..n_timesteps {
         column(graph, t, streams, &mut diagram);
-        for connection in &graph.connections {
-            diagram.edges.extend(arrow(graph, connection, t));
+        for (index, connection) in graph.connections.iter().enumerate() {
+            let edge = arrow(graph, connection, t);
+            diagram.edges.extend(edge.map(|edge| Edge { connection: Some(index), ..edge }));
         }
         diagram.annotations.push(label(t));
     }
@@ -35,6 +36,7 @@ pub fn unrolled(graph: &Graph, n_timesteps: usize) -> Diagram {
             rel: Relation::Above(top.clone()),
             x_cm,
             y_cm: LEVEL_CM * (graph.nodes[readout].level + 1) as f64,
+            place: None,
         });
         diagram.edges.push(upwards(&top, "final_pred_node", EdgeClass::Ff1));
     }
@@ -75,6 +77,7 @@ fn column(graph: &Graph, t: usize, streams: usize, diagram: &mut Diagram) {
             rel,
             x_cm: x_of(t, streams, node.stream),
             y_cm: LEVEL_CM * node.level as f64,
+            place: Some(Place { node: index, t }),
         };
         if !is_live(node, t) {
             diagram.dead.push(drawn);
@@ -99,28 +102,27 @@ fn arrow(graph: &Graph, connection: &GraphConnection, t: usize) -> Option<Edge> 
     let (from_id, to_id) = (id(connection.from, start), id(connection.to, t));
     if connection.delay == 0 {
         return Some(match levels {
-            _ if from.stream != to.stream => {
-                Edge { from: End::of(&from_id), to: End::of(&to_id), class, path: "" }
-            }
+            _ if from.stream != to.stream => edge(End::of(&from_id), End::of(&to_id), class),
             1.. => upwards(&from_id, &to_id, class),
             _ => {
                 let (from, to) = (End::at(&from_id, "south", [0.0; 2]), End::at(&to_id, "north", [0.0; 2]));
-                Edge { from, to, class, path: "" }
+                edge(from, to, class)
             }
         });
     }
     let shift = |per_level: f64| if levels == 0 { [0.0; 2] } else { [0.0, per_level * levels as f64] };
-    Some(Edge {
-        from: End::at(&from_id, "east", shift(START_PT)),
-        to: End::at(&to_id, "west", shift(END_PT)),
-        class,
-        path: "",
-    })
+    let (from, to) = (End::at(&from_id, "east", shift(START_PT)), End::at(&to_id, "west", shift(END_PT)));
+    Some(edge(from, to, class))
+}
+
+/// A straight arrow; which connection it is is noted later.
+fn edge(from: End, to: End, class: EdgeClass) -> Edge {
+    Edge { from, to, class, path: "", connection: None }
 }
 
 fn upwards(from: &str, to: &str, class: EdgeClass) -> Edge {
     let (from, to) = (End::at(from, "north", [0.0; 2]), End::at(to, "south", [0.0; 2]));
-    Edge { from, to, class, path: "" }
+    edge(from, to, class)
 }
 
 fn label(t: usize) -> Annotation {

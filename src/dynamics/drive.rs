@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 static NEXT_FRAME: AtomicU64 = AtomicU64::new(1);
 
@@ -52,6 +52,30 @@ impl Frame {
 
     pub fn batch(&self) -> usize {
         self.image.dims().first().copied().unwrap_or(0)
+    }
+
+    /// The image of the type and on the device of `like`, for a network that takes `shape`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an image of another shape or without trials, [`Error::Config`] for pixels
+    /// that are not finite.
+    pub fn pixels(&self, shape: [usize; 3], like: &Tensor) -> Result<Tensor> {
+        let dims = self.image.dims();
+        if dims.len() != 4 || dims[1..] != shape || dims[0] == 0 {
+            let [channels, height, width] = shape;
+            let expected = format!("[trials, {channels}, {height}, {width}]");
+            return Err(Error::Shape { what: "the stimulus".to_owned(), expected, found: dims.to_vec() });
+        }
+        // Whatever is not finite survives multiplication by zero.
+        let rest = (self.image.detach() * 0.0)?.flatten_from(1)?.sum(1)?.to_dtype(DType::F32)?;
+        if let Some(trial) = rest.to_vec1::<f32>()?.iter().position(|sum| *sum != 0.0) {
+            return Err(Error::config(
+                "pixels of the stimulus",
+                "finite numbers",
+                format!("NaN or infinity in trial {trial}"),
+            ));
+        }
+        Ok(self.image.to_device(like.device())?.to_dtype(like.dtype())?.contiguous()?)
     }
 }
 
@@ -148,7 +172,45 @@ impl Presentation {
             segments: Vec::new(),
         }
     }
+
+    /// Is there something to show, for the same trials throughout?
+    ///
+    /// # Errors
+    /// [`Error::Config`] for no frame or another number of instructions than frames, [`Error::Shape`]
+    /// for frames of different numbers of trials.
+    pub fn check(&self) -> Result<()> {
+        let Some(first) = self.frames.first() else {
+            return Err(Error::config("frames of a presentation", "at least one", "none"));
+        };
+        if let Some(other) = self.frames.iter().find(|frame| frame.batch() != first.batch()) {
+            return Err(Error::shape("trials of a frame", [first.batch()], &[other.batch()]));
+        }
+        let n_instructions = self.instructions.len();
+        if ![0, self.frames.len()].contains(&n_instructions) {
+            let requirement = format!("one per frame, {}", self.frames.len());
+            return Err(Error::config("instructions of a presentation", requirement, n_instructions));
+        }
+        Ok(())
+    }
+
+    /// Position of the frame at stimulus timestep `t`: the last one is held.
+    fn shown_at(&self, t: usize) -> usize {
+        t.min(self.frames.len().saturating_sub(1))
+    }
+
+    /// The frame at stimulus timestep `t`, of a presentation that was checked.
+    pub fn frame_at(&self, t: usize) -> &Arc<Frame> {
+        &self.frames[self.shown_at(t)]
+    }
+
+    /// The instruction at stimulus timestep `t`.
+    pub fn instruction_at(&self, t: usize) -> Option<Instruction> {
+        self.instructions.get(self.shown_at(t)).cloned().flatten()
+    }
 }
+
+/// Most timesteps of one run.
+const MAX_TIMESTEPS: usize = 1_000_000;
 
 /// Departures from a family's published protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,6 +223,20 @@ pub struct ProtocolOptions {
     /// Timesteps without a stimulus before its onset, where the family has them; `None` is the
     /// published number.
     pub warm_up: Option<usize>,
+}
+
+impl ProtocolOptions {
+    /// The number of timesteps that is asked for, else `published`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for none or more than a million.
+    pub fn n_timesteps(&self, published: usize) -> Result<usize> {
+        let n = self.timesteps.unwrap_or(published);
+        match (1..=MAX_TIMESTEPS).contains(&n) {
+            true => Ok(n),
+            false => Err(Error::config("timesteps", format!("1 to {MAX_TIMESTEPS}"), n)),
+        }
+    }
 }
 
 /// The drives of a whole run.

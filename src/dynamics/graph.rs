@@ -65,6 +65,9 @@ pub struct GraphConnection {
     pub operation: String,
     /// What there is to say of the operation; a convolution: channels in and out, kernel, stride, padding.
     pub numbers: Vec<usize>,
+    /// Side, stride and padding of its kernel, where `numbers` do not say.
+    #[serde(skip)]
+    pub window: Option<[usize; 3]>,
     /// What the names of its tensors start with.
     #[serde(skip)]
     pub weights: Vec<String>,
@@ -89,6 +92,7 @@ impl GraphConnection {
             direction,
             operation: operation.into(),
             numbers: Vec::new(),
+            window: None,
             weights: Vec::new(),
             positions: 0,
             delay: 0,
@@ -110,6 +114,22 @@ impl GraphConnection {
         self.weights = weights.iter().map(|&name| name.to_owned()).collect();
         self.positions = positions;
         self
+    }
+
+    /// Side, stride and padding of its kernel.
+    #[must_use]
+    pub fn with_window(mut self, window: [usize; 3]) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// Side, stride and padding of its kernel; `None` where it has none.
+    pub fn kernel(&self) -> Option<[usize; 3]> {
+        let numbers = match self.numbers[..] {
+            [_, _, side, other, stride, padding, ..] if side == other => Some([side, stride, padding]),
+            _ => None,
+        };
+        self.window.or(numbers)
     }
 
     #[must_use]

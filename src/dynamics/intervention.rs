@@ -99,6 +99,37 @@ impl Intervention {
         self.enabled && t >= self.from && self.to.is_none_or(|to| t < to)
     }
 
+    /// # Errors
+    /// [`Error::Config`] naming a number that is not finite, or a deviation below 0.
+    pub fn validate(&self) -> Result<()> {
+        let number = |field: &str, value: f64| match value.is_finite() {
+            true => Ok(()),
+            false => Err(Error::config(field, "a finite number", value)),
+        };
+        match &self.action {
+            Action::Clamp { value } => number("value of a clamp", *value),
+            Action::Scale { factor } => number("factor of a scaling", *factor),
+            Action::Current { value } => number("value of a current", *value),
+            Action::Noise { sd } if *sd < 0.0 => Err(Error::config("sd of noise", "0 or more", sd)),
+            Action::Noise { sd } => number("sd of noise", *sd),
+            Action::Replace { map: MapSource::Values { values } } => {
+                let wrong = values.iter().find(|value| !value.is_finite());
+                wrong.map_or(Ok(()), |value| number("values of a map", f64::from(*value)))
+            }
+            Action::Replace { map: MapSource::Disc { row, col, radius, inside, outside } } => {
+                let all = [
+                    ("row", row),
+                    ("col", col),
+                    ("radius", radius),
+                    ("inside", inside),
+                    ("outside", outside),
+                ];
+                all.into_iter().try_for_each(|(name, value)| number(&format!("{name} of a disc"), *value))
+            }
+            Action::Silence | Action::Set { .. } => Ok(()),
+        }
+    }
+
     /// Areas it applies to.
     ///
     /// # Errors
@@ -132,6 +163,7 @@ impl<'a> ActiveInterventions<'a> {
         let areas = run.model.areas();
         let mut resolved = Vec::with_capacity(run.interventions.len());
         for intervention in run.interventions {
+            intervention.validate()?;
             if let Action::Set { control, value } = &intervention.action {
                 run.controls.clone().set(run.model.controls(), control, *value)?;
             }

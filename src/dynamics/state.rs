@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::error::Result;
+use super::Area;
+use crate::error::{Error, Result};
 
 /// Everything a network carries from one timestep to the next, and everything that can be read.
 ///
@@ -21,6 +22,31 @@ pub struct State {
 }
 
 impl State {
+    /// All areas at zero for `batch` trials, of the type and on the device of `like`.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn at_rest(areas: &[Area], batch: usize, like: &Tensor) -> Result<Self> {
+        let zeros = |area: &Area| {
+            let shape = [&[batch], area.shape.as_slice()].concat();
+            Ok(Tensor::zeros(shape, like.dtype(), like.device())?)
+        };
+        let areas = areas.iter().map(zeros).collect::<Result<_>>()?;
+        Ok(Self { t: 0, areas, memory: Vec::new(), readout: None })
+    }
+
+    /// Is it of a network of `n_areas` areas that is shown `batch` trials?
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it is not.
+    pub fn check(&self, n_areas: usize, batch: usize) -> Result<()> {
+        let found = [self.areas.len(), self.batch()];
+        match found == [n_areas, batch] {
+            true => Ok(()),
+            false => Err(Error::shape("state (areas, trials)", [n_areas, batch], &found)),
+        }
+    }
+
     pub fn batch(&self) -> usize {
         let first = self.areas.first().or(self.memory.first());
         first.and_then(|tensor| tensor.dims().first().copied()).unwrap_or(0)

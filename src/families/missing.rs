@@ -43,8 +43,7 @@ fn field_at_fault(why: &Error) -> Option<String> {
 
 /// The variant by which the fields of recurrent gating differ.
 fn variant_of(checkpoint: &Checkpoint) -> String {
-    let shapes =
-        checkpoint.weights.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect();
+    let shapes = checkpoint.weights.shapes();
     recurrent_gating::variant_of(&shapes).map_or("", recurrent_gating::Variant::name).to_owned()
 }
 

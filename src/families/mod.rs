@@ -2,21 +2,27 @@
 
 use std::path::Path;
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, Description};
 use crate::error::{Error, Result};
-use crate::model::{Family, Model, Target};
+use crate::model::{Family, Model, Start, Target};
 use crate::parity::{GoldenKind, Registry};
 use crate::pretrained;
 use crate::settings::{ConfigTable, Field, Overrides};
+use crate::weights::Weights;
 
 pub mod blt;
 pub mod cordsnet;
 pub mod counter_hebb;
+mod create;
 mod missing;
 pub mod object_attention;
 pub mod recurrent_gating;
 
+pub use create::{Created, Creation, create, starts};
 pub use missing::{missing_after, missing_values};
+
+/// Configuration and weights of a new network.
+type Create = fn(Start<'_>, &Overrides, u64) -> Result<(Description, Weights)>;
 
 /// How a family finds its own among checkpoints and opens it.
 struct Entry {
@@ -31,6 +37,9 @@ struct Entry {
     protocol: &'static [&'static str],
     /// Keys without a default.
     required: &'static [&'static str],
+    /// Published networks that a new one can start from.
+    starts: fn() -> Vec<String>,
+    create: Create,
     /// Kinds of reference outputs that it recomputes.
     goldens: &'static [GoldenKind],
 }
@@ -44,6 +53,8 @@ const FAMILIES: &[Entry] = &[
         fields: recurrent_gating::fields,
         protocol: &["normalize", "norm_mean", "norm_std", "norm_1st", "recurrent_update"],
         required: &recurrent_gating::REQUIRED,
+        starts: recurrent_gating::starts,
+        create: recurrent_gating::create,
         goldens: recurrent_gating::GOLDEN_KINDS,
     },
     Entry {
@@ -54,6 +65,8 @@ const FAMILIES: &[Entry] = &[
         fields: |_| object_attention::fields(),
         protocol: &["passes", "phases"],
         required: &[],
+        starts: object_attention::starts,
+        create: object_attention::create,
         goldens: object_attention::GOLDEN_KINDS,
     },
     Entry {
@@ -64,6 +77,8 @@ const FAMILIES: &[Entry] = &[
         fields: |_| blt::fields(),
         protocol: &["times", "normalisation"],
         required: &[],
+        starts: blt::starts,
+        create: blt::create,
         goldens: blt::GOLDEN_KINDS,
     },
     Entry {
@@ -74,6 +89,8 @@ const FAMILIES: &[Entry] = &[
         fields: |_| cordsnet::fields(),
         protocol: &["dt_ms", "normalise", "warm_up", "timesteps"],
         required: &[],
+        starts: cordsnet::starts,
+        create: cordsnet::create,
         goldens: cordsnet::GOLDEN_KINDS,
     },
     // Last, because it also takes plain networks of others.
@@ -85,6 +102,8 @@ const FAMILIES: &[Entry] = &[
         fields: |_| counter_hebb::fields(),
         protocol: &["mean", "std"],
         required: &[],
+        starts: counter_hebb::starts,
+        create: counter_hebb::create,
         goldens: counter_hebb::GOLDEN_KINDS,
     },
 ];
@@ -113,6 +132,11 @@ fn entry(checkpoint: &Checkpoint) -> Result<&'static Entry> {
             ),
         }
     })
+}
+
+fn entry_of(family: Family) -> &'static Entry {
+    // Every family has an entry, as a test sees to.
+    of(family).unwrap_or(&FAMILIES[0])
 }
 
 /// Opens a checkpoint file, or the bundled network by its name, as a model.
@@ -147,7 +171,25 @@ fn of(family: Family) -> Option<&'static Entry> {
     FAMILIES.iter().find(|entry| entry.family == family)
 }
 
+/// As [`open_checkpoint`], of a checkpoint whose family is known.
+fn open_as(family: Family, checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
+    (entry_of(family).open)(checkpoint, overrides, target)
+}
+
 /// Every kind of reference outputs that a family recomputes.
 pub fn goldens() -> Registry {
     Registry::new(FAMILIES.iter().flat_map(|entry| entry.goldens).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_has_its_entry() {
+        for family in Family::ALL {
+            assert_eq!(entry_of(family).family, family);
+            assert!(!starts(family).is_empty());
+        }
+    }
 }

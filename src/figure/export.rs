@@ -54,11 +54,7 @@ pub fn export(
     dpi: u32,
     provenance: &Provenance,
 ) -> Result<Vec<PathBuf>> {
-    let is_name =
-        Path::new(stem).file_name().is_some_and(|name| name == stem) && !stem.contains(['/', '\\', '\0']);
-    if !is_name {
-        return Err(Error::config("name of the figure", "a file name without folders", format!("{stem:?}")));
-    }
+    checked_stem(stem)?;
     if formats.is_empty() {
         return Err(Error::config("formats of the figure", "at least one of svg, png, csv", "none"));
     }
@@ -84,6 +80,19 @@ pub fn export(
     // Any extension: the stem itself may hold a dot.
     written.push(provenance.write_beside(folder.join(format!("{stem}.svg")))?);
     Ok(written)
+}
+
+/// Is this the name of a file without its ending?
+///
+/// # Errors
+/// [`Error::Config`] where it names a folder or nothing.
+pub fn checked_stem(stem: &str) -> Result<()> {
+    let is_name =
+        Path::new(stem).file_name().is_some_and(|name| name == stem) && !stem.contains(['/', '\\', '\0']);
+    if is_name {
+        return Ok(());
+    }
+    Err(Error::config("name of the figure", "a file name without folders", format!("{stem:?}")))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use axis::{Axis, Category, Range, Scale, Tick, TickText, Ticks};
 pub use cmap::ColourMap;
 pub use colour::{Ground, Rgb};
 pub use csv::csv;
-pub use export::{Format, export};
+pub use export::{Format, checked_stem, export};
 pub use mark::{Band, Bars, Emphasis, Line, Mark, Points, Series};
 pub use panel::{Content, Direction, Panel, Plot};
 pub use png::png;

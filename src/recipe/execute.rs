@@ -3,7 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use super::accuracy::first_largest;
-use super::{Accuracy, RunRecipe, default_stimulus, departures};
+use super::defaults::{default_controls, default_stimulus};
+use super::{Accuracy, RunRecipe, departures};
 use crate::dynamics::{
     Area, AreaKind, Controls, Departure, Drive, Dynamics, LabelSet, Pass, ProtocolOptions, Run, Segment,
     State, Workspace, flat, rollout,
@@ -110,11 +111,9 @@ pub fn execute_on(
 ) -> Result<RunOutcome> {
     recipe.validate()?;
     let dynamics = model.dynamics.as_ref();
-    let spec = match &recipe.stimulus {
-        Some(spec) => spec.clone(),
-        None => default_stimulus(model)?,
-    };
-    let mut source = TrialSource::open(&spec, recipe, dynamics)?;
+    let recipe = &filled_in(model, recipe)?;
+    let spec = shown(recipe)?;
+    let mut source = TrialSource::open(spec, recipe, dynamics)?;
     let plan = match recipe.record.as_slice() {
         [] => RecordPlan { areas: Vec::new(), every: recipe.every, ..RecordPlan::everything(dynamics) },
         names => RecordPlan::of(dynamics, names, recipe.every)?,
@@ -149,7 +148,7 @@ pub fn execute_on(
                 let budget = execution.budget_bytes;
                 let cost = plan.check_budget(dynamics, schedule.len(), recipe.n, budget)?;
                 outcome.insert(RunOutcome {
-                    recipe: RunRecipe { stimulus: Some(spec.clone()), ..recipe.clone() },
+                    recipe: recipe.clone(),
                     recordings: Vec::new(),
                     readout: Vec::new(),
                     accuracy: None,
@@ -159,7 +158,7 @@ pub fn execute_on(
                     segments: schedule.segments.clone(),
                     n_timesteps: schedule.len(),
                     published: schedule.published,
-                    departures: departures(model, &spec, &schedule, &controls),
+                    departures: departures(model, spec, &schedule, &controls),
                     cost,
                 })
             }
@@ -203,6 +202,22 @@ pub fn execute_on(
     let mut outcome = outcome.ok_or_else(|| Error::config("n", "at least 1 trial", recipe.n))?;
     outcome.accuracy = Accuracy::of(&outcome.readout, dynamics.time_unit(), &questions, &decisions);
     Ok(outcome)
+}
+
+/// The recipe with what it leaves to the model: stimulus and task.
+fn filled_in(model: &Model, recipe: &RunRecipe) -> Result<RunRecipe> {
+    if recipe.stimulus.is_some() {
+        return Ok(recipe.clone());
+    }
+    let stimulus = default_stimulus(model)?;
+    let mut controls = default_controls(model, &stimulus);
+    controls.extend(recipe.controls.clone());
+    Ok(RunRecipe { stimulus: Some(stimulus), controls, ..recipe.clone() })
+}
+
+/// What a recipe that is filled in shows.
+fn shown(recipe: &RunRecipe) -> Result<&StimulusSpec> {
+    recipe.stimulus.as_ref().ok_or_else(|| Error::config("stimulus", "what is shown", "nothing"))
 }
 
 /// The model's controls as the recipe sets them.

@@ -1,6 +1,7 @@
 //! Recipes: what is run, as a value that the window, the command line and a TOML file share.
 
 mod accuracy;
+mod defaults;
 mod departures;
 mod execute;
 mod output;
@@ -9,8 +10,9 @@ mod toml_file;
 pub mod train;
 
 pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
+pub use defaults::default_stimulus;
 pub use departures::departures;
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
 pub use output::{results, write};
-pub use run_recipe::{RunRecipe, default_stimulus};
+pub use run_recipe::RunRecipe;
 pub use toml_file::{read_toml, to_toml};

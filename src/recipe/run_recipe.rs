@@ -11,8 +11,6 @@ use serde_json::{Map, Value};
 use crate::device::DeviceChoice;
 use crate::dynamics::{Intervention, Setting};
 use crate::error::{Error, Result};
-use crate::families::recurrent_gating;
-use crate::model::{Family, Model};
 use crate::provenance::quoted;
 use crate::settings::Overrides;
 use crate::task::StimulusSpec;
@@ -60,7 +58,8 @@ pub struct RunRecipe {
     /// Controls of the model that differ from their defaults: numbers, or the labels of choices.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub controls: BTreeMap<String, Setting>,
-    /// What is shown, as a table or in the short text form; absent is what the model was trained on.
+    /// What is shown, as a table or in the short text form; absent is what the model was trained on
+    /// where that is built in, else pictures made from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stimulus")]
     pub stimulus: Option<StimulusSpec>,
     /// Applied in order.
@@ -198,42 +197,6 @@ impl RunRecipe {
         }
         line
     }
-}
-
-/// What a model was trained on, as far as this program can make it.
-///
-/// # Errors
-/// [`Error::Unsupported`] asking for a stimulus where that cannot be told.
-pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
-    let shape = model.dynamics.input_shape();
-    if model.info.family == Family::RecurrentGating
-        && let Some(spec) = recurrent_gating::default_stimulus(&model.info.config)
-        && spec.native_shape().is_none_or(|own| own == shape)
-    {
-        return Ok(spec);
-    }
-    let text = match (model.info.family, shape) {
-        (Family::ObjectAttention, [1, 28, width]) if width >= 28 && width % 14 == 0 => {
-            format!("digits:n={}", (width - 28) / 14 + 1)
-        }
-        (Family::CounterHebb, [1, 28, 28]) if model.dynamics.classes().len() == 10 => {
-            match model.dynamics.tasks().len() {
-                0 => "multi-mnist:task=single".to_owned(),
-                2 => "multi-mnist".to_owned(),
-                _ => "multi-mnist:task=left_right_of".to_owned(),
-            }
-        }
-        (Family::CordsNet, [1, ..]) => "one-digit".to_owned(),
-        (Family::CounterHebb | Family::Blt | Family::CordsNet, [3, ..]) => "scene".to_owned(),
-        _ => {
-            let [channels, height, width] = shape;
-            return Err(Error::Unsupported(format!(
-                "this model takes {channels} x {height} x {width} images that are not built in; \
-                 name a stimulus, for example --stimulus image:FILE or --stimulus grating"
-            )));
-        }
-    };
-    text.parse()
 }
 
 #[cfg(test)]

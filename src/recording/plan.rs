@@ -33,7 +33,7 @@ pub struct RecordPlan {
 /// Bytes a recording takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Recorded values.
+    /// Recorded values and class scores.
     pub values: u64,
     /// States to branch from.
     pub states: u64,
@@ -89,10 +89,17 @@ impl RecordPlan {
     pub fn cost(&self, model: &dyn Dynamics, n_timesteps: usize, batch: usize) -> Result<Cost> {
         let kept = n_timesteps.div_ceil(self.every.get()) as u64;
         let values: u64 = self.areas.iter().map(|&area| self.n_values(&model.areas()[area]) as u64).sum();
-        let state = if self.states { model.rest(1)?.size_bytes() as u64 } else { 0 };
-        let per_step = values + model.classes().len() as u64;
+        let scores = model.classes().len() as u64;
+        let state = if self.states {
+            let rest = model.rest(1)?;
+            // A state at rest has no class scores yet.
+            let number = rest.areas.first().map_or(size_of::<f32>(), |area| area.dtype().size_in_bytes());
+            rest.size_bytes() as u64 + scores * number as u64
+        } else {
+            0
+        };
         Ok(Cost {
-            values: kept * batch as u64 * per_step * size_of::<f32>() as u64,
+            values: kept * batch as u64 * (values + scores) * size_of::<f32>() as u64,
             states: kept * batch as u64 * state,
         })
     }

@@ -76,12 +76,13 @@ impl Recording {
         Some(exp.into_iter().map(|e| e / sum).collect())
     }
 
-    /// Bytes of values and states held.
+    /// Bytes of values, class scores and states held.
     pub fn size_bytes(&self) -> u64 {
         let step_bytes = |step: &RecordedStep| {
             let values: usize = step.values.iter().map(|values| size_of_val(values.as_ref())).sum();
+            let scores = step.readout.as_deref().map_or(0, size_of_val);
             let states = step.state.as_ref().map_or(0, State::size_bytes);
-            (values + states) as u64
+            (values + scores + states) as u64
         };
         self.steps.iter().map(|step| step_bytes(step)).sum()
     }

@@ -142,6 +142,15 @@ impl StimulusSpec {
         }
     }
 
+    /// Whether it tells a network which task to do.
+    pub fn has_instruction(&self) -> bool {
+        match &self.kind {
+            StimulusKind::Gating { .. } => true,
+            StimulusKind::MultiMnist(stimulus) => stimulus.instruction_size() > 0,
+            _ => false,
+        }
+    }
+
     /// Whether it is single pictures, so that `timing` matters.
     pub fn is_pictures(&self) -> bool {
         matches!(

@@ -5,6 +5,7 @@
 mod counter_hebb;
 #[path = "../support/damage.rs"]
 mod damage;
+mod full_size;
 mod hostile;
 mod layouts;
 mod mutations;

@@ -220,7 +220,7 @@ fn connectivity_is_drawn_and_counted() {
     let parameters: u64 = connections.iter().map(|c| c["parameters"].as_u64().unwrap()).sum();
     assert_eq!(graph["parameters"].as_u64(), Some(parameters));
     assert!(connections.iter().any(|c| c["direction"] == "gain" && c["delay"] == 1));
-    for name in ["connectivity.svg", "connectivity.tex", "connectivity.json"] {
+    for name in ["connectivity.svg", "connectivity.tex", "connectivity.json", "connectivity.areas.csv"] {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
     let unrolled = ["connectivity", NETWORK, "--unrolled", "--steps", "3", "--time"];
@@ -229,4 +229,24 @@ fn connectivity_is_drawn_and_counted() {
     let svg = std::fs::read_to_string(folder.path().join("connectivity_unrolled.svg")).unwrap();
     assert!(svg.contains("t = 2") && !svg.contains("t = 3"));
     assert!(sentence(2, &["connectivity", NETWORK, "--out", "x", "--steps", "0"]).contains("at least 1"));
+}
+
+#[test]
+fn a_new_network_is_drawn_saved_and_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let small = ["new", "blt", "--set", "widths=[32,32,32,32,32,32]", "--set", "image_size=64"];
+        json(&[&small[..], more, &["--out", text(&out), "--json"]].concat())
+    };
+    let base = made("base.safetensors", &["--start", "blt_b2l", "--seed", "4"]);
+    assert_eq!((&base["variant"], base["kept"].as_array().unwrap().len()), (&"blt_b2l".into(), 0));
+    let file = folder.path().join("base.safetensors");
+    let like = made("like", &["--like", text(&file), "--set", "pool=blur"]);
+    assert!(like["drawn"].as_array().unwrap().iter().all(|name| name.as_str().unwrap().ends_with("filt")));
+    let info = json(&["info", text(&folder.path().join("like.safetensors")), "--json"]);
+    assert_eq!(info["config"]["pool"]["value"], "blur");
+    let provenance = std::fs::read_to_string(folder.path().join("base.provenance.json")).unwrap();
+    assert!(provenance.contains("gainfield new blt --start blt_b2l"));
+    assert!(sentence(2, &["new", "blt", "--start", "blt_bq", "--out", "x"]).contains("blt_b"));
 }

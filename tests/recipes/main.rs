@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
+mod default_runs;
+
 use std::path::{Path, PathBuf};
 
 use gainfield::Error;

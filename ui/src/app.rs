@@ -1,5 +1,6 @@
 //! The workbench: one document, its history, the views, and the only place where commands apply.
 
+mod build;
 mod execute;
 mod export;
 mod probe;
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use egui::{Context, Rect, Ui};
 use egui_tiles::Tree;
-use gainfield::figure::Figure;
 
 pub use probe::field_key;
 
@@ -40,7 +40,7 @@ use crate::training::{Notice, Training};
 use crate::view::{Out, View};
 use crate::views::Views;
 use crate::widgets;
-use crate::worker::{Cancel, Workers};
+use crate::worker::{Cancel, Exported, Workers};
 
 /// Key under which the arrangement of views is stored.
 const LAYOUTS_KEY: &str = "gainfield.layouts.v1";
@@ -66,7 +66,7 @@ struct InFlight {
 
 /// A figure that waits for its name.
 struct PendingExport {
-    figure: Figure,
+    content: Exported,
     format: ExportFormat,
     title: String,
     /// The command that makes it without a window, where that is not the one of the recording.
@@ -121,6 +121,8 @@ pub struct Workbench {
     asked_export: Option<(Answer, PendingExport)>,
     /// Something was opened that is looked at with a model; the bundled one serves if none comes along.
     wants_model: bool,
+    /// A name for the weights of this model is awaited.
+    asked_save: Option<(Answer, ItemId)>,
     /// Length of new runs; `None` is the published one.
     steps: Option<usize>,
     hover: Option<String>,
@@ -167,6 +169,7 @@ impl Workbench {
             asked_open: None,
             asked_export: None,
             wants_model: false,
+            asked_save: None,
             steps: None,
             hover: None,
             commands: Vec::new(),
@@ -292,6 +295,13 @@ impl Workbench {
             && let Some(path) = paths.into_iter().next()
         {
             self.finish_export(pending, path);
+        }
+        let path = self.asked_save.as_ref().and_then(|(answer, _)| answer.try_recv().ok());
+        if let Some(paths) = path
+            && let Some((_, item)) = self.asked_save.take()
+            && let Some(path) = paths.into_iter().next()
+        {
+            self.finish_save(item, path);
         }
     }
 
@@ -502,7 +512,7 @@ impl eframe::App for Workbench {
             self.execute(ctx, command);
         }
         self.request_runs();
-        if self.asked_open.is_some() || self.asked_export.is_some() {
+        if self.asked_open.is_some() || self.asked_export.is_some() || self.asked_save.is_some() {
             ctx.request_repaint_after_secs(0.1);
         }
     }

@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
+use gainfield::connectivity;
 use gainfield::dynamics::Intervention;
 use gainfield::figure::Format;
 use gainfield::probe::ProbeRecipe;
 use gainfield::settings::Overrides;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::dock::ViewKind;
 use crate::document::UnitRef;
@@ -45,7 +47,10 @@ pub enum ExportFormat {
     All,
     Svg,
     Png,
+    /// Numbers.
     Csv,
+    /// LaTeX, of a graph.
+    Tikz,
 }
 
 impl ExportFormat {
@@ -56,6 +61,19 @@ impl ExportFormat {
             Self::Svg => &[Format::Svg],
             Self::Png => &[Format::Png],
             Self::Csv => &[Format::Csv],
+            Self::Tikz => &[],
+        }
+    }
+
+    /// The files that are written of a graph, besides the provenance.
+    pub fn graph_formats(self) -> &'static [connectivity::Format] {
+        use connectivity::Format;
+        match self {
+            Self::All => &Format::ALL,
+            Self::Svg => &[Format::Svg],
+            Self::Png => &[Format::Png],
+            Self::Csv => &[Format::Json, Format::Csv],
+            Self::Tikz => &[Format::Tikz],
         }
     }
 }
@@ -115,6 +133,15 @@ pub enum Command {
     ShowLog(bool),
     ShowProvenance(Option<ItemId>),
 
+    /// Makes a network like this one with another configuration, its new weights drawn from a seed.
+    Build {
+        like: ItemId,
+        set: Vec<(String, Value)>,
+        seed: u64,
+    },
+    /// Writes the weights of a network that was built here.
+    SaveModel(ItemId),
+
     Select(ItemId),
     UseModel(ItemId),
     UseStimulus(ItemId),
@@ -166,7 +193,7 @@ pub enum Command {
     /// Changes a setting of the next training run; its default takes it back.
     SetRecipe {
         key: String,
-        value: serde_json::Value,
+        value: Value,
     },
     /// Starts a training run with the settings of the form.
     StartTraining,
@@ -276,6 +303,8 @@ impl Command {
             Self::ShowProvenance(_) => {
                 plain("Show provenance", "Where it comes from, and how to make it again")
             }
+            Self::Build { .. } => plain("Build network", "A new model with weights drawn from the seed"),
+            Self::SaveModel(_) => plain("Save weights…", "Write them as a checkpoint"),
             Self::Select(_) => plain("Select", "Show it in the inspector"),
             Self::UseModel(_) => edit(plain("Use model", "Run and probe this model")),
             Self::UseStimulus(_) => edit(plain("Use stimulus", "Show this to the model")),

@@ -21,6 +21,7 @@ use crate::widgets::{Ring, focus_ring, icon_button, name_selected};
 pub enum ViewKind {
     StimulusAttention,
     AreaMaps,
+    Connectivity,
     UnitTraces,
     Readout,
     Tuning,
@@ -43,6 +44,7 @@ impl ViewKind {
         match self {
             Self::StimulusAttention => "Stimulus & attention",
             Self::AreaMaps => "Area maps",
+            Self::Connectivity => "Connectivity",
             Self::UnitTraces => "Unit traces",
             Self::Readout => "Readout",
             Self::Tuning => "Tuning",
@@ -68,7 +70,7 @@ impl ViewKind {
 }
 
 /// Bumped when stored layouts no longer fit the views there are.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// How the views of one layout are arranged before anybody moves them.
 pub fn shipped(layout: Layout) -> Tree<ViewKind> {
@@ -76,7 +78,7 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
     let root = match layout {
         Layout::Step => {
             let stimulus = tabs(&mut tiles, &[ViewKind::StimulusAttention]);
-            let maps = tabs(&mut tiles, &[ViewKind::AreaMaps]);
+            let maps = tabs(&mut tiles, &[ViewKind::AreaMaps, ViewKind::Connectivity]);
             let traces = tabs(&mut tiles, &[ViewKind::UnitTraces, ViewKind::ReceptiveField]);
             let readout = tabs(&mut tiles, &[ViewKind::Readout, ViewKind::Log]);
             let right = split(&mut tiles, LinearDir::Vertical, &[(traces, 300.0), (readout, 240.0)]);
@@ -286,7 +288,16 @@ impl Dock<'_, '_> {
     fn view_menu(&mut self, ui: &mut Ui, view: ViewKind) {
         ui.set_min_width(180.0);
         let mut choices = Vec::new();
-        if view.is_exported() {
+        if view == ViewKind::Connectivity {
+            choices.extend([
+                ("Export picture and numbers…", Command::Export(view, ExportFormat::All)),
+                ("Export SVG…", Command::Export(view, ExportFormat::Svg)),
+                ("Export TikZ…", Command::Export(view, ExportFormat::Tikz)),
+                ("Export PNG…", Command::Export(view, ExportFormat::Png)),
+                ("Export numbers as JSON, CSV…", Command::Export(view, ExportFormat::Csv)),
+                ("Copy as command", Command::CopyAsCommand(view)),
+            ]);
+        } else if view.is_exported() {
             choices.extend([
                 ("Export SVG, PNG, CSV…", Command::Export(view, ExportFormat::All)),
                 ("Export SVG…", Command::Export(view, ExportFormat::Svg)),

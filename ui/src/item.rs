@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gainfield::dynamics::{Area, Control, Intervention, TimeUnit};
+use gainfield::dynamics::{Area, Control, Graph, Intervention, TimeUnit};
 use gainfield::families;
 use gainfield::model::Model;
 use gainfield::probe::ProbeRecipe;
@@ -116,6 +116,14 @@ pub struct ModelInfo {
     pub fields: Vec<Field>,
     /// Values that are defaults because neither file nor weights tell them.
     pub missing: Vec<MissingValue>,
+    /// Per area, the first timestep at whose end it holds a value; `None` if it never does.
+    pub live_from: Vec<Option<usize>>,
+    /// Areas and connections, counted.
+    pub graph: Arc<Graph>,
+    /// Timesteps of a run as published.
+    pub timesteps: Option<usize>,
+    /// The command that makes its file, for a network that was built here.
+    pub made_by: Option<String>,
 }
 
 impl ModelInfo {
@@ -137,6 +145,19 @@ impl ModelInfo {
             warm_up: dynamics.warm_up(),
             fields: families::fields(model.info.family, &model.info.variant),
             missing: families::missing_values(&model.info),
+            live_from: (0..dynamics.areas().len()).map(|area| dynamics.live_from(area)).collect(),
+            graph: Arc::new(model.graph()),
+            timesteps: model.published_timesteps(),
+            made_by: None,
+        }
+    }
+
+    /// First timestep at whose end the area holds a value; `None` if it never does. An area that the
+    /// model does not have is taken to be live.
+    pub fn live_from(&self, area: &str) -> Option<usize> {
+        match self.areas.iter().position(|known| known.name == area) {
+            Some(index) => self.live_from.get(index).copied().flatten(),
+            None => Some(0),
         }
     }
 

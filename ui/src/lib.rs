@@ -14,6 +14,7 @@ pub mod icons;
 pub mod interventions;
 pub mod item;
 pub mod jobs;
+pub mod liveness;
 pub mod messages;
 pub mod paint_cost;
 pub mod panels;

@@ -24,6 +24,8 @@ pub struct RunData {
     pub derived: Arc<Derived>,
     pub notes: Arc<RunNotes>,
     pub state: RunState,
+    /// Median wall time of a timestep that was computed, in milliseconds; `None` if none was.
+    pub ms_per_step: Option<f64>,
 }
 
 /// What is to be said of a run besides its numbers.

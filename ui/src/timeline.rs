@@ -87,7 +87,7 @@ impl Timeline {
             }
         });
         spans::interventions(ui, view, run, track, &mut self.drag, out);
-        lanes::readout(ui, run, track, out);
+        lanes::readout(ui, view, run, track, out);
     }
 
     /// Playhead and hover line above all lanes, and the pointer's work on them.

@@ -1,6 +1,7 @@
 //! The views: one file each, with the state that only the screen knows.
 
 mod area_maps;
+mod connectivity;
 mod gain;
 mod job;
 mod log;
@@ -21,6 +22,7 @@ use crate::icons;
 use crate::theme::metrics;
 use crate::view::{Out, View};
 use crate::widgets::{EmptyAction, EmptyState, empty_state};
+use crate::worker::Exported;
 
 pub(crate) use area_maps::pin_text;
 pub use log::show as log;
@@ -33,6 +35,7 @@ use training::Curve;
 pub struct Views {
     stimulus: stimulus_attention::StimulusAttention,
     maps: area_maps::AreaMaps,
+    connectivity: connectivity::Connectivity,
     traces: unit_traces::UnitTraces,
     readout: readout::Readout,
     training: training::TrainingCurves,
@@ -45,6 +48,7 @@ impl Views {
         match kind {
             ViewKind::StimulusAttention => self.stimulus.show(ui, view, out),
             ViewKind::AreaMaps => self.maps.show(ui, view, out),
+            ViewKind::Connectivity => self.connectivity.show(ui, view, out),
             ViewKind::UnitTraces => self.traces.show(ui, view, out),
             ViewKind::Readout => self.readout.show(ui, view, out),
             ViewKind::Tuning => self.probe.tuning(ui, view, out),
@@ -61,6 +65,25 @@ impl Views {
             ViewKind::Job => job::show(ui, view, out),
             ViewKind::Log => log(ui, view),
         }
+    }
+
+    /// What the view of this kind shows, for files.
+    ///
+    /// # Errors
+    /// A sentence saying why there is nothing.
+    pub fn exported(&self, kind: ViewKind, view: &View<'_>) -> Result<Exported, String> {
+        match kind {
+            ViewKind::Connectivity => {
+                let drawing = self.connectivity.drawing(view).map_err(|err| err.to_string())?;
+                Ok(Exported::Graph(Box::new(drawing)))
+            }
+            _ => self.figure(kind, view).map(|figure| Exported::Figure(Box::new(figure))),
+        }
+    }
+
+    /// The flags of `gainfield connectivity` that draw what is shown.
+    pub fn connectivity_flags(&self, view: &View<'_>) -> String {
+        self.connectivity.flags(view)
     }
 
     /// What the view of this kind shows, as a figure for paper.
@@ -84,6 +107,7 @@ impl Views {
             ViewKind::MaskLoss => self.training.figure(Curve::MaskLoss, view),
             ViewKind::Accuracy => self.training.figure(Curve::Accuracy, view),
             ViewKind::Samples => samples::figure(view),
+            ViewKind::Connectivity => return Err("A graph is exported as a drawing of its own".to_owned()),
             ViewKind::Log | ViewKind::Job => return Err("Words are no figure".to_owned()),
         };
         figure.map_err(|err| err.to_string())

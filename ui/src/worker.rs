@@ -1,6 +1,7 @@
 //! Background work: requests in, events out. Workers own models and tensors; what comes back is
 //! immutable, on the CPU and shared.
 
+mod build;
 mod export;
 mod open;
 mod runs;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use gainfield::figure::Figure;
 use gainfield::model::Model;
 use gainfield::provenance::Provenance;
 use gainfield::recipe::RunRecipe;
@@ -22,7 +22,8 @@ use crate::item::{ItemId, RunKey, StimulusInfo};
 use crate::jobs::JobId;
 use crate::store::{RunData, RunOrigin, StimulusFacts};
 
-pub use export::with_ending;
+pub use build::{BuildRequest, command as new_command};
+pub use export::{Exported, with_ending};
 pub use open::Opened;
 
 /// Asks running work to stop. Cheap to clone, cheap to look at.
@@ -67,7 +68,7 @@ pub struct OpenRequest {
 /// A figure to be written.
 pub struct ExportRequest {
     pub job: JobId,
-    pub figure: Figure,
+    pub content: Exported,
     pub format: ExportFormat,
     /// Folder and file name without an ending.
     pub stem: PathBuf,
@@ -101,6 +102,22 @@ pub enum Event {
         overrides: Overrides,
         replace: Option<ItemId>,
     },
+    /// A network that was made, and what there is to say of it.
+    Built {
+        model: Box<Model>,
+        /// The command that makes its file without a window.
+        command: String,
+        kept: usize,
+        drawn: usize,
+    },
+    BuildFailed {
+        message: String,
+    },
+    /// The weights of a network that was built are a file now.
+    Saved {
+        item: ItemId,
+        model: Box<Model>,
+    },
     /// What a stimulus turned out to be.
     Composed {
         stimulus: u64,
@@ -132,6 +149,7 @@ pub struct Workers {
     opening: Sender<OpenRequest>,
     running: Sender<RunRequest>,
     exporting: Sender<ExportRequest>,
+    building: Sender<BuildRequest>,
     events: Receiver<Event>,
 }
 
@@ -164,6 +182,7 @@ impl Workers {
             opening: spawn("open files", &outbox, open::serve),
             running: spawn("runs", &outbox, runs::serve),
             exporting: spawn("export", &outbox, export::serve),
+            building: spawn("build", &outbox, build::serve),
             events,
         }
     }
@@ -183,6 +202,10 @@ impl Workers {
 
     pub fn export(&self, request: ExportRequest) -> bool {
         self.exporting.try_send(request).is_ok()
+    }
+
+    pub fn build(&self, request: BuildRequest) -> bool {
+        self.building.try_send(request).is_ok()
     }
 }
 

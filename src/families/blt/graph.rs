@@ -91,9 +91,13 @@ fn of_link(config: &BltConfig, (pre, post): (usize, usize), link: Link) -> Graph
         Link::Bridge { .. } => ("pool+linear sequence", Vec::new(), 1),
         Link::Broadcast => ("conv_transpose", vec![from, to, 1, 1, 1, 0, 0], area_of(pre)),
     };
-    GraphConnection::new(pre + 1, post + 1, direction, operation)
+    let connection = GraphConnection::new(pre + 1, post + 1, direction, operation)
         .by(&[&format!("conv_{pre}_{post}.")], positions)
-        .with_numbers(&numbers)
+        .with_numbers(&numbers);
+    match link {
+        Link::Conv { kernel, stride, padding, .. } => connection.with_window([kernel, stride, padding]),
+        _ => connection,
+    }
 }
 
 fn of_cornet(config: &CornetConfig) -> Graph {

@@ -15,21 +15,20 @@
 //! into vector areas, which crash there, are built by the same rules. CORnet-R and -RT take pictures
 //! of other sizes.
 
-mod batches;
 mod config;
+mod connected;
 mod cornet;
+mod create;
 mod fields;
 mod fill;
 mod graph;
 mod layers;
-mod network;
+mod model;
 mod norms;
 mod open;
 mod parity;
 mod pooling;
-mod procedure;
 mod protocol;
-mod recipe;
 mod resnet;
 mod tapped;
 mod train;
@@ -41,17 +40,14 @@ pub use config::{
     AREA_NAMES, BltConfig, Config, ConnectionMatrix, Cornet, CornetConfig, Geometry, Link, N_AREAS,
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
-pub use cornet::CornetNetwork;
+pub use create::{create, starts};
 pub use fields::fields;
 pub use fill::{generated_pixels, generated_values, generated_weights};
 pub use graph::graph;
-pub use network::BltNetwork;
+pub use model::Network;
 pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
-pub use procedure::BltProcedure;
-pub use recipe::BltRecipe;
-pub use resnet::ResnetNetwork;
 pub use train::{LossChoice, LossSettings, Update, loss, smoothed_cross_entropy, update};
 pub use weights::initial_weights;
 
@@ -65,9 +61,5 @@ use crate::weights::Weights;
 /// [`crate::Error::Config`] for an invalid configuration, [`crate::Error::Unknown`] or
 /// [`crate::Error::Shape`] for weights that are not its own.
 pub fn build(config: &Config, weights: &Weights) -> Result<Arc<dyn Dynamics>> {
-    Ok(match config {
-        Config::Blt(config) => Arc::new(BltNetwork::new(config, weights)?),
-        Config::Cornet(config) => Arc::new(CornetNetwork::new(config, weights)?),
-        Config::Resnet(config) => Arc::new(ResnetNetwork::new(config, weights)?),
-    })
+    Ok(Arc::new(Network::new(config, weights)?))
 }

@@ -1,30 +1,25 @@
 //! The published protocol: one picture, held for the timesteps of the network.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
 use super::config::{Config, Normalisation};
-use crate::dynamics::{
-    Drive, Frame, LabelSet, Pass, Prepared, Presentation, ProtocolOptions, Schedule, State,
-};
-use crate::error::{Error, Result};
+use crate::dynamics::{Drive, Frame, LabelSet, Pass, Prepared, Presentation, Schedule, State};
+use crate::error::Result;
 use crate::stimulus::{Preparation, Resizing};
 
-/// `options.timesteps` or the published number of timesteps; those beyond the last frame hold it.
-/// A network that sweeps through its areas in `period` timesteps begins anew after them.
+/// `n_timesteps`; those beyond the last frame hold it. A network that sweeps through its areas in
+/// `period` timesteps begins anew after them.
 pub(super) fn schedule(
     config: &Config,
     presentation: &Presentation,
-    options: &ProtocolOptions,
+    n_timesteps: usize,
     period: usize,
 ) -> Result<Schedule> {
-    let Some(last) = presentation.frames.len().checked_sub(1) else {
-        return Err(Error::config("presentation", "at least one frame", 0));
-    };
+    presentation.check()?;
     let published = config.n_timesteps();
-    let n_timesteps = options.timesteps.unwrap_or(published);
     let drives = (0..n_timesteps)
         .map(|t| Drive {
-            frame: presentation.frames[t.min(last)].clone(),
+            frame: presentation.frame_at(t).clone(),
             instruction: None,
             target: None,
             pass: Pass::Sweep,
@@ -50,16 +45,12 @@ pub(super) fn scored_labels(labels: &LabelSet, state: &State) -> Option<Vec<i64>
 }
 
 /// The picture as the network takes it: checked, moved and normalised.
-pub(super) fn normalised(config: &Config, frame: &Frame, dtype: DType, device: &Device) -> Result<Tensor> {
-    let (image, size) = (frame.image(), config.image_size());
-    if image.rank() != 4 || image.dims()[1..] != [3, size, size] {
-        return Err(Error::shape("the stimulus", format!("[batch, 3, {size}, {size}]"), image.dims()));
-    }
-    let image = image.to_device(device)?.to_dtype(dtype)?;
-    let Some(moments) = config.normalisation().moments() else { return Ok(image.contiguous()?) };
+pub(super) fn normalised(config: &Config, frame: &Frame, like: &Tensor) -> Result<Tensor> {
+    let image = frame.pixels([3, config.image_size(), config.image_size()], like)?;
+    let Some(moments) = config.normalisation().moments() else { return Ok(image) };
     let [mean, deviation] = moments;
     let per_channel = |values: [f32; 3]| -> Result<Tensor> {
-        Ok(Tensor::new(&values, device)?.reshape((1, 3, 1, 1))?.to_dtype(dtype)?)
+        Ok(Tensor::new(&values, like.device())?.reshape((1, 3, 1, 1))?.to_dtype(like.dtype())?)
     };
     Ok(image.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(deviation)?)?)
 }
@@ -78,10 +69,6 @@ pub(super) fn preparation(config: &Config) -> Preparation {
 /// One prepared tensor, checked against the state it meets.
 pub(super) fn input<'a>(prepared: &'a Prepared, state: &State, n_areas: usize) -> Result<&'a Tensor> {
     let input = &prepared.0[0];
-    let batch = input.dims()[0];
-    if state.areas.len() != n_areas || state.batch() != batch {
-        let found = [state.areas.len(), state.batch()];
-        return Err(Error::shape("state (areas, trials)", [n_areas, batch], &found));
-    }
+    state.check(n_areas, input.dims()[0])?;
     Ok(input)
 }

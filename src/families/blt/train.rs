@@ -2,19 +2,12 @@
 //!
 //! Source: `engine.py` (loss over the answers), `archive/main.py` (AdamW, StepLR, clipping).
 
-use std::ops::ControlFlow;
-
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::build;
 use super::config::{Config, is_constant};
-use super::cornet::CornetNetwork;
+use super::model::Network;
 use super::norms::Statistics;
-use super::resnet::ResnetNetwork;
-use crate::dynamics::{
-    Controls, Dynamics, NoTaps, Presentation, ProtocolOptions, Run, StepContext, Workspace, rollout,
-};
 use crate::error::{Error, Result};
 use crate::ops;
 use crate::train::{Gradients, Optimiser, clip_global_norm, gradients};
@@ -143,68 +136,18 @@ type Moved = Vec<(String, Tensor)>;
 /// All answers in the graph of `weights`, and running statistics that the batch moved.
 fn answers(config: &Config, weights: &Weights, images: &Tensor) -> Result<(Vec<Tensor>, Moved)> {
     let mut statistics = Statistics::of_batch();
-    let answers = match config {
-        Config::Blt(_) => held_answers(build(config, weights)?.as_ref(), images)?,
-        Config::Cornet(cornet) => {
-            let network = CornetNetwork::new(cornet, weights)?;
-            // Only the end of a run is decoded in the source.
-            let mut answer = None;
-            let mut state = network.rest(images.dims()[0])?;
-            walk(&network, images, |prepared, drive, context| {
-                state = network.advance(prepared, drive, &state, &mut statistics, context)?;
-                answer = state.readout.clone();
-                Ok(())
-            })?;
-            answer.into_iter().collect()
-        }
-        Config::Resnet(resnet) => {
-            let network = ResnetNetwork::new(resnet, weights)?;
-            let mut answer = None;
-            walk(&network, images, |prepared, _, context| {
-                let rest = network.rest(images.dims()[0])?;
-                answer = network.advance(prepared, &rest, &mut statistics, context)?.readout;
-                Ok(())
-            })?;
-            answer.into_iter().collect()
-        }
-    };
+    let network = Network::new(config, weights)?;
+    let mut answers = Vec::new();
+    network.run(images, &mut statistics, |_, state| {
+        answers.extend(state.readout.clone());
+        Ok(())
+    })?;
+    if matches!(config, Config::Cornet(_)) {
+        // Only the end of a run is decoded in the source.
+        answers.drain(..answers.len().saturating_sub(1));
+    }
     let moved = statistics.moved().map(|(name, tensor)| (name, tensor.detach()));
     Ok((answers, moved.collect()))
-}
-
-/// Every answer to pictures that are held for the published number of timesteps.
-pub(super) fn held_answers(model: &dyn Dynamics, images: &Tensor) -> Result<Vec<Tensor>> {
-    let presentation = Presentation::held(images.clone());
-    let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
-    let controls = Controls::defaults(model.controls());
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
-    let mut answers = Vec::new();
-    let rest = model.rest(images.dims()[0])?;
-    rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |_, _, state| {
-        answers.extend(state.readout.clone());
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(answers)
-}
-
-/// Every timestep of the protocol, for passes that need more than [`Dynamics::step`] gives.
-fn walk(
-    model: &dyn Dynamics,
-    images: &Tensor,
-    mut pass: impl FnMut(&crate::dynamics::Prepared, &crate::dynamics::Drive, &mut StepContext<'_>) -> Result<()>,
-) -> Result<()> {
-    let presentation = Presentation::held(images.clone());
-    let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
-    let controls = Controls::defaults(model.controls());
-    let mut workspace = ops::Workspace::new();
-    let Some(first) = schedule.drives.first() else { return Ok(()) };
-    let prepared = model.prepare(&first.frame, &mut workspace)?;
-    for drive in &schedule.drives {
-        let mut context = StepContext { taps: &mut NoTaps, controls: &controls, ops: &mut workspace };
-        pass(&prepared, drive, &mut context)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -184,6 +184,11 @@ impl Config {
         Ok(())
     }
 
+    /// `[channels, height, width]` of the picture.
+    pub fn input_shape(&self) -> [usize; 3] {
+        [self.image_channels, self.image_side, self.image_side]
+    }
+
     /// Side of each area's map.
     pub fn sides(&self) -> Vec<usize> {
         let mut side = half(half(self.image_side));

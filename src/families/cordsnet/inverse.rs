@@ -8,7 +8,7 @@ use candle_core::Tensor;
 
 use super::config::{Config, Stage, TARGET};
 use super::trunk::{INPUT_POOL, SAME, Trunk};
-use super::twin::Twin;
+use super::twin::TwinLayers;
 use crate::error::{Error, Result};
 use crate::ops::{self, Workspace};
 use crate::weights::Weights;
@@ -57,7 +57,7 @@ pub(super) fn inverse_loss(
     ws: &mut Workspace,
 ) -> Result<InverseLoss> {
     let (trunk, target) = (Trunk::load(config, weights, "")?, Trunk::load(config, weights, TARGET)?);
-    let activity = Twin::target(config, weights)?.evaluate(image, ws)?;
+    let activity = TwinLayers::target(config, weights)?.evaluate(image, ws)?;
     let pooled = ops::avg_pool2d(&target.input(image, ws)?, &INPUT_POOL)?;
     let mut loss = InverseLoss { errors: Vec::new(), eigens: Vec::new(), target: activity.clone() };
     for area in 0..config.depth {

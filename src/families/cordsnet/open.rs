@@ -1,106 +1,59 @@
 //! From a checkpoint to a model of this family.
 
-use std::sync::Arc;
-
-use super::{Config, Shapes, Stage, build, infer, recognise_shapes, resolve};
-use crate::checkpoint::{Checkpoint, Report, compare};
-use crate::error::{Error, Result};
-use crate::model::{Family, Model, ModelInfo, Origin, Target};
-use crate::settings::{ConfigTable, Overrides, Source};
+use super::{Config, Stage, build, infer, recognise_shapes, resolve};
+use crate::checkpoint::Checkpoint;
+use crate::error::Result;
+use crate::model::{self, Expected, Family, Model, Opened, Target};
+use crate::settings::{ConfigTable, Overrides};
 use crate::weights::Weights;
 
 /// Are these weights of the family?
 pub fn recognise(checkpoint: &Checkpoint) -> bool {
-    recognise_shapes(&shapes(&checkpoint.weights))
+    recognise_shapes(&checkpoint.weights.shapes())
 }
 
 /// The model of a checkpoint, with what it does not tell marked as a default.
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) for a configuration that contradicts itself,
-/// [`Error::Weights`](crate::Error::Weights) for tensors that do not belong to it.
+/// As [`Opened::read`].
 pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
-    let (config, table, report) = configure(checkpoint, overrides)?;
-    let weights = checkpoint.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
-    let origin = Origin {
-        name: checkpoint.identity().name,
-        path: Some(checkpoint.path.clone()),
-        sha256: Some(checkpoint.sha256.clone()),
-    };
-    model(&config, table, weights, origin, report)
+    let expected = |config: &Config| Ok(expected(config));
+    model(Opened::read(checkpoint, overrides, inferred(checkpoint), resolve, expected)?.on(target)?)
 }
 
 /// What the tensors of a checkpoint tell, what was saved with it and what the user gives, unchecked.
 ///
 /// # Errors
-/// [`Error::Weights`] for tensors that nothing can be told from, [`Error::Unknown`] for a key that is
-/// none.
+/// As [`model::draft`].
 pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
-    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-    let mut table = infer(&shapes(&checkpoint.weights), &checkpoint.path).map_err(unfit)?;
-    if let Some(saved) = checkpoint.saved_config() {
-        for (key, value) in saved {
-            table.set(&key, value, Source::File);
-        }
-    }
-    table.apply(overrides)?;
-    Ok(table)
+    model::draft(checkpoint, overrides, inferred(checkpoint))
 }
 
-/// The configuration of a checkpoint: what its tensors tell, what was saved with it, what the user
-/// gives; and how its tensors fit.
-///
-/// # Errors
-/// As [`open`].
-pub(super) fn configure(
-    checkpoint: &Checkpoint,
-    overrides: &Overrides,
-) -> Result<(Config, ConfigTable, Report)> {
-    let mut table = draft(checkpoint, overrides)?;
-    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-    let config = resolve(&mut table).map_err(|err| match overrides.is_empty() {
-        true => unfit(err),
-        false => err,
-    })?;
-    // Counters and the maps that the twin with batch normalisation does not use may be left out.
-    let ignored: &[&str] = match config.stage {
-        Stage::Cnn => &["*.num_batches_tracked", "area_bias.*"],
-        _ => &[],
-    };
-    let report = compare(&config.tensors(), &checkpoint.weights, ignored).into_result(&checkpoint.path)?;
-    Ok((config, table, report))
+fn inferred(checkpoint: &Checkpoint) -> Result<ConfigTable> {
+    infer(&checkpoint.weights.shapes(), &checkpoint.path)
 }
 
 /// The model of a configuration around weights that did not come from a file.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`build`].
 pub fn model_of(config: &Config, weights: Weights, name: &str) -> Result<Model> {
-    let mut table = ConfigTable::default();
-    if let serde_json::Value::Object(values) = serde_json::json!(config) {
-        for (key, value) in values {
-            table.set(&key, value, Source::File);
-        }
-    }
-    let report = compare(&config.tensors(), &weights, &[]);
-    let origin = Origin { name: name.to_owned(), path: None, sha256: None };
-    model(config, table, weights, origin, report)
+    model(Opened::made(config.clone(), weights, name, expected(config)))
 }
 
-fn model(
-    config: &Config,
-    table: ConfigTable,
-    weights: Weights,
-    origin: Origin,
-    report: Report,
-) -> Result<Model> {
-    let variant = config.variant();
-    let info = ModelInfo { family: Family::CordsNet, variant, config: table, origin, report };
-    Ok(Model { dynamics: build(config, &weights)?, weights, info: Arc::new(info) })
+/// Counters and the maps that the twin with batch normalisation does not use may be left out.
+fn expected(config: &Config) -> Expected {
+    let optional: &[&str] = match config.stage {
+        Stage::Cnn => &["*.num_batches_tracked", "area_bias.*"],
+        _ => &[],
+    };
+    (config.tensors(), optional)
 }
 
-fn shapes(weights: &Weights) -> Shapes {
-    weights.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect()
+fn model(opened: Opened<Config>) -> Result<Model> {
+    let dynamics = build(&opened.config, &opened.weights)?;
+    let variant = opened.config.variant();
+    Ok(opened.model(Family::CordsNet, variant, dynamics))
 }
 
 #[cfg(test)]
@@ -109,6 +62,7 @@ mod tests {
     use super::*;
     use crate::checkpoint;
     use crate::provenance::Provenance;
+    use crate::settings::Source;
 
     #[test]
     fn a_saved_network_opens_with_its_configuration() {

@@ -14,7 +14,7 @@ use crate::stimulus::{Preparation, Resizing};
 const CROP: usize = 224;
 const BEFORE_CROP: usize = 256;
 
-/// Most timesteps of one run.
+/// Most spontaneous timesteps of one run.
 const MAX_TIMESTEPS: usize = 1_000_000;
 
 /// `warm_up` timesteps without a picture, then `timesteps` with what is shown, or as many as there
@@ -24,25 +24,20 @@ pub(super) fn schedule(
     presentation: &Presentation,
     options: &ProtocolOptions,
 ) -> Result<Schedule> {
-    let Some(last) = presentation.frames.len().checked_sub(1) else {
-        return Err(Error::config("presentation", "at least one frame", 0));
-    };
-    let n_shown = options.timesteps.unwrap_or(config.timesteps.max(last + 1));
+    presentation.check()?;
+    let n_shown = options.n_timesteps(config.timesteps.max(presentation.frames.len()))?;
     let warm_up = options.warm_up.unwrap_or(config.warm_up);
-    for (field, value) in [("timesteps", n_shown), ("warm_up", warm_up)] {
-        if value > MAX_TIMESTEPS {
-            return Err(Error::config(field, format!("at most {MAX_TIMESTEPS}"), value));
-        }
+    if warm_up > MAX_TIMESTEPS {
+        return Err(Error::config("warm_up", format!("at most {MAX_TIMESTEPS}"), warm_up));
     }
     let mut frames: Vec<Arc<Frame>> = Vec::with_capacity(warm_up + n_shown);
     let mut passes = Vec::with_capacity(warm_up + n_shown);
     if warm_up > 0 {
-        let shape = [config.image_channels, config.image_side, config.image_side];
-        let blank = Arc::new(Frame::blank(presentation.frames[0].batch(), shape)?);
+        let blank = Arc::new(Frame::blank(presentation.frames[0].batch(), config.input_shape())?);
         frames.extend(std::iter::repeat_n(blank, warm_up));
         passes.extend(std::iter::repeat_n(Pass::WarmUp, warm_up));
     }
-    frames.extend((0..n_shown).map(|t| presentation.frames[t.min(last)].clone()));
+    frames.extend((0..n_shown).map(|t| presentation.frame_at(t).clone()));
     let pass = if config.stage.is_feed_forward() { Pass::FeedForward } else { Pass::Sweep };
     passes.extend(std::iter::repeat_n(pass, n_shown));
 

@@ -1,6 +1,6 @@
 //! The kernels of a network and the paths between areas, shared by the dynamics and the twin.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
 use super::config::Config;
 use super::weights::kernel;
@@ -21,7 +21,7 @@ const fn spec(stride: usize, padding: usize) -> ConvSpec {
 
 /// Effective kernels; per area unless said otherwise.
 #[derive(Clone, Debug)]
-pub(super) struct Trunk {
+pub struct Trunk {
     inp_conv: Weight,
     inp_skip: Weight,
     /// Recurrent, or the second of the twin's two convolutions.
@@ -67,12 +67,9 @@ impl Trunk {
         })
     }
 
-    pub(super) fn dtype(&self) -> DType {
-        self.inp_conv.tensor().dtype()
-    }
-
-    pub(super) fn device(&self) -> &Device {
-        self.inp_conv.tensor().device()
+    /// A tensor of its type on its device.
+    pub(super) fn like(&self) -> &Tensor {
+        self.inp_conv.tensor()
     }
 
     /// The highest generation of its kernels.

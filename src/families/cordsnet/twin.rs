@@ -6,18 +6,12 @@
 use candle_core::Tensor;
 
 use super::config::{Config, Stage, TARGET};
-use super::graph::graph;
-use super::model::normalised;
-use super::protocol;
+use super::network::{Body, Network, pixels};
 use super::trunk::{INPUT_POOL, ReadOut, SAME, Trunk};
-use crate::dynamics::{
-    Area, Control, Departure, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation,
-    ProtocolOptions, Schedule, State, StepContext, TimeUnit,
-};
+use crate::dynamics::{Area, Frame, Prepared, Stage as TapStage, State, StepContext};
 use crate::error::{Error, Result};
 use crate::nn::{Norm, NormKind};
 use crate::ops::{self, Activation, Moments, Workspace};
-use crate::stimulus::{PixelScale, Preparation};
 use crate::weights::{Weight, Weights};
 
 /// Share of a batch in the running statistics.
@@ -45,15 +39,15 @@ pub enum Statistics {
 type Tap<'a> = dyn FnMut(usize, bool, Tensor) -> Result<Tensor> + 'a;
 
 /// The twin as a network that answers in one timestep.
+pub type Twin = Network<TwinLayers>;
+
+/// The layers of a twin.
 #[derive(Clone, Debug)]
-pub struct Twin {
-    config: Config,
+pub struct TwinLayers {
+    depth: usize,
     trunk: Trunk,
     offsets: Offsets,
     read_out: Option<ReadOut>,
-    areas: Vec<Area>,
-    classes: Vec<String>,
-    generation: u64,
 }
 
 /// What one pass gives.
@@ -85,9 +79,25 @@ impl Twin {
             weights.get_shaped(&name, &shape)?;
         }
         let read_out = Some(ReadOut::load(config, weights)?);
-        Self::load(config, weights, "", read_out)
+        let body = TwinLayers::load(config, weights, "", read_out)?;
+        let shapes = config.area_shapes().into_iter().enumerate();
+        let areas = shapes.map(|(area, shape)| Area::activity(format!("area{area}"), &shape)).collect();
+        // Weights of normalisations have generations of their own.
+        let own = weights.iter().map(|(_, weight)| weight.generation());
+        let generation = own.fold(body.trunk.generation(), u64::max);
+        Ok(Self::assemble(config, areas, Vec::new(), generation, body))
     }
 
+    /// One pass on a normalised picture `[batch, channels, side, side]`.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn forward(&self, image: &Tensor, statistics: Statistics, ws: &mut Workspace) -> Result<TwinPass> {
+        self.body.forward(image, statistics, ws)
+    }
+}
+
+impl TwinLayers {
     /// The folded twin inside a file of the inverse stage, which has no read-out of its own.
     pub(super) fn target(config: &Config, weights: &Weights) -> Result<Self> {
         Self::load(&Config { stage: Stage::Folded, ..config.clone() }, weights, TARGET, None)
@@ -112,28 +122,10 @@ impl Twin {
             };
             Offsets::Maps { first: maps("area_bias")?, second: maps("conv_bias")? }
         };
-        let shapes = config.area_shapes().into_iter().enumerate();
-        Ok(Self {
-            areas: shapes.map(|(area, shape)| Area::activity(format!("area{area}"), &shape)).collect(),
-            classes: config.class_names(),
-            // Weights of normalisations have generations of their own.
-            generation: weights.iter().map(|(_, w)| w.generation()).fold(trunk.generation(), u64::max),
-            config: config.clone(),
-            trunk,
-            offsets,
-            read_out,
-        })
+        Ok(Self { depth, trunk, offsets, read_out })
     }
 
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// One pass on a normalised picture `[batch, channels, side, side]`.
-    ///
-    /// # Errors
-    /// Those of the tensor library; [`Error::Unsupported`] for a target without a read-out.
-    pub fn forward(&self, image: &Tensor, statistics: Statistics, ws: &mut Workspace) -> Result<TwinPass> {
+    fn forward(&self, image: &Tensor, statistics: Statistics, ws: &mut Workspace) -> Result<TwinPass> {
         let mut pass = Pass { twin: self, statistics, running: Vec::new() };
         let pooled = pass.pooled_input(image, ws)?;
         let areas = pass.areas(&pooled, ws, &mut |_, _, value| Ok(value))?;
@@ -155,7 +147,7 @@ impl Twin {
 
 /// One pass under way.
 struct Pass<'a> {
-    twin: &'a Twin,
+    twin: &'a TwinLayers,
     statistics: Statistics,
     running: Vec<(String, Tensor)>,
 }
@@ -184,8 +176,8 @@ impl Pass<'_> {
 
     fn areas(&mut self, pooled: &Tensor, ws: &mut Workspace, tap: &mut Tap<'_>) -> Result<Vec<Tensor>> {
         let twin = self.twin;
-        let mut areas: Vec<Tensor> = Vec::with_capacity(twin.config.depth);
-        for area in 0..twin.config.depth {
+        let mut areas: Vec<Tensor> = Vec::with_capacity(twin.depth);
+        for area in 0..twin.depth {
             let below = match area {
                 0 => pooled.clone(),
                 1 => (&areas[0] + twin.trunk.input_skip(pooled, ws)?)?,
@@ -216,102 +208,30 @@ impl Pass<'_> {
     }
 }
 
-impl Dynamics for Twin {
-    fn areas(&self) -> &[Area] {
-        &self.areas
+impl Body for TwinLayers {
+    fn trunk(&self) -> &Trunk {
+        &self.trunk
     }
 
-    fn memory(&self) -> &[String] {
-        &[]
-    }
-
-    fn controls(&self) -> &[Control] {
-        &[]
-    }
-
-    /// The clock of the network in time, whose twin it is.
-    fn time_unit(&self) -> TimeUnit {
-        TimeUnit::Ms { dt_ms: self.config.dt_ms }
-    }
-
-    fn input_shape(&self) -> [usize; 3] {
-        [self.config.image_channels, self.config.image_side, self.config.image_side]
-    }
-
-    fn preparation(&self) -> Option<Preparation> {
-        Some(protocol::preparation(&self.config))
-    }
-
-    fn normalisation(&self) -> Option<PixelScale> {
-        self.config.pixel_scale()
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn graph(&self) -> Graph {
-        graph(&self.config, &self.areas)
-    }
-
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    fn rest(&self, batch: usize) -> Result<State> {
-        let zeros = |area: &Area| {
-            let dims = [&[batch], area.shape.as_slice()].concat();
-            Ok(Tensor::zeros(dims, self.trunk.dtype(), self.trunk.device())?)
-        };
-        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
-    }
-
-    /// The picture through the first convolution; a blank is a normalised picture of zeros.
-    fn prepare(&self, frame: &Frame, ops: &mut Workspace) -> Result<Prepared> {
-        let config = match frame.is_blank() {
-            true => &Config { normalise: false, ..self.config.clone() },
-            false => &self.config,
-        };
-        let image = normalised(config, frame.image(), &self.trunk)?;
+    /// The picture through the first convolution.
+    fn prepare(&self, config: &Config, frame: &Frame, ops: &mut Workspace) -> Result<Prepared> {
+        let image = pixels(config, frame, self.trunk.like())?;
         let mut pass = Pass { twin: self, statistics: Statistics::Stored, running: Vec::new() };
         Ok(Prepared(vec![pass.pooled_input(&image, ops)?]))
     }
 
-    fn step(
+    fn advance(
         &self,
         prepared: &Prepared,
-        _drive: &Drive,
-        state: &State,
+        _state: &State,
         context: &mut StepContext<'_>,
-    ) -> Result<State> {
-        let pooled = &prepared.0[0];
-        if state.areas.len() != self.areas.len() || state.batch() != pooled.dims()[0] {
-            let expected = [self.areas.len(), pooled.dims()[0]];
-            return Err(Error::shape("state (areas, trials)", expected, &[state.areas.len(), state.batch()]));
-        }
+    ) -> Result<(Vec<Tensor>, Tensor)> {
         let mut pass = Pass { twin: self, statistics: Statistics::Stored, running: Vec::new() };
         let StepContext { taps, ops, .. } = context;
-        let areas = pass.areas(pooled, ops, &mut |area, is_before, value| {
-            let stage = match is_before {
-                true => crate::dynamics::Stage::Preactivation,
-                false => crate::dynamics::Stage::Activity,
-            };
-            taps.tap(area, stage, value)
+        let areas = pass.areas(&prepared.0[0], ops, &mut |area, is_before, value| {
+            taps.tap(area, if is_before { TapStage::Preactivation } else { TapStage::Activity }, value)
         })?;
-        let readout = Some(self.read_out()?.logits(&areas, ops)?);
-        Ok(State { t: state.t + 1, areas, memory: Vec::new(), readout })
-    }
-
-    fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
-        protocol::schedule(&self.config, presentation, options)
-    }
-
-    fn departures(&self, schedule: &Schedule) -> Vec<Departure> {
-        protocol::departures(&self.config, schedule)
-    }
-
-    fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
-        Ok(protocol::scored_labels(labels, drive))
+        let logits = self.read_out()?.logits(&areas, ops)?;
+        Ok((areas, logits))
     }
 }

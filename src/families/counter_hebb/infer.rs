@@ -8,14 +8,9 @@ use super::architecture::Architecture;
 use super::config::{Config, Trunk};
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Source};
-use crate::weights::Weights;
 
 /// Names and shapes of the tensors of a file.
 pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
-
-pub(super) fn shapes_of(weights: &Weights) -> Shapes {
-    weights.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect()
-}
 
 /// Are these tensors named as in the reference?
 pub(super) fn is_reference(shapes: &Shapes) -> bool {

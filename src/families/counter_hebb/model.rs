@@ -323,22 +323,12 @@ impl Dynamics for CounterHebb {
     }
 
     fn rest(&self, batch: usize) -> Result<State> {
-        let zeros = |area: &Area| {
-            let shape = [&[batch], area.shape.as_slice()].concat();
-            Ok(Tensor::zeros(shape, self.dtype(), self.device())?)
-        };
-        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(State { t: 0, areas, memory: self.initial_statistics.clone(), readout: None })
+        let memory = self.initial_statistics.clone();
+        Ok(State { memory, ..State::at_rest(&self.areas, batch, self.head.weight())? })
     }
 
     fn prepare(&self, frame: &Frame, _ops: &mut ops::Workspace) -> Result<Prepared> {
-        let image = frame.image();
-        let [channels, height, width] = self.input_shape();
-        if image.rank() != 4 || image.dims()[1..] != [channels, height, width] {
-            let expected = format!("[batch, {channels}, {height}, {width}] (in_shape)");
-            return Err(Error::shape("the stimulus", expected, image.dims()));
-        }
-        let image = image.to_device(self.device())?.to_dtype(self.dtype())?;
+        let image = frame.pixels(self.config.in_shape, self.head.weight())?;
         let image = image.broadcast_sub(self.mean.tensor())?.broadcast_div(self.std.tensor())?;
         Ok(Prepared(vec![image.contiguous()?]))
     }

@@ -1,6 +1,5 @@
 //! From a checkpoint to a model of this family.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -8,13 +7,13 @@ use serde_json::{Map, Value};
 
 use super::config::{Config, Trunk};
 use super::foreign;
-use super::infer::{Shapes, infer, is_reference, shapes_of};
+use super::infer::{Shapes, infer, is_reference};
 use super::model::CounterHebb;
 use super::tensors::{COUNTER, Expected, Role, expected, initial};
-use crate::checkpoint::{Checkpoint, Description, Report, compare};
+use crate::checkpoint::{Checkpoint, Description, compare};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::model::{Family, Model, ModelInfo, Origin, Target};
+use crate::model::{Family, Model, Opened, Origin, Target, naming_file, naming_given};
 use crate::rng;
 use crate::settings::{ConfigTable, Overrides, Source};
 use crate::weights::Weights;
@@ -24,7 +23,7 @@ const OPTIONAL: &[&str] = &["*.num_batches_tracked"];
 
 /// Are these weights of the family?
 pub fn recognise(checkpoint: &Checkpoint) -> bool {
-    let shapes = shapes_of(&checkpoint.weights);
+    let shapes = checkpoint.weights.shapes();
     is_own(checkpoint) || is_reference(&shapes) || foreign::recognise(&shapes, &checkpoint.order)
 }
 
@@ -39,14 +38,8 @@ fn is_own(checkpoint: &Checkpoint) -> bool {
 /// [`Error::File`] or [`Error::Config`] naming a key that contradicts the tensors or itself,
 /// [`Error::Weights`] for tensors that do not fit.
 pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
-    let opened = Opened::read(checkpoint, overrides)?;
-    let weights = opened.weights.to_dtype(target.dtype)?.to_device(&target.device)?;
-    let origin = Origin {
-        name: checkpoint.identity().name,
-        path: Some(checkpoint.path.clone()),
-        sha256: Some(checkpoint.sha256.clone()),
-    };
-    model(&opened.config, opened.table, weights, origin, opened.report)
+    let opened = configure(checkpoint, overrides)?;
+    model(opened.on(target)?)
 }
 
 /// What the tensors of a checkpoint, the file beside them and the user say, unchecked.
@@ -54,9 +47,9 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
 /// # Errors
 /// As [`open`], but for values that contradict one another.
 pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
-    let shapes = shapes_of(&checkpoint.weights);
+    let shapes = checkpoint.weights.shapes();
     if is_own(checkpoint) || is_reference(&shapes) {
-        return Opened::table(checkpoint, &shapes, overrides).map(|(table, _)| table);
+        return table(checkpoint, &shapes, overrides).map(|(table, _)| table);
     }
     let mut table = foreign::read(&shapes, &checkpoint.order)?.table;
     table.apply(overrides)?;
@@ -68,14 +61,7 @@ pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<Co
 /// # Errors
 /// As [`CounterHebb::new`].
 pub fn model_of(config: &Config, weights: Weights, name: &str) -> Result<Model> {
-    let mut table = ConfigTable::default();
-    if let Value::Object(values) = serde_json::json!(config) {
-        for (key, value) in values {
-            table.set(&key, value, Source::File);
-        }
-    }
-    let report = compare(&super::shapes(config)?, &weights, OPTIONAL);
-    model(config, table, weights, Origin { name: name.to_owned(), path: None, sha256: None }, report)
+    model(Opened::made(config.clone(), weights, name, (super::shapes(config)?, OPTIONAL)))
 }
 
 /// What is written into the header of a file with these weights.
@@ -86,118 +72,94 @@ pub fn description(config: &Config) -> Result<Description> {
     Description::new(Family::CounterHebb.name(), config.network_name.variant(), config)
 }
 
-fn model(
-    config: &Config,
-    table: ConfigTable,
-    weights: Weights,
-    origin: Origin,
-    report: Report,
-) -> Result<Model> {
-    let info = ModelInfo {
-        family: Family::CounterHebb,
-        variant: config.network_name.variant().to_owned(),
-        config: table,
-        origin,
-        report,
+fn model(opened: Opened<Config>) -> Result<Model> {
+    let dynamics = Arc::new(CounterHebb::new(&opened.config, &opened.weights)?);
+    let variant = opened.config.network_name.variant();
+    Ok(opened.model(Family::CounterHebb, variant, dynamics))
+}
+
+/// A checkpoint with its configuration and its weights under canonical names alone.
+pub(super) fn configure(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<Opened<Config>> {
+    let shapes = checkpoint.weights.shapes();
+    if !is_own(checkpoint) && !is_reference(&shapes) {
+        return read_foreign(checkpoint, &shapes, overrides);
+    }
+    let (mut table, file) = table(checkpoint, &shapes, overrides)?;
+    let config =
+        Config::resolve(&mut table).map_err(|err| naming_file(err, &table, &file, &checkpoint.path))?;
+    let expected = expected(&config)?;
+    let weights = canonical(&expected, &checkpoint.weights, &config)?;
+    let report = compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path);
+    let report = report.map_err(|err| naming_given(err, &table))?;
+    let weights = with_counters(&expected, &weights)?;
+    Ok(Opened { config, table, weights, origin: Origin::of(checkpoint), report })
+}
+
+/// What the tensors, the file beside them and the user say, checked against one another alone; and
+/// that file.
+fn table(
+    checkpoint: &Checkpoint,
+    shapes: &Shapes,
+    overrides: &Overrides,
+) -> Result<(ConfigTable, std::path::PathBuf)> {
+    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+    let mut table = match is_reference(shapes) {
+        true => infer(shapes, &checkpoint.identity().name).map_err(unfit)?,
+        false => Config::defaults(Trunk::Layers),
     };
-    Ok(Model { dynamics: Arc::new(CounterHebb::new(config, &weights)?), weights, info: Arc::new(info) })
+    let (file, values) = configuration(checkpoint, &table)?;
+    for (key, value) in &values {
+        check_agrees(&table, key, value).map_err(|(found, told)| {
+            let expected =
+                format!("{key} = {told}, which the tensors of {} tell", checkpoint.identity().name);
+            Error::file(&file, expected, found, "correct it, or put the configuration of these weights there")
+        })?;
+    }
+    for (key, value) in overrides.iter() {
+        check_agrees(&table, key, value).map_err(|(found, told)| {
+            let requirement = format!("{told}, which the tensors of {} tell", checkpoint.path.display());
+            Error::config(key, requirement, found)
+        })?;
+    }
+    for (key, value) in values {
+        table.set(&key, value, Source::File);
+    }
+    table.apply(overrides)?;
+    Ok((table, file))
 }
 
-/// A checkpoint taken apart.
-pub(super) struct Opened {
-    pub(super) config: Config,
-    pub(super) table: ConfigTable,
-    /// Under canonical names alone.
-    pub(super) weights: Weights,
-    pub(super) report: Report,
-}
-
-impl Opened {
-    pub(super) fn read(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<Self> {
-        let shapes = shapes_of(&checkpoint.weights);
-        if !is_own(checkpoint) && !is_reference(&shapes) {
-            return Self::read_foreign(checkpoint, &shapes, overrides);
+/// A network of others, with an instruction head drawn.
+fn read_foreign(checkpoint: &Checkpoint, shapes: &Shapes, overrides: &Overrides) -> Result<Opened<Config>> {
+    let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
+    let foreign = match foreign::read(shapes, &checkpoint.order) {
+        Ok(foreign) => foreign,
+        Err(err) => return Err(unfit(err)),
+    };
+    let mut table = foreign.table.clone();
+    table.apply(overrides)?;
+    let config = Config::resolve(&mut table)
+        .map_err(|err| naming_file(err, &table, &checkpoint.path, &checkpoint.path))?;
+    let names = foreign.names(&config);
+    let taken = names
+        .iter()
+        .filter_map(|(own, theirs)| Some((own.clone(), checkpoint.weights.find(theirs)?.tensor().clone())));
+    let taken = Weights::from_tensors(taken);
+    let expected = expected(&config)?;
+    let mut drawn = Vec::new();
+    for (index, tensor) in expected.iter().enumerate() {
+        let is_own = tensor.name.starts_with("task_head.")
+            || matches!(tensor.role, Role::BackWeight | Role::BackBias)
+            || tensor.name.contains(".back_batch_norm.");
+        if is_own && !taken.contains(&tensor.name) {
+            let mut rng = rng::stream(0, "counter-hebb instruction head", &[index as u64]);
+            drawn.push((tensor.name.clone(), initial(tensor, 1.0, &mut rng)?));
         }
-        let (mut table, file) = Self::table(checkpoint, &shapes, overrides)?;
-        let config = Config::resolve(&mut table).map_err(|err| naming_file(err, &file, &table))?;
-        let expected = expected(&config)?;
-        let weights = canonical(&expected, &checkpoint.weights, &config)?;
-        let report =
-            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
-        let weights = with_counters(&expected, &weights)?;
-        Ok(Self { config, table, weights, report })
     }
-
-    /// What the tensors, the file beside them and the user say, checked against one another alone; and
-    /// that file.
-    fn table(
-        checkpoint: &Checkpoint,
-        shapes: &Shapes,
-        overrides: &Overrides,
-    ) -> Result<(ConfigTable, std::path::PathBuf)> {
-        let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-        let mut table = match is_reference(shapes) {
-            true => infer(shapes, &checkpoint.identity().name).map_err(unfit)?,
-            false => Config::defaults(Trunk::Layers),
-        };
-        let (file, values) = configuration(checkpoint, &table)?;
-        for (key, value) in &values {
-            check_agrees(&table, key, value).map_err(|(found, told)| {
-                let expected =
-                    format!("{key} = {told}, which the tensors of {} tell", checkpoint.identity().name);
-                Error::file(
-                    &file,
-                    expected,
-                    found,
-                    "correct it, or put the configuration of these weights there",
-                )
-            })?;
-        }
-        for (key, value) in overrides.iter() {
-            check_agrees(&table, key, value).map_err(|(found, told)| {
-                let requirement = format!("{told}, which the tensors of {} tell", checkpoint.path.display());
-                Error::config(key, requirement, found)
-            })?;
-        }
-        for (key, value) in values {
-            table.set(&key, value, Source::File);
-        }
-        table.apply(overrides)?;
-        Ok((table, file))
-    }
-
-    /// A network of others, with an instruction head drawn.
-    fn read_foreign(checkpoint: &Checkpoint, shapes: &Shapes, overrides: &Overrides) -> Result<Self> {
-        let unfit = |err: Error| Error::Weights { path: checkpoint.path.clone(), message: err.to_string() };
-        let foreign = match foreign::read(shapes, &checkpoint.order) {
-            Ok(foreign) => foreign,
-            Err(err) => return Err(unfit(err)),
-        };
-        let mut table = foreign.table.clone();
-        table.apply(overrides)?;
-        let config = Config::resolve(&mut table)?;
-        let names = foreign.names(&config);
-        let taken = names.iter().filter_map(|(own, theirs)| {
-            Some((own.clone(), checkpoint.weights.find(theirs)?.tensor().clone()))
-        });
-        let taken = Weights::from_tensors(taken);
-        let expected = expected(&config)?;
-        let mut drawn = Vec::new();
-        for (index, tensor) in expected.iter().enumerate() {
-            let is_own = tensor.name.starts_with("task_head.")
-                || matches!(tensor.role, Role::BackWeight | Role::BackBias)
-                || tensor.name.contains(".back_batch_norm.");
-            if is_own && !taken.contains(&tensor.name) {
-                let mut rng = rng::stream(0, "counter-hebb instruction head", &[index as u64]);
-                drawn.push((tensor.name.clone(), initial(tensor, 1.0, &mut rng)?));
-            }
-        }
-        let weights = taken.with(drawn);
-        let report =
-            compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path)?;
-        let weights = with_counters(&expected, &weights)?;
-        Ok(Self { config, table, weights, report })
-    }
+    let weights = taken.with(drawn);
+    let report = compare(&names_and_shapes(&expected), &weights, OPTIONAL).into_result(&checkpoint.path);
+    let report = report.map_err(|err| naming_given(err, &table))?;
+    let weights = with_counters(&expected, &weights)?;
+    Ok(Opened { config, table, weights, origin: Origin::of(checkpoint), report })
 }
 
 fn names_and_shapes(expected: &[Expected]) -> Vec<(String, Vec<usize>)> {
@@ -311,23 +273,17 @@ const SECTIONS: [&str; 4] =
     ["learning settings", "architecture parameters", "data set parameters", "optimizer parameters"];
 
 fn flattened(document: &Map<String, Value>, table: &ConfigTable) -> Map<String, Value> {
+    if !SECTIONS.iter().any(|section| document.contains_key(*section)) {
+        return document.clone();
+    }
+    let sections = SECTIONS.iter().filter_map(|section| document.get(*section)?.as_object());
     let known =
         |key: &str| table.get(key).is_some() && !key.contains("available") && !key.contains("comment");
-    match flat_sections(document) {
-        None => document.clone(),
-        Some(flat) => flat.into_iter().filter(|(key, _)| known(key)).collect(),
-    }
-}
-
-/// The keys of all sections of a configuration file of the reference, later sections winning; `None` if
-/// the document has none of them.
-pub(super) fn flat_sections(document: &Map<String, Value>) -> Option<Map<String, Value>> {
-    let sections: Vec<_> =
-        SECTIONS.iter().filter_map(|section| document.get(*section)?.as_object()).collect();
-    if sections.is_empty() {
-        return None;
-    }
-    Some(sections.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+    sections
+        .flatten()
+        .filter(|(key, _)| known(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// `Err` with the value and with what the tensors tell instead, where they do.
@@ -349,24 +305,10 @@ fn check_agrees(table: &ConfigTable, key: &str, value: &Value) -> std::result::R
     if plain(value) == plain(&told.value) { Ok(()) } else { Err((value.to_string(), told.value.to_string())) }
 }
 
-/// Says in which file a wrong value stands, unless the user gave it.
-fn naming_file(err: Error, file: &Path, table: &ConfigTable) -> Error {
-    match err {
-        Error::Config { field, requirement, value } => {
-            let key = field.split(['.', '[']).next().unwrap_or_default();
-            if table.get(key).is_some_and(|entry| entry.source == Source::File) {
-                let hint = format!("correct it, or give it with --set {key}=…");
-                Error::file(file, format!("{field} to be {requirement}"), value, hint)
-            } else {
-                Error::Config { field, requirement, value }
-            }
-        }
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
     use super::super::tensors::{InitOptions, initial_weights, with_aliases};

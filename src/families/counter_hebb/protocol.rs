@@ -1,10 +1,7 @@
 //! The passes as timesteps: instruction top-down, guided bottom-up, error top-down; and their labels.
 
 use crate::dynamics::{Drive, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind};
-use crate::error::{Error, Result};
-
-/// Most timesteps of one run.
-const MAX_TIMESTEPS: usize = 1_000_000;
+use crate::error::Result;
 
 /// The passes of one cycle.
 pub(super) fn cycle(has_instructions: bool) -> &'static [Pass] {
@@ -22,37 +19,26 @@ pub(super) fn schedule(
     presentation: &Presentation,
     options: &ProtocolOptions,
 ) -> Result<Schedule> {
-    let frames = &presentation.frames;
-    let Some(last) = frames.len().checked_sub(1) else {
-        return Err(Error::config("frames of a presentation", "at least one", "none"));
-    };
-    let instructions = &presentation.instructions;
-    if !instructions.is_empty() && instructions.len() != frames.len() {
-        let requirement = format!("one per frame, {}", frames.len());
-        return Err(Error::config("instructions of a presentation", requirement, instructions.len()));
-    }
+    presentation.check()?;
     let passes = cycle(has_instructions);
-    let n = options.timesteps.unwrap_or(frames.len().saturating_mul(passes.len()));
-    if !(1..=MAX_TIMESTEPS).contains(&n) {
-        return Err(Error::config("timesteps", format!("1 to {MAX_TIMESTEPS}"), n));
-    }
+    let published = presentation.frames.len().saturating_mul(passes.len());
+    let n = options.n_timesteps(published)?;
     let drives = (0..n).map(|t| {
         let (phase, pass_index) = (t / passes.len(), t % passes.len());
-        let shown = phase.min(last);
         Drive {
-            frame: frames[shown].clone(),
-            instruction: instructions.get(shown).cloned().flatten(),
+            frame: presentation.frame_at(phase).clone(),
+            instruction: presentation.instruction_at(phase),
             target: presentation.target.clone(),
             pass: passes[pass_index],
             phase,
             pass_index,
             n_passes: passes.len(),
-            shown,
+            shown: phase,
         }
     });
     let drives: Vec<Drive> = drives.collect();
     let segments = drives.iter().enumerate().flat_map(|(t, drive)| segments_at(t, drive.pass)).collect();
-    Ok(Schedule { drives, segments, published: Some(frames.len() * passes.len()) })
+    Ok(Schedule { drives, segments, published: Some(published) })
 }
 
 fn segments_at(t: usize, pass: Pass) -> Vec<Segment> {

@@ -1,6 +1,6 @@
 //! The layers of a network, bottom-up and top-down, by the names of the source.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
 use super::config::{Config, Stage, Variant};
 use crate::error::Result;
@@ -53,12 +53,9 @@ impl Layers {
         })
     }
 
-    pub(super) fn dtype(&self) -> DType {
-        self.readout.weight.tensor().dtype()
-    }
-
-    pub(super) fn device(&self) -> &Device {
-        self.readout.weight.tensor().device()
+    /// A tensor of the type of the network on its device.
+    pub(super) fn like(&self) -> &Tensor {
+        self.readout.weight.tensor()
     }
 
     /// The highest generation of its weights.

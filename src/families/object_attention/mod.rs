@@ -13,6 +13,7 @@ mod areas;
 mod attention;
 mod batch;
 mod config;
+mod create;
 mod digits_procedure;
 mod fields;
 mod graph;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 pub use batch::Batch;
 pub use config::{Config, KERNEL, PUBLISHED_PASSES, Stage, Variant};
+pub use create::{create, starts};
 pub use digits_procedure::DigitsProcedure;
 pub use fields::fields;
 pub use infer::{Shapes, infer, recognise_shapes, resolve};

@@ -12,7 +12,7 @@ use crate::dynamics::{
     Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Prepared, Presentation, ProtocolOptions,
     Schedule, State, StepContext, TimeUnit,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::{self, Activation, PoolSpec};
 use crate::weights::Weights;
 
@@ -31,7 +31,8 @@ pub struct ObjectAttention {
 
 impl ObjectAttention {
     /// # Errors
-    /// [`Error::Config`] for an invalid configuration, [`Error::Unknown`] or [`Error::Shape`] for
+    /// [`crate::Error::Config`] for an invalid configuration, [`crate::Error::Unknown`] or
+    /// [`crate::Error::Shape`] for
     /// weights that are not its own.
     pub fn new(config: &Config, weights: &Weights) -> Result<Self> {
         config.validate()?;
@@ -52,11 +53,11 @@ impl ObjectAttention {
     }
 
     pub fn dtype(&self) -> DType {
-        self.layers.dtype()
+        self.layers.like().dtype()
     }
 
     pub fn device(&self) -> &Device {
-        self.layers.device()
+        self.layers.like().device()
     }
 
     /// Positions of the gates among the areas, from the picture upwards.
@@ -229,21 +230,14 @@ impl Dynamics for ObjectAttention {
     }
 
     fn rest(&self, batch: usize) -> Result<State> {
-        let areas = self.areas.iter().map(|area| self.zeros(batch, &area.shape)).collect::<Result<_>>()?;
         let inhibition =
             self.stages.iter().map(|stage| self.zeros(batch, &stage.input)).collect::<Result<_>>()?;
         let memory = Attention::rest(inhibition, batch, self.config.objects)?.into_memory();
-        Ok(State { t: 0, areas, memory, readout: None })
+        Ok(State { memory, ..State::at_rest(&self.areas, batch, self.layers.like())? })
     }
 
     fn prepare(&self, frame: &Frame, _ops: &mut ops::Workspace) -> Result<Prepared> {
-        let image = frame.image();
-        if image.dims().get(1..) != Some(self.input_shape().as_slice()) || image.rank() != 4 {
-            let [channels, height, width] = self.input_shape();
-            let expected = format!("[batch, {channels}, {height}, {width}]");
-            return Err(Error::shape("the stimulus", expected, image.dims()));
-        }
-        Ok(Prepared(vec![image.to_device(self.device())?.to_dtype(self.dtype())?.contiguous()?]))
+        Ok(Prepared(vec![frame.pixels(self.input_shape(), self.layers.like())?]))
     }
 
     fn step(
@@ -255,10 +249,7 @@ impl Dynamics for ObjectAttention {
     ) -> Result<State> {
         let at = self.at();
         let image = &prepared.0[0];
-        if state.areas.len() != at.len() || state.batch() != image.dims()[0] {
-            let what = "state (areas, trials)";
-            return Err(Error::shape(what, [at.len(), image.dims()[0]], &[state.areas.len(), state.batch()]));
-        }
+        state.check(at.len(), image.dims()[0])?;
         let mut attention = Attention::from_memory(&state.memory, self.stages.len())?;
         let (gates, inhibition) = self.acting(drive, state, &mut attention, context)?;
         let is_last = drive.pass_index + 1 == drive.n_passes;

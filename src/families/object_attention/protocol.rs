@@ -14,13 +14,11 @@ pub(super) fn schedule(
     presentation: &Presentation,
     options: &ProtocolOptions,
 ) -> Result<Schedule> {
-    let Some(last) = presentation.frames.len().checked_sub(1) else {
-        return Err(Error::config("presentation", "at least one frame", 0));
-    };
-    let n_timesteps = options.timesteps.unwrap_or(config.phases * config.passes);
+    presentation.check()?;
+    let n_timesteps = options.n_timesteps(config.phases * config.passes)?;
     let drives = (0..n_timesteps)
         .map(|t| Drive {
-            frame: presentation.frames[t.min(last)].clone(),
+            frame: presentation.frame_at(t).clone(),
             instruction: None,
             target: presentation.target.clone(),
             pass: Pass::Sweep,

@@ -17,6 +17,7 @@
 mod batch;
 mod block_net;
 mod config;
+mod create;
 mod gate_net;
 mod graph;
 mod model;
@@ -43,6 +44,7 @@ pub use config::{
     BlockConfig, Config, DecoderStage, EncoderStage, GateConfig, Network, NormName, REQUIRED, Shapes, TASKS,
     Variant, VectorStage, variant_of,
 };
+pub use create::{create, starts};
 pub use model::RecurrentGating;
 pub(crate) use open::{draft, fields};
 pub use open::{model_of, open, recognise};

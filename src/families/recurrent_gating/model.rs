@@ -166,9 +166,7 @@ impl Dynamics for RecurrentGating {
     }
 
     fn rest(&self, batch: usize) -> Result<State> {
-        let zeros = |area: &Area| self.input.zeros(batch, &area.shape);
-        let areas = self.areas.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(State { t: 0, areas, memory: Vec::new(), readout: None })
+        State::at_rest(&self.areas, batch, self.input.like())
     }
 
     fn prepare(&self, frame: &Frame, _ops: &mut Workspace) -> Result<Prepared> {

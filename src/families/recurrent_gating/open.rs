@@ -10,7 +10,7 @@ use super::config::{Config, Shapes, TASKS, Variant, variant_of};
 use super::weights::{Expected, expected};
 use crate::checkpoint::{Checkpoint, Report, Sidecar, compare};
 use crate::error::{Error, Result};
-use crate::model::{Family, Model, ModelInfo, Origin, Target};
+use crate::model::{self, Family, Model, ModelInfo, Origin, Target, key_of};
 use crate::settings::{ConfigTable, Field, Overrides, Source};
 use crate::weights::Weights;
 
@@ -19,7 +19,7 @@ const OPTIONAL: &[&str] = &["*.num_batches_tracked"];
 
 /// Are these weights of the family?
 pub fn recognise(checkpoint: &Checkpoint) -> bool {
-    variant_of(&shapes(&checkpoint.weights)).is_some()
+    variant_of(&checkpoint.weights.shapes()).is_some()
 }
 
 /// What the tensors of a checkpoint, the JSON files beside it and the user say, unchecked.
@@ -27,7 +27,7 @@ pub fn recognise(checkpoint: &Checkpoint) -> bool {
 /// # Errors
 /// As [`configuration`]; [`Error::Unknown`] for a key that is none.
 pub(crate) fn draft(checkpoint: &Checkpoint, overrides: &Overrides) -> Result<ConfigTable> {
-    let shapes = shapes(&checkpoint.weights);
+    let shapes = checkpoint.weights.shapes();
     let variant = known_variant(checkpoint, &shapes)?;
     let (values, _) = configuration(checkpoint)?;
     Config::draft(variant, &values, &shapes, overrides)
@@ -52,7 +52,7 @@ fn known_variant(checkpoint: &Checkpoint, shapes: &Shapes) -> Result<Variant> {
 /// [`Error::File`] or [`Error::Config`] for a configuration that is wrong, [`Error::Weights`] naming
 /// tensor and configuration keys where the two contradict each other.
 pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> Result<Model> {
-    let shapes = shapes(&checkpoint.weights);
+    let shapes = checkpoint.weights.shapes();
     let variant = known_variant(checkpoint, &shapes)?;
     let (values, source) = configuration(checkpoint)?;
     let described = Variant::from_values(&values);
@@ -66,7 +66,7 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
         return Err(Error::Weights { path: checkpoint.path.clone(), message });
     }
     let config = Config::resolve(variant, &values, &shapes, overrides)
-        .map_err(|err| naming_file(err, &checkpoint.path.with_file_name(&source), &values, overrides))?;
+        .map_err(|err| naming_file(err, checkpoint, &source, &values, overrides))?;
     let table = expected(&config);
     let report = compare(&named_shapes(&table), &checkpoint.weights, OPTIONAL);
     check(&report, &table, &config, &shapes, &checkpoint.path, &source)?;
@@ -74,12 +74,7 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
         Some((tensor.name.clone(), checkpoint.weights.find(&tensor.name)?.tensor().clone()))
     });
     let weights = Weights::from_tensors(used).to_dtype(target.dtype)?.to_device(&target.device)?;
-    let origin = Origin {
-        name: checkpoint.identity().name,
-        path: Some(checkpoint.path.clone()),
-        sha256: Some(checkpoint.sha256.clone()),
-    };
-    model(&config, weights, origin, report)
+    model(&config, weights, Origin::of(checkpoint), report)
 }
 
 /// The model of a configuration around weights that did not come from a file.
@@ -88,7 +83,7 @@ pub fn open(checkpoint: &Checkpoint, overrides: &Overrides, target: &Target) -> 
 /// As [`build`].
 pub fn model_of(config: &Config, weights: Weights, name: &str) -> Result<Model> {
     let report = compare(&named_shapes(&expected(config)), &weights, OPTIONAL);
-    model(config, weights, Origin { name: name.to_owned(), path: None, sha256: None }, report)
+    model(config, weights, Origin::named(name), report)
 }
 
 fn model(config: &Config, weights: Weights, origin: Origin, report: Report) -> Result<Model> {
@@ -122,19 +117,29 @@ fn configuration(checkpoint: &Checkpoint) -> Result<(Map<String, Value>, String)
     Ok((values, "model_params.json".to_owned()))
 }
 
-/// Says in which file a wrong value stands, unless the user gave it.
-fn naming_file(err: Error, file: &Path, values: &Map<String, Value>, overrides: &Overrides) -> Error {
+/// Says in which file a wrong value stands, or for which file the user gave it.
+fn naming_file(
+    err: Error,
+    checkpoint: &Checkpoint,
+    source: &str,
+    values: &Map<String, Value>,
+    overrides: &Overrides,
+) -> Error {
+    // Nothing is resolved yet that could say where each value comes from.
+    let mut table = ConfigTable::default();
+    for (key, value) in values {
+        table.set(key, value.clone(), Source::File);
+    }
+    for (key, value) in overrides.iter() {
+        table.set(key, value.clone(), Source::Given);
+    }
+    let is_told = matches!(&err, Error::Config { field, .. } if table.get(key_of(field)).is_some());
     match err {
-        Error::Config { field, requirement, value } => {
-            let is_from_file = values.contains_key(&field) && !overrides.iter().any(|(key, _)| key == field);
-            if is_from_file {
-                let hint = format!("correct it, or give it with --set {field}=…");
-                Error::file(file, format!("{field} to be {requirement}"), value, hint)
-            } else {
-                Error::Config { field, requirement, value }
-            }
+        Error::Config { field, requirement, value } if !is_told => {
+            let value = format!("{value} for {}", checkpoint.path.display());
+            Error::Config { field, requirement, value }
         }
-        other => other,
+        err => model::naming_file(err, &table, &checkpoint.path.with_file_name(source), &checkpoint.path),
     }
 }
 
@@ -179,8 +184,4 @@ fn check(
 
 fn named_shapes(table: &[Expected]) -> Vec<(String, Vec<usize>)> {
     table.iter().map(|tensor| (tensor.name.clone(), tensor.dims.clone())).collect()
-}
-
-fn shapes(weights: &Weights) -> Shapes {
-    weights.iter().map(|(name, weight)| (name.to_owned(), weight.dims().to_vec())).collect()
 }

@@ -6,13 +6,10 @@ use super::tasks::TaskSpec;
 use crate::dynamics::{
     Drive, Frame, Instruction, LabelSet, Pass, Presentation, ProtocolOptions, Schedule, Segment, SegmentKind,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Sweeps of a still image where nothing says how many.
 const DEFAULT_SWEEPS: usize = 3;
-
-/// Most timesteps of one run.
-const MAX_SWEEPS: usize = 100_000;
 
 /// The tasks of a network and what follows from them for a run.
 #[derive(Clone, Debug)]
@@ -61,34 +58,19 @@ impl Protocol {
     /// # Errors
     /// [`Error::Config`] for no frames, no sweeps, or another number of instructions than frames.
     pub fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
-        let frames = &presentation.frames;
-        let Some(last) = frames.last() else {
-            return Err(Error::config("frames of a presentation", "at least one", "none"));
-        };
-        let instructions = &presentation.instructions;
-        if !instructions.is_empty() && instructions.len() != frames.len() {
-            let requirement = format!("one per frame, {}", frames.len());
-            return Err(Error::config("instructions of a presentation", requirement, instructions.len()));
-        }
+        presentation.check()?;
+        let (frames, instructions) = (&presentation.frames, &presentation.instructions);
         let task = instructions.iter().flatten().find_map(|instruction| instruction.task);
         let spec = self.spec(task);
         let published_sweeps = spec.and_then(TaskSpec::n_sweeps);
         let is_held = frames.len() == 1;
         let shown = if is_held { published_sweeps.unwrap_or(DEFAULT_SWEEPS) } else { frames.len() };
-        let n = options.timesteps.unwrap_or(shown);
-        if !(1..=MAX_SWEEPS).contains(&n) {
-            return Err(Error::config("timesteps", format!("1 to {MAX_SWEEPS}"), n));
-        }
+        let n = options.n_timesteps(shown)?;
         let has_read_out = spec.is_none_or(TaskSpec::has_read_out);
-        let instruction_at = |t: usize| -> Option<Instruction> {
-            instructions.get(t.min(frames.len() - 1)).cloned().flatten()
+        let at = |t: usize, pass, index, n_passes| {
+            drive(presentation.frame_at(t), presentation.instruction_at(t), pass, index, n_passes)
         };
-        let mut drives: Vec<Drive> = (0..n)
-            .map(|t| {
-                let frame = frames.get(t).unwrap_or(last);
-                drive(frame, instruction_at(t), Pass::Sweep, t, n)
-            })
-            .collect();
+        let mut drives: Vec<Drive> = (0..n).map(|t| at(t, Pass::Sweep, t, n)).collect();
         let mut segments = presentation.segments.clone();
         if segments.is_empty() {
             segments = self.segments(spec, is_held, n);
@@ -97,8 +79,7 @@ impl Protocol {
             segments.extend(scored_segments(&spec.loss.scored_sweeps(n).unwrap_or_default()));
         }
         if has_read_out && !options.without_read_out {
-            let shown = frames.get(n - 1).unwrap_or(last);
-            drives.push(Drive { shown: n - 1, ..drive(shown, instruction_at(n - 1), Pass::ReadOut, 0, 1) });
+            drives.push(Drive { shown: n - 1, ..at(n - 1, Pass::ReadOut, 0, 1) });
             segments.push(segment(SegmentKind::ReadOut, "read-out", n, n + 1));
         }
         let published = published_sweeps.map(|sweeps| sweeps + usize::from(has_read_out));

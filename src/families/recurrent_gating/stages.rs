@@ -1,9 +1,9 @@
 //! Steps that both networks share: the image, gains, currents before pooling, dropout.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
 use crate::dynamics::Frame;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops;
 use crate::rng;
 
@@ -13,37 +13,31 @@ pub struct ImageInput {
     in_dims: [usize; 3],
     /// Mean and standard deviation, `[1, channels, 1, 1]`.
     normalisation: Option<(Tensor, Tensor)>,
-    dtype: DType,
-    device: Device,
+    /// A tensor of the type and on the device of the network.
+    like: Tensor,
 }
 
 impl ImageInput {
     /// `normalisation`: mean and standard deviation per channel; the numbers have the dtype and
     /// device of `like`.
     pub fn new(in_dims: [usize; 3], normalisation: Option<(&[f64], &[f64])>, like: &Tensor) -> Result<Self> {
-        let (dtype, device) = (like.dtype(), like.device().clone());
         let per_channel = |values: &[f64]| -> Result<Tensor> {
             let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-            Ok(Tensor::from_vec(values, (1, in_dims[0], 1, 1), &device)?.to_dtype(dtype)?)
+            Ok(Tensor::from_vec(values, (1, in_dims[0], 1, 1), like.device())?.to_dtype(like.dtype())?)
         };
         let normalisation = match normalisation {
             Some((mean, std)) => Some((per_channel(mean)?, per_channel(std)?)),
             None => None,
         };
-        Ok(Self { in_dims, normalisation, dtype, device })
+        Ok(Self { in_dims, normalisation, like: like.detach() })
     }
 
     /// `(x - mean) / std` per channel.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an image of another shape.
+    /// As [`Frame::pixels`].
     pub fn prepare(&self, frame: &Frame) -> Result<Tensor> {
-        let image = frame.image();
-        let [channels, height, width] = self.in_dims;
-        if image.rank() != 4 || image.dims()[1..] != self.in_dims || image.dims()[0] == 0 {
-            return Err(Error::shape("image", ("batch", channels, height, width), image.dims()));
-        }
-        let image = image.to_device(&self.device)?.to_dtype(self.dtype)?;
+        let image = frame.pixels(self.in_dims, &self.like)?;
         match &self.normalisation {
             Some((mean, std)) => Ok(image.broadcast_sub(mean)?.broadcast_div(std)?),
             None => Ok(image),
@@ -54,9 +48,9 @@ impl ImageInput {
         self.in_dims
     }
 
-    /// Zeros of `[batch, ..shape]` as the network computes.
-    pub fn zeros(&self, batch: usize, shape: &[usize]) -> Result<Tensor> {
-        Ok(Tensor::zeros([&[batch], shape].concat(), self.dtype, &self.device)?)
+    /// A tensor of the type and on the device of the network.
+    pub fn like(&self) -> &Tensor {
+        &self.like
     }
 }
 
@@ -117,6 +111,8 @@ impl Dropout {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
+
     use super::*;
 
     #[test]

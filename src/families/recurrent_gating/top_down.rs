@@ -130,7 +130,10 @@ impl ControlSet {
                 let presented = instruction.and_then(|instruction| instruction.task);
                 let task = if chosen > AS_PRESENTED { Some(chosen as usize) } else { presented };
                 let names = self.tasks.join(", ");
-                let task = task.ok_or_else(|| Error::config("task", format!("one of {names}"), "none"))?;
+                let task = task.ok_or_else(|| {
+                    let requirement = format!("set to one of {names}, as a control or by the stimulus");
+                    Error::config("task", requirement, "none")
+                })?;
                 if task >= self.tasks.len() {
                     return Err(Error::unknown("task", task.to_string(), self.tasks.clone()));
                 }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::geometry::Geometry;
 use super::product::{forward, pack_forward, pack_transposed, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
-use super::{Operand, Real, by_dtype, entries, with_entries};
+use super::{Gradients, Operand, Real, by_dtype, entries, operation_on_two, with_entries};
 
 /// Which of the three products of a convolution an operation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,11 @@ pub(in crate::ops) struct Convolution {
 }
 
 impl Convolution {
-    fn compute<T: Real>(
+    fn compute<T: Real>(&self, a: Operand<'_>, b: Operand<'_>) -> Result<(CpuStorage, Shape)> {
+        self.compute_biased::<T>(a, b, None)
+    }
+
+    fn compute_biased<T: Real>(
         &self,
         a: Operand<'_>,
         b: Operand<'_>,
@@ -73,12 +77,7 @@ impl Convolution {
     }
 
     /// Gradients of the map and of the weight, where something asks for them.
-    fn gradients(
-        &self,
-        map: &Tensor,
-        weight: &Tensor,
-        of: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn gradients(&self, map: &Tensor, weight: &Tensor, of: &Tensor) -> Gradients {
         let transposed = self.product == Product::Transposed;
         let of_map = if transposed { Product::Forward } else { Product::Transposed };
         let (x, y) = if transposed { (of, map) } else { (map, of) };
@@ -104,31 +103,7 @@ pub(in crate::ops) fn pack(weight: &Tensor, geometry: &Geometry, product: Produc
     })
 }
 
-impl CustomOp2 for Convolution {
-    fn name(&self) -> &'static str {
-        "convolution"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb), None))
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        of: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        self.gradients(a, b, of)
-    }
-}
+operation_on_two!(Convolution, "convolution");
 
 impl CustomOp3 for Convolution {
     fn name(&self) -> &'static str {
@@ -144,7 +119,7 @@ impl CustomOp3 for Convolution {
         bias: &CpuStorage,
         lbias: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb), Some((bias, lbias))))
+        by_dtype!(a, T => self.compute_biased::<T>((a, la), (b, lb), Some((bias, lbias))))
     }
 
     fn bwd(

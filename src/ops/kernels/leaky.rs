@@ -1,9 +1,9 @@
 //! What rate units do between convolutions, in one pass over memory: the leaky step, sums of rates.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 use pulp::Arch;
 
-use super::{Operand, Real, by_dtype, each, entries, with_entries};
+use super::{Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
 
 /// Entries of one piece of work.
 const PIECE: usize = 16 * 1024;
@@ -53,30 +53,8 @@ impl Leaky {
         let y = zipped(r, z, move |r, z| rule.step(r, z));
         Ok((T::to_cpu_storage_owned(y), shape))
     }
-}
 
-impl CustomOp2 for Leaky {
-    fn name(&self) -> &'static str {
-        "leaky step"
-    }
-
-    fn cpu_fwd(
-        &self,
-        r: &CpuStorage,
-        lr: &Layout,
-        z: &CpuStorage,
-        lz: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        by_dtype!(r, T => self.compute::<T>((r, lr), (z, lz)))
-    }
-
-    fn bwd(
-        &self,
-        r: &Tensor,
-        z: &Tensor,
-        _: &Tensor,
-        of: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn gradients(self, r: &Tensor, z: &Tensor, of: &Tensor) -> Gradients {
         let of_r = r.track_op().then(|| of * self.kept).transpose()?;
         let of_z = || {
             with_entries([z, of], |[z, of]| {
@@ -89,6 +67,8 @@ impl CustomOp2 for Leaky {
         Ok((of_r, z.track_op().then(of_z).transpose()?))
     }
 }
+
+operation_on_two!(Leaky, "leaky step");
 
 /// The leaky step of `(r, recurrent, bias)` with `z = recurrent + bias + input`, where `bias` is one
 /// trial's map; without a gradient.
@@ -184,6 +164,12 @@ impl AddRectified {
         };
         Ok((T::to_cpu_storage_owned(y), shape))
     }
+
+    fn gradients(self, a: &Tensor, b: &Tensor, of: &Tensor) -> Gradients {
+        let of_a = a.track_op().then(|| passed_back(a, of)).transpose()?;
+        let of_b = || if self.both { passed_back(b, of) } else { Ok(of.clone()) };
+        Ok((of_a, b.track_op().then(of_b).transpose()?))
+    }
 }
 
 fn passed<T: Real>(x: &[T], of: &[T]) -> Vec<T> {
@@ -200,33 +186,7 @@ fn passed_back(x: &Tensor, of: &Tensor) -> Result<Tensor> {
     })
 }
 
-impl CustomOp2 for AddRectified {
-    fn name(&self) -> &'static str {
-        "sum of rates"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb)))
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        of: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let of_a = a.track_op().then(|| passed_back(a, of)).transpose()?;
-        let of_b = || if self.both { passed_back(b, of) } else { Ok(of.clone()) };
-        Ok((of_a, b.track_op().then(of_b).transpose()?))
-    }
-}
+operation_on_two!(AddRectified, "sum of rates");
 
 /// `f` of the entries of `a` and `b`, piece by piece.
 fn zipped<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Copy + Sync + Send) -> Vec<T> {

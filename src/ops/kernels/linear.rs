@@ -1,9 +1,9 @@
 //! The custom operation of an affine map's product.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, Result, Shape, Tensor};
 
 use super::matrix::{Entries, dots, product};
-use super::{Operand, Real, by_dtype, entries};
+use super::{Gradients, Operand, Real, entries, operation_on_two};
 
 /// Which product an operation computes; `x` is `[rows, in]`, `y` `[rows, out]`, the weight `[out, in]`.
 #[derive(Clone, Copy, Debug)]
@@ -37,33 +37,13 @@ impl LinearMap {
         }
         Ok((T::to_cpu_storage_owned(to), shape.into()))
     }
-}
 
-impl CustomOp2 for LinearMap {
-    fn name(&self) -> &'static str {
-        "linear map"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        by_dtype!(a, T => self.compute::<T>((a, la), (b, lb)))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        of: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn gradients(self, x: &Tensor, weight: &Tensor, of: &Tensor) -> Gradients {
         let of = of.contiguous()?;
         let of_x = || of.apply_op2_no_bwd(&weight.contiguous()?, &Self::Transposed);
         let of_weight = || of.apply_op2_no_bwd(&x.contiguous()?, &Self::Weight);
         Ok((x.track_op().then(of_x).transpose()?, weight.track_op().then(of_weight).transpose()?))
     }
 }
+
+operation_on_two!(LinearMap, "linear map");

@@ -91,6 +91,42 @@ macro_rules! by_dtype {
 }
 use by_dtype;
 
+/// Makes an operation of candle's on two tensors of a type that has `compute::<T>(a, b)` and
+/// `gradients(a, b, of)`, the gradients of both for that of the result.
+macro_rules! operation_on_two {
+    ($type:ty, $name:literal) => {
+        impl candle_core::CustomOp2 for $type {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn cpu_fwd(
+                &self,
+                a: &candle_core::CpuStorage,
+                of_a: &candle_core::Layout,
+                b: &candle_core::CpuStorage,
+                of_b: &candle_core::Layout,
+            ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
+                crate::ops::kernels::by_dtype!(a, T => self.compute::<T>((a, of_a), (b, of_b)))
+            }
+
+            fn bwd(
+                &self,
+                a: &candle_core::Tensor,
+                b: &candle_core::Tensor,
+                _: &candle_core::Tensor,
+                of: &candle_core::Tensor,
+            ) -> candle_core::Result<(Option<candle_core::Tensor>, Option<candle_core::Tensor>)> {
+                self.gradients(a, b, of)
+            }
+        }
+    };
+}
+use operation_on_two;
+
+/// Gradients of the two operands, where something asks for them.
+type Gradients = candle_core::Result<(Option<Tensor>, Option<Tensor>)>;
+
 /// Below this many multiplications a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 20;
 

@@ -43,6 +43,8 @@ impl Workbench {
             }
             Command::AskMissing(item) => self.ask_missing(item),
             Command::CloseQuestions => self.open.missing = None,
+            Command::Build { like, set, seed } => self.build(like, set, seed),
+            Command::SaveModel(item) => self.save_model(item),
             Command::Undo => self.undo(),
             Command::Redo => self.redo(),
             Command::Select(id) => self.select(id),

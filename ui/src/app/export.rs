@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::Context;
 use gainfield::dynamics::Setting;
-use gainfield::provenance::Provenance;
+use gainfield::provenance::{Provenance, quoted};
 use gainfield::recipe::{RunRecipe, to_toml};
 use gainfield::settings::Source;
 use gainfield::stimulus::DataFile;
@@ -14,25 +14,25 @@ use super::{PendingExport, Workbench};
 use crate::command::ExportFormat;
 use crate::dock::ViewKind;
 use crate::files::Ask;
-use crate::item::{Content, FigureInfo, RecordingInfo};
-use crate::worker::ExportRequest;
+use crate::item::{Content, FigureInfo, ModelInfo, RecordingInfo};
+use crate::worker::{ExportRequest, Exported};
 
 impl Workbench {
-    /// Asks for a name for the figure of `view`.
+    /// Asks for a name for what `view` shows.
     pub(super) fn export(&mut self, view: ViewKind, format: ExportFormat) {
-        let figure = {
+        let content = {
             let shown = self.view(None);
-            self.parts.views.figure(view, &shown)
+            self.parts.views.exported(view, &shown)
         };
-        let figure = match figure {
-            Ok(figure) => figure,
+        let content = match content {
+            Ok(content) => content,
             Err(why) => {
                 self.messages.error(format!("{} was not exported", view.title()), why);
                 return;
             }
         };
         let command = self.command_of_view(view);
-        self.ask_name(PendingExport { figure, format, title: view.title().to_owned(), command });
+        self.ask_name(PendingExport { content, format, title: view.title().to_owned(), command });
     }
 
     /// Asks for a name for all panels of the shown probe in one figure.
@@ -45,7 +45,8 @@ impl Workbench {
             Ok(figure) => {
                 let command = self.command_of_view(ViewKind::Tuning);
                 let title = "Probe summary".to_owned();
-                self.ask_name(PendingExport { figure, format: ExportFormat::All, title, command });
+                let content = Exported::Figure(Box::new(figure));
+                self.ask_name(PendingExport { content, format: ExportFormat::All, title, command });
             }
             Err(why) => self.messages.error("The summary was not exported", why),
         }
@@ -59,7 +60,7 @@ impl Workbench {
 
     /// Sends the figure on its way once a name has been given.
     pub(super) fn finish_export(&mut self, pending: PendingExport, path: PathBuf) {
-        let known = ["svg", "png", "csv"].map(std::ffi::OsStr::new);
+        let known = ["svg", "png", "csv", "tex", "json"].map(std::ffi::OsStr::new);
         let stem =
             if path.extension().is_some_and(|e| known.contains(&e)) { path.with_extension("") } else { path };
         let recipe = self.document.current_recording().and_then(|info| self.recipe(info));
@@ -67,10 +68,13 @@ impl Workbench {
         let recipe = if of_view.is_some() { None } else { recipe };
         let file = crate::worker::with_ending(&stem, "recipe.toml");
         let command = of_view.or_else(|| recipe.as_ref().map(|recipe| recipe.command_line(&file)));
-        let provenance = self.provenance(command.unwrap_or_default());
+        let mut provenance = self.provenance(command.unwrap_or_default());
+        if matches!(pending.content, Exported::Graph(_)) {
+            provenance = self.graph_provenance(provenance.command);
+        }
         let job = self.jobs.start(format!("Export {}", pending.title));
         let request =
-            ExportRequest { job, figure: pending.figure, format: pending.format, stem, provenance, recipe };
+            ExportRequest { job, content: pending.content, format: pending.format, stem, provenance, recipe };
         if !self.workers.export(request) {
             self.jobs.finish(job);
             self.messages
@@ -85,6 +89,7 @@ impl Workbench {
                 self.document.probe_info(self.document.probe?).map(|info| info.command.clone())
             }
             ViewKind::ReceptiveField => self.field_command(),
+            ViewKind::Connectivity => self.connectivity_command(),
             ViewKind::Inhibition => self.inhibition_command(),
             ViewKind::UpdateAgreement => self.agreement_command(),
             ViewKind::ClassLoss
@@ -115,8 +120,10 @@ impl Workbench {
 
     pub(super) fn copy_as_command(&mut self, ctx: &Context, view: ViewKind) {
         let command = self.command_of_view(view).or_else(|| {
-            let recipe = self.recipe(self.document.current_recording()?)?;
-            Some(runnable(&recipe))
+            let recording = self.document.current_recording()?;
+            let recipe = self.recipe(recording)?;
+            let model = self.document.model_info(recording.model)?;
+            Some(with_making(model, runnable(&recipe)))
         });
         match command {
             Some(command) => {
@@ -134,7 +141,7 @@ impl Workbench {
         let model = self.document.model_info(info.model)?;
         let stimulus = self.document.stimulus_info(info.stimulus)?;
         let about = &model.about;
-        let path = about.origin.path.clone().unwrap_or_else(|| PathBuf::from(&about.origin.name));
+        let path = model_file(model);
         let given = about.config.iter().filter(|(_, entry)| entry.source == Source::Given);
         Some(RunRecipe {
             // A trial depends on its number alone; the last of these is the one that was shown.
@@ -158,6 +165,36 @@ impl Workbench {
         })
     }
 
+    /// What draws the graph of the model in use; a network that was built here is made first.
+    fn connectivity_command(&self) -> Option<String> {
+        let model = self.document.current_model()?;
+        let about = &model.about;
+        let flags = self.parts.views.connectivity_flags(&self.view(None));
+        let given = about.config.iter().filter(|(_, entry)| entry.source == Source::Given);
+        let set: String = given
+            .map(|(key, entry)| {
+                let value = entry.value.as_str().map_or_else(|| entry.value.to_string(), str::to_owned);
+                format!(" --set {}", quoted(&format!("{key}={value}")))
+            })
+            .collect();
+        let file = model_file(model);
+        let draw =
+            format!("gainfield connectivity {}{flags}{set} --out out", quoted(&file.to_string_lossy()));
+        Some(with_making(model, draw))
+    }
+
+    /// Where the graph of the model in use comes from.
+    fn graph_provenance(&self, command: String) -> Provenance {
+        let mut provenance = Provenance::new(command);
+        if let Some(model) = self.document.current_model() {
+            let about = &model.about;
+            provenance.config = about.config.values();
+            let sha256 = about.origin.sha256.clone();
+            provenance.checkpoint = sha256.map(|sha256| DataFile { name: about.origin.name.clone(), sha256 });
+        }
+        provenance
+    }
+
     fn provenance(&self, command: String) -> Provenance {
         let mut provenance = Provenance::new(command);
         let Some(info) = self.document.current_recording() else { return provenance };
@@ -178,6 +215,24 @@ impl Workbench {
             provenance.data = vec![facts.data.clone()];
         }
         provenance
+    }
+}
+
+/// The file of a model; of one that was built here, the file that its command writes.
+fn model_file(model: &ModelInfo) -> PathBuf {
+    let origin = &model.about.origin;
+    match (&origin.path, &model.made_by) {
+        (Some(path), _) => path.clone(),
+        (None, Some(_)) => PathBuf::from(format!("{}.safetensors", origin.name)),
+        (None, None) => PathBuf::from(&origin.name),
+    }
+}
+
+/// `command`, after the one that makes the model where no file has it yet.
+fn with_making(model: &ModelInfo, command: String) -> String {
+    match (&model.about.origin.path, &model.made_by) {
+        (None, Some(making)) => format!("{making}\n{command}"),
+        _ => command,
     }
 }
 

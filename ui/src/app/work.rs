@@ -52,6 +52,9 @@ impl Workbench {
                         why: Some(message),
                     }));
                 }
+                Event::Built { model, command, kept, drawn } => self.built(*model, command, kept, drawn),
+                Event::BuildFailed { message } => self.messages.error("The network was not made", message),
+                Event::Saved { item, model } => self.saved(item, &model),
                 Event::Composed { stimulus, facts } => self.store.set_stimulus(stimulus, facts),
                 Event::Run { key, item, data } => self.ran(key, item, data),
                 Event::RunFailed { key, item, message } => {

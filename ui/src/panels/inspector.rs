@@ -6,6 +6,7 @@ mod probe;
 mod recording;
 mod stimulus;
 mod training;
+mod variant;
 
 use egui::{Rect, ScrollArea, Sense, Ui, pos2, vec2};
 

@@ -6,7 +6,8 @@ use gainfield::figure::number::significant;
 
 use super::{Track, lane_header, lane_row, transport};
 use crate::command::Command;
-use crate::derived::Lane;
+use crate::derived::LanePoint;
+use crate::liveness::Sleep;
 use crate::store::{RunData, RunState};
 use crate::texture;
 use crate::theme::{Text, radius, tokens};
@@ -256,6 +257,8 @@ pub(super) fn area(
     widgets::name_selected(&response, Role::Row, selected, &format!("Lane {}", info.name));
     focus_ring(ui, &response, header, 0, Ring::Inside);
     let curve = &run.derived.lanes[area];
+    let sleep = Sleep::of(view, &info.name);
+    let wakes = sleep.as_ref().map_or(0, |sleep| sleep.len(run.recording.n_timesteps));
     let response = response.on_hover_text(format!(
         "Mean over units, drawn from {} to {}; the band of quartiles is cut there",
         significant(f64::from(curve.range[0]), 3),
@@ -267,9 +270,16 @@ pub(super) fn area(
     let painter = ui.painter_at(lane);
     let pad = lane.shrink2(vec2(0.0, 3.0));
     let baseline = view.baseline();
+    let awake = &curve.points[curve.points.partition_point(|point| point.t < wakes)..];
+    // What an area does not hold yet does not count.
+    let own = if wakes > 0 { means(awake) } else { curve.range };
     let range = match baseline.and_then(|(ghost, _)| ghost.derived.lanes.get(area)) {
-        Some(ghost) => [curve.range[0].min(ghost.range[0]), curve.range[1].max(ghost.range[1])],
-        None => curve.range,
+        Some(ghost) if wakes == 0 => [own[0].min(ghost.range[0]), own[1].max(ghost.range[1])],
+        Some(ghost) => {
+            let ghost = means(&ghost.points[ghost.points.partition_point(|point| point.t < wakes)..]);
+            [own[0].min(ghost[0]), own[1].max(ghost[1])]
+        }
+        None => own,
     };
     if let Some((ghost, at)) = baseline
         && let Some(lane) = ghost.derived.lanes.get(area)
@@ -280,22 +290,25 @@ pub(super) fn area(
         let color = if selected { t.text2 } else { t.roles.neutral };
         painter.extend(Shape::dashed_line(&points, Stroke::new(1.2, color), 2.0, 3.0));
     }
-    band(&painter, pad, range, curve, track, t.roles.recorded.gamma_multiply(0.22));
-    let line: Vec<_> = curve.points.iter().map(|p| pos2(track.x(p.t), level(pad, range, p.mean))).collect();
+    band(&painter, pad, range, awake, track, t.roles.recorded.gamma_multiply(0.22));
+    let line: Vec<_> = awake.iter().map(|p| pos2(track.x(p.t), level(pad, range, p.mean))).collect();
     painter.add(Shape::line(line, Stroke::new(1.5, t.roles.recorded)));
+    if let Some(sleep) = sleep.filter(|_| wakes > 0) {
+        asleep(ui, lane.with_max_x(track.edge(wakes)), area, &sleep, out);
+    }
     if run.state == RunState::Running {
         let from = curve.points.last().map_or(0, |p| p.t + 1);
         hatch(&painter, lane.with_min_x(track.edge(from)), t.hatch.gamma_multiply(0.5));
     }
     let cursor = view.clock.cursor();
-    if let Some(point) = curve.points.iter().find(|p| p.t == cursor) {
+    if let Some(point) = awake.iter().find(|p| p.t == cursor) {
         let at = pos2(track.x(cursor), level(pad, range, point.mean));
         painter.circle_filled(at, 2.5, t.roles.recorded);
     }
     let pointer = ui.input(|i| i.pointer.hover_pos()).filter(|p| lane.contains(*p));
     if let Some(pointer) = pointer {
         let step = track.step_at(pointer.x);
-        if let Some(point) = curve.points.iter().find(|p| p.t == step) {
+        if let Some(point) = awake.iter().find(|p| p.t == step) {
             out.say(format!(
                 "{}  mean {}  quartiles {} to {}  {}",
                 info.name,
@@ -308,19 +321,46 @@ pub(super) fn area(
     }
 }
 
+/// Lowest and highest mean.
+fn means(points: &[LanePoint]) -> [f32; 2] {
+    let ends = points.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], point| {
+        [low.min(point.mean), high.max(point.mean)]
+    });
+    if ends[0] <= ends[1] { ends } else { [0.0, 0.0] }
+}
+
 fn level(lane: Rect, [low, high]: [f32; 2], value: f32) -> f32 {
     let at = if high > low { (value - low) / (high - low) } else { 0.0 };
     egui::lerp(lane.bottom()..=lane.top(), at.clamp(0.0, 1.0))
 }
 
-fn band(painter: &egui::Painter, lane: Rect, range: [f32; 2], curve: &Lane, track: &Track, color: Color32) {
+/// The time before an area holds anything: grey, and why on hover.
+fn asleep(ui: &Ui, span: Rect, area: usize, sleep: &Sleep, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    hatch(&ui.painter_at(span), span.shrink2(vec2(0.0, 3.0)), t.hatch.gamma_multiply(0.5));
+    let response = ui.interact(span, ui.scope_id().with(("asleep", area)), Sense::hover());
+    widgets::name(&response, Role::Label, &sleep.words);
+    if response.hovered() {
+        out.say(sleep.words.clone());
+    }
+    response.on_hover_text(&sleep.words);
+}
+
+fn band(
+    painter: &egui::Painter,
+    lane: Rect,
+    range: [f32; 2],
+    points: &[LanePoint],
+    track: &Track,
+    color: Color32,
+) {
     let mut mesh = egui::Mesh::default();
-    for point in &curve.points {
+    for point in points {
         let x = track.x(point.t);
         mesh.colored_vertex(pos2(x, level(lane, range, point.upper_quartile)), color);
         mesh.colored_vertex(pos2(x, level(lane, range, point.lower_quartile)), color);
     }
-    for i in 1..curve.points.len() as u32 {
+    for i in 1..points.len() as u32 {
         mesh.add_triangle(2 * i - 2, 2 * i - 1, 2 * i);
         mesh.add_triangle(2 * i - 1, 2 * i, 2 * i + 1);
     }
@@ -328,10 +368,14 @@ fn band(painter: &egui::Painter, lane: Rect, range: [f32; 2], curve: &Lane, trac
 }
 
 /// The winning class as spans.
-pub(super) fn readout(ui: &mut Ui, run: &RunData, track: &Track, out: &mut Out<'_>) {
+pub(super) fn readout(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, out: &mut Out<'_>) {
     let t = tokens(ui);
     let (row, lane) = lane_row(ui, track, READOUT);
     lane_header(ui, row, t.text2, "Readout", "top class");
+    if let Some(sleep) = Sleep::of_readout(view) {
+        let wakes = sleep.len(run.recording.n_timesteps);
+        asleep(ui, lane.with_max_x(track.edge(wakes)), usize::MAX, &sleep, out);
+    }
     for (i, span) in run.derived.readout.iter().enumerate() {
         let rect = Rect::from_min_max(
             pos2(track.edge(span.from) + 0.5, lane.center().y - 8.0),
@@ -386,6 +430,6 @@ pub(super) fn chosen(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track,
     if phased {
         task(ui, view, run, track, out);
     } else {
-        readout(ui, run, track, out);
+        readout(ui, view, run, track, out);
     }
 }

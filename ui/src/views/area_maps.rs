@@ -17,6 +17,7 @@ use crate::command::Command;
 use crate::document::UnitRef;
 use crate::icons;
 use crate::interventions::{place_of, unit_text};
+use crate::liveness::Sleep;
 use crate::store::RunData;
 use crate::texture::{self, Colouring};
 use crate::theme::{Text, metrics, radius, tokens};
@@ -65,7 +66,11 @@ impl AreaMaps {
             .filter(|area| shown.contains(area))
             .unwrap_or(first);
         self.ladder(ui, view, run, step, &shown, chosen, out);
-        self.grid(ui, view, run, step, chosen, out);
+        let sleep = Sleep::of(view, &run.recording.areas[chosen].name);
+        match sleep.filter(|sleep| sleep.lasts_at(run.recording.steps[step].t)) {
+            Some(sleep) => asleep(ui, run, &sleep, out),
+            None => self.grid(ui, view, run, step, chosen, out),
+        }
     }
 
     fn tools(&mut self, ui: &mut Ui, run: &RunData) {
@@ -357,6 +362,28 @@ fn header(
     );
 }
 
+/// In place of the channels of an area that holds nothing yet: why, and the way to when it does.
+fn asleep(ui: &mut Ui, run: &RunData, sleep: &Sleep, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    let area = ui.available_rect_before_wrap();
+    let block = Rect::from_min_size(area.min + vec2(10.0, 8.0), vec2(area.width() - 20.0, 72.0));
+    widgets::hatch(&ui.painter_at(block), block, t.hatch.gamma_multiply(0.5));
+    let builder = egui::UiBuilder::new().max_rect(block.shrink(10.0)).id_salt("asleep");
+    ui.scope_builder(builder, |ui| {
+        ui.horizontal(|ui| {
+            let chip = widgets::chip(ui, icons::INFO, &sleep.words, t.text2);
+            chip.on_hover_text("No signal from the picture has reached it yet: it holds and sends nothing");
+            let wakes = sleep.until.filter(|&until| until < run.recording.n_timesteps);
+            if let Some(until) = wakes
+                && ui.add(widgets::Button::new("Go there").small()).clicked()
+            {
+                out.push(Command::Seek(until));
+            }
+        });
+    });
+    ui.advance_cursor_after_rect(area);
+}
+
 fn rung(
     ui: &mut Ui,
     view: &View<'_>,
@@ -368,6 +395,8 @@ fn rung(
 ) {
     let t = tokens(ui);
     let info = &run.recording.areas[area];
+    let sleep = Sleep::of(view, &info.name);
+    let sleep = sleep.filter(|sleep| sleep.lasts_at(run.recording.steps[step].t));
     let (rect, response) = ui.allocate_exact_size(LADDER_CELL, Sense::click());
     if ui.is_rect_visible(rect) {
         if chosen {
@@ -377,10 +406,14 @@ fn rung(
             ui.painter().rect_filled(rect, CornerRadius::same(radius::FIELD), t.hover);
         }
         let square = Rect::from_min_size(rect.min + vec2(5.0, 5.0), vec2(LADDER_MAP, LADDER_MAP));
-        ladder_map(ui, run, step, area, square);
+        match sleep {
+            Some(_) => widgets::hatch(&ui.painter_at(square), square, t.hatch.gamma_multiply(0.5)),
+            None => ladder_map(ui, run, step, area, square),
+        }
         let name = widgets::truncated(ui, &info.name, Text::CaptionStrong, LADDER_CELL.x - 10.0);
         let at = pos2(rect.left() + 5.0, rect.bottom() - 25.0);
-        ui.painter().text(at, Align2::LEFT_CENTER, name, Text::CaptionStrong.font(), t.text);
+        let ink = if sleep.is_some() { t.text3 } else { t.text };
+        ui.painter().text(at, Align2::LEFT_CENTER, name, Text::CaptionStrong.font(), ink);
         let shape: Vec<String> = info.shape.iter().map(ToString::to_string).collect();
         let color = if chosen { t.text2 } else { t.text3 };
         let at = pos2(rect.left() + 5.0, rect.bottom() - 11.0);
@@ -388,13 +421,20 @@ fn rung(
     }
     focus_ring(ui, &response, rect, radius::FIELD, Ring::Inside);
     widgets::name_selected(&response, Role::ListBoxOption, chosen, &format!("Area {}", info.name));
-    if response.hovered() && out.hover.is_none() {
+    if let Some(sleep) = &sleep
+        && response.hovered()
+    {
+        out.say(sleep.words.clone());
+    } else if response.hovered() && out.hover.is_none() {
         let mean = run.derived.lanes[area].points.get(step).map_or(0.0, |p| p.mean);
         let t = run.recording.steps[step].t;
         out.say(format!("{}  mean {}  {}", info.name, significant(f64::from(mean), 3), time_words(run, t)));
     }
     if response.clicked() && view.document.area.as_deref() != Some(info.name.as_str()) {
         out.push(Command::SelectArea(info.name.clone()));
+    }
+    if let Some(sleep) = sleep {
+        response.on_hover_text(sleep.words);
     }
 }
 

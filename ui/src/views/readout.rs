@@ -11,6 +11,7 @@ use super::stimulus_attention::step_at;
 use super::{body, no_recording, nothing_to_draw};
 use crate::command::Command;
 use crate::derived::{Derived, time_text};
+use crate::liveness::Sleep;
 use crate::store::RunData;
 use crate::texture::{self, Colouring};
 use crate::theme::{Text, metrics, radius, tokens};
@@ -47,7 +48,7 @@ impl Readout {
         let area = body(ui);
         let step = step_at(run, view.clock.cursor());
         let bars = Rect::from_min_size(area.min + vec2(0.0, 8.0), vec2(area.width(), RANKS as f32 * BAR_ROW));
-        ranked(ui, run, step, bars);
+        ranked(ui, view, run, step, bars);
         let shown = self.map(run);
         let names = label_width(ui, run, &shown.classes, Text::Caption, 0.3 * area.width());
         let map = Rect::from_min_max(
@@ -148,11 +149,12 @@ fn label_width(ui: &Ui, run: &RunData, classes: &[usize], style: Text, most: f32
 }
 
 /// The four likeliest classes as bars.
-fn ranked(ui: &Ui, run: &RunData, step: usize, area: Rect) {
+fn ranked(ui: &Ui, view: &View<'_>, run: &RunData, step: usize, area: Rect) {
     let t = tokens(ui);
     let p = &run.derived.probabilities[step];
     if p.is_empty() {
-        let text = "This pass reports no class";
+        let asleep = Sleep::of_readout(view).filter(|sleep| sleep.lasts_at(view.clock.cursor()));
+        let text = asleep.map_or_else(|| "This pass reports no class".to_owned(), |sleep| sleep.words);
         ui.painter().text(area.left_center(), Align2::LEFT_CENTER, text, Text::Small.font(), t.text3);
         return;
     }
@@ -236,11 +238,20 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, shown: &ClassMap, map:
         let class = classes.get(index).copied().unwrap_or(0);
         let recorded = run.recording.steps.partition_point(|s| s.t < step);
         let value = run.derived.probabilities.get(recorded).and_then(|p| p.get(class));
-        let value = value.map_or_else(|| "not reported".to_owned(), |p| fixed(f64::from(*p), 3));
         let name = names.get(class).map_or("?", String::as_str);
-        out.say(format!("class {name}  prob {value}  {}", time_words(run, step)));
+        let words = match (value, Sleep::of_readout(view).filter(|sleep| sleep.lasts_at(step))) {
+            (_, Some(sleep)) => sleep.words,
+            (Some(p), None) => {
+                format!("class {name}  prob {}  {}", fixed(f64::from(*p), 3), time_words(run, step))
+            }
+            (None, None) => format!("class {name}  not reported  {}", time_words(run, step)),
+        };
+        out.say(words.clone());
         if response.clicked() {
             out.push(Command::Seek(step));
+        }
+        if value.is_none() {
+            response.on_hover_text_at_pointer(words);
         }
     }
 }

@@ -8,13 +8,14 @@ use gainfield::figure::{Axis, Emphasis, Figure, Ink, Line, Panel, Plot, Role, Se
 use super::area_maps::pin_text;
 use super::{no_recording, nothing_to_draw};
 use crate::command::Command;
-use crate::figure_ui::{Gutter, Names, PlotUi};
+use crate::figure_ui::{Drawn, Gutter, Names, PlotUi};
 use crate::icons;
+use crate::liveness::Sleep;
 use crate::store::RunData;
 use crate::theme::tokens;
 use crate::timeline::time_words;
 use crate::view::{Out, View};
-use crate::widgets::{EmptyState, empty_state};
+use crate::widgets::{EmptyState, empty_state, hatch};
 
 /// The plot as last built, and what it was built from.
 #[derive(Default)]
@@ -57,7 +58,11 @@ impl UnitTraces {
             .zoomable()
             .show(ui, size);
         let t = tokens(ui);
+        asleep(ui, view, run, &drawn, out);
         for (i, pin) in view.document.pinned.iter().enumerate() {
+            if Sleep::of(view, &pin.area).is_some_and(|sleep| sleep.lasts_at(cursor)) {
+                continue;
+            }
             let Some(value) = value_at(run, &pin.area, pin.unit, cursor) else { continue };
             let p = drawn.at([at, f64::from(value)]);
             if drawn.frame.expand(2.0).contains(p) {
@@ -71,6 +76,9 @@ impl UnitTraces {
                 .pinned
                 .iter()
                 .filter_map(|pin| {
+                    if let Some(sleep) = Sleep::of(view, &pin.area).filter(|sleep| sleep.lasts_at(step)) {
+                        return Some(sleep.words);
+                    }
                     let value = value_at(run, &pin.area, pin.unit, step)?;
                     Some(format!("{} {}", pin_text(run, pin)?, significant(f64::from(value), 3)))
                 })
@@ -93,6 +101,35 @@ impl UnitTraces {
         let caption = "Responses of single units over time; dashed: the recording before the branch.";
         Ok(Figure::single(Width::OneColumn, panel)?.caption(caption))
     }
+}
+
+/// The time before the first of the units' areas holds anything: grey, and why on hover.
+fn asleep(ui: &Ui, view: &View<'_>, run: &RunData, drawn: &Drawn, out: &mut Out<'_>) {
+    let n = run.recording.n_timesteps;
+    let sleeps: Option<Vec<Sleep>> =
+        view.document.pinned.iter().map(|pin| Sleep::of(view, &pin.area)).collect();
+    let Some(first) = sleeps.and_then(|all| all.into_iter().min_by_key(|sleep| sleep.len(n))) else { return };
+    let end = time_value(run.recording.time_unit, first.len(n)) - half(run.recording.time_unit);
+    let right = drawn.x_at(end.min(drawn.x[1])).min(drawn.frame.right());
+    let span = drawn.frame.with_max_x(right.max(drawn.frame.left()));
+    if span.width() < 1.0 {
+        return;
+    }
+    let t = tokens(ui);
+    hatch(&ui.painter_at(span), span, t.hatch.gamma_multiply(0.5));
+    if ui.rect_contains_pointer(span) {
+        out.say(first.words.clone());
+    }
+    let id = ui.scope_id().with("asleep");
+    let response = ui.interact(span, id, egui::Sense::hover());
+    crate::widgets::name(&response, egui::Role::Label, &first.words);
+    response.on_hover_text(&first.words);
+}
+
+/// Points of a trace from when its area is live.
+fn awake(view: &View<'_>, area: &str, points: Vec<(usize, f32)>) -> impl Iterator<Item = (usize, f32)> {
+    let sleep = Sleep::of(view, area);
+    points.into_iter().filter(move |(t, _)| sleep.as_ref().is_none_or(|sleep| !sleep.lasts_at(*t)))
 }
 
 /// The unit with the largest response at the cursor, in the selected area or the first.
@@ -187,10 +224,8 @@ fn plot(view: &View<'_>, run: &RunData) -> gainfield::Result<Plot> {
         if let Some((baseline, at)) = view.baseline()
             && let Some(area) = baseline.recording.area(&pin.area)
         {
-            let ghost: Vec<[f64; 2]> = baseline
-                .recording
-                .unit_trace(area, 0, pin.unit)
-                .into_iter()
+            let ghost = baseline.recording.unit_trace(area, 0, pin.unit);
+            let ghost: Vec<[f64; 2]> = awake(view, &pin.area, ghost)
                 .filter(|(t, _)| *t + 1 >= at)
                 .map(|(t, value)| [time_value(unit, t), f64::from(value)])
                 .collect();
@@ -199,9 +234,7 @@ fn plot(view: &View<'_>, run: &RunData) -> gainfield::Result<Plot> {
                 plot = plot.with(Line::new(series, ghost)?.emphasis(Emphasis::Ghost));
             }
         }
-        let trace: Vec<[f64; 2]> = recording
-            .unit_trace(area, 0, pin.unit)
-            .into_iter()
+        let trace: Vec<[f64; 2]> = awake(view, &pin.area, recording.unit_trace(area, 0, pin.unit))
             .map(|(t, value)| [time_value(unit, t), f64::from(value)])
             .collect();
         let line = Line::new(Series::new(name, Ink::Category(i)), trace)?;

@@ -3,12 +3,20 @@
 use std::path::PathBuf;
 
 use crossbeam_channel::Receiver;
-use gainfield::figure::export;
+use gainfield::connectivity;
 use gainfield::figure::style::DEFAULT_DPI;
+use gainfield::figure::{Figure, export};
 use gainfield::recipe::to_toml;
 use gainfield::{Result, files};
 
 use super::{Event, ExportRequest, Outbox, guarded};
+
+/// What a view shows, for files.
+#[derive(Debug)]
+pub enum Exported {
+    Figure(Box<Figure>),
+    Graph(Box<connectivity::Drawing>),
+}
 
 pub(super) fn serve(requests: &Receiver<ExportRequest>, outbox: &Outbox) {
     for request in requests {
@@ -23,8 +31,16 @@ pub(super) fn serve(requests: &Receiver<ExportRequest>, outbox: &Outbox) {
 fn write(request: &ExportRequest) -> Result<Vec<PathBuf>> {
     let folder = request.stem.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
     let stem = request.stem.file_name().unwrap_or_default().to_string_lossy();
-    let formats = request.format.formats();
-    let mut written = export(&request.figure, &folder, &stem, formats, DEFAULT_DPI, &request.provenance)?;
+    let provenance = &request.provenance;
+    let mut written = match &request.content {
+        Exported::Figure(figure) => {
+            export(figure, &folder, &stem, request.format.formats(), DEFAULT_DPI, provenance)?
+        }
+        Exported::Graph(drawing) => {
+            let formats = request.format.graph_formats();
+            connectivity::export(drawing, &folder, &stem, formats, DEFAULT_DPI, provenance)?
+        }
+    };
     if let Some(recipe) = request.recipe.as_ref().filter(|_| request.provenance.command.contains("--recipe"))
     {
         let path = with_ending(&request.stem, "recipe.toml");
@@ -47,7 +63,7 @@ mod tests {
     use super::*;
     use crate::command::ExportFormat;
     use crate::jobs::JobId;
-    use gainfield::figure::{Axis, Figure, Line, Panel, Plot, Role, Series, Width};
+    use gainfield::figure::{Axis, Line, Panel, Plot, Role, Series, Width};
     use gainfield::provenance::Provenance;
 
     #[test]
@@ -55,9 +71,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let line = Line::new(Series::new("a", Role::Attended), vec![[0.0, 1.0], [1.0, 2.0]]).unwrap();
         let plot = Plot::new(Axis::new("x"), Axis::new("y")).with(line);
+        let figure = Figure::single(Width::OneColumn, Panel::new("p", plot)).unwrap();
         let request = ExportRequest {
             job: JobId(1),
-            figure: Figure::single(Width::OneColumn, Panel::new("p", plot)).unwrap().caption("n = 2"),
+            content: Exported::Figure(Box::new(figure.caption("n = 2"))),
             format: ExportFormat::All,
             stem: folder.path().join("unit.traces"),
             provenance: Provenance::new("gainfield run"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use gainfield::analysis::statistics::median;
 use gainfield::compute;
 use gainfield::dynamics::{Controls, Presentation, ProtocolOptions, Run, Schedule, Workspace, rollout};
 use gainfield::model::Target;
@@ -114,9 +115,12 @@ impl Runner {
         }
         let mut publisher = Publisher::new(request, shown, notes, outbox);
         let total = schedule.len();
+        let mut began = Instant::now();
         rollout(&run, start, from..total, &mut self.workspace, |t, drive, state| {
+            publisher.took(began.elapsed());
             recorder.push(t, drive, state)?;
             publisher.tick(t + 1, total, || recorder.snapshot());
+            began = Instant::now();
             Ok(if request.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if request.cancel.is_cancelled() {
@@ -187,11 +191,18 @@ struct Publisher<'a> {
     outbox: &'a Outbox,
     last: Option<(Arc<Recording>, Arc<Derived>)>,
     at: Instant,
+    /// Milliseconds of every timestep so far.
+    times: Vec<f64>,
 }
 
 impl<'a> Publisher<'a> {
     fn new(request: &'a RunRequest, shown: Arc<Shown>, notes: Arc<RunNotes>, outbox: &'a Outbox) -> Self {
-        Self { request, shown, notes, outbox, last: None, at: Instant::now() }
+        Self { request, shown, notes, outbox, last: None, at: Instant::now(), times: Vec::new() }
+    }
+
+    /// Notes what a timestep cost, its recording apart.
+    fn took(&mut self, time: Duration) {
+        self.times.push(time.as_secs_f64() * 1e3);
     }
 
     fn tick(&mut self, done: usize, total: usize, snapshot: impl FnOnce() -> Arc<Recording>) {
@@ -214,6 +225,7 @@ impl<'a> Publisher<'a> {
             derived,
             notes: Arc::clone(&self.notes),
             state,
+            ms_per_step: (!self.times.is_empty()).then(|| median(&self.times)),
         };
         self.outbox.send(Event::Run { key: self.request.key, item: self.request.item, data });
     }

@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod commands;
+mod connectivity;
 mod families;
 mod files;
 mod first_minute;

@@ -52,6 +52,15 @@ impl ConnectionMatrix {
         self.edges.contains(&(pre, post))
     }
 
+    /// The same matrix with the connection from `pre` to `post` there or not.
+    ///
+    /// # Errors
+    /// As [`ConnectionMatrix::new`].
+    pub fn with(&self, pre: usize, post: usize, is_there: bool) -> Result<Self> {
+        let others = self.iter().filter(|&edge| edge != (pre, post));
+        Self::new(others.chain(is_there.then_some((pre, post))))
+    }
+
     /// Areas that project to `post`, ascending: the order in which their inputs are summed.
     pub fn into_area(&self, post: usize) -> impl Iterator<Item = usize> {
         (0..N_AREAS).filter(move |&pre| self.contains(pre, post))
@@ -132,5 +141,7 @@ mod tests {
         assert!(ConnectionMatrix::try_from(vec![vec![0; 6]; 5]).is_err());
         assert!(ConnectionMatrix::try_from(vec![vec![2; 6]; 6]).is_err());
         assert!(ConnectionMatrix::new([(0, 6)]).is_err());
+        let without = matrix.with(2, 3, false).unwrap();
+        assert!(!without.contains(2, 3) && without.with(2, 3, true).unwrap() == matrix);
     }
 }

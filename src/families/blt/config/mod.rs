@@ -28,6 +28,10 @@ use crate::settings::ConfigTable;
 /// Key that tells the three kinds of network apart.
 const ARCHITECTURE: &str = "architecture";
 
+/// The networks of the source that are compared with its own.
+pub const CORNETS: [Cornet; 4] = [Cornet::Z, Cornet::S, Cornet::R, Cornet::Rt];
+pub const RESNETS: [&str; 2] = ["resnet50", "resnet101"];
+
 /// A network of the family.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "architecture", rename_all = "snake_case")]
@@ -43,8 +47,7 @@ impl Config {
     /// # Errors
     /// [`Error::Unknown`] with the names there are.
     pub fn named(name: &str) -> Result<Self> {
-        let members = [Cornet::Z, Cornet::S, Cornet::R, Cornet::Rt];
-        if let Some(member) = members.into_iter().find(|member| member.name() == name) {
+        if let Some(member) = CORNETS.into_iter().find(|member| member.name() == name) {
             return Ok(Self::Cornet(CornetConfig::new(member)));
         }
         match name {
@@ -52,8 +55,8 @@ impl Config {
             "resnet101" => Ok(Self::Resnet(ResnetConfig::new(&[3, 4, 23, 3]))),
             _ if name.starts_with("blt_") => Ok(Self::Blt(BltConfig::named(name)?)),
             _ => {
-                let others = members.map(|member| member.name().to_owned());
-                let resnets = ["resnet50", "resnet101"].map(str::to_owned);
+                let others = CORNETS.map(|member| member.name().to_owned());
+                let resnets = RESNETS.map(str::to_owned);
                 Err(Error::unknown("network", name, all_names().into_iter().chain(others).chain(resnets)))
             }
         }

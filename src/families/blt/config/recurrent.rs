@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::connections::{ConnectionMatrix, N_AREAS};
+use super::connections::{AREA_NAMES, ConnectionMatrix, N_AREAS};
 use super::geometry::{Geometry, Pooling};
 use super::link::Link;
 use super::preparation::Normalisation;
@@ -95,14 +95,14 @@ impl BltConfig {
         }
         for (pre, post) in self.connections.iter() {
             if Link::between(self.geometry, pre, post).is_none() {
-                let found = format!("{pre} to {post}");
+                let found = format!("{} to {}", AREA_NAMES[pre], AREA_NAMES[post]);
                 return Err(Error::config("connections", "between maps a power of two apart", found));
             }
         }
         let reach = self.connections.live_from();
         if let Some(area) = reach.iter().position(Option::is_none) {
-            let requirement = "a way from area 0 to every area";
-            return Err(Error::config("connections", requirement, format!("none to {area}")));
+            let requirement = format!("a way from {} to every area", AREA_NAMES[0]);
+            return Err(Error::config("connections", requirement, format!("none to {}", AREA_NAMES[area])));
         }
         // Fewer timesteps than the way to the top leave a network that never answers.
         let first = reach[N_AREAS - 1].unwrap_or(0) + 1;

@@ -37,7 +37,7 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
         if let Some(pool) = case.pool.clone().filter(|_| is_blt) {
             overrides.push("pool", pool);
         }
-        let (config, ..) = configure(&checkpoint, &overrides)?;
+        let config = configure(&checkpoint, &overrides)?.config;
         let weights = checkpoint.weights.to_device(inputs.device())?;
         check(&case, &config)?;
         let model = build(&config, &weights)?;

@@ -13,7 +13,7 @@ use candle_core::Tensor;
 use serde_json::{Map, Value};
 
 use super::config::Config;
-use super::open::{Opened, without_training};
+use super::open::{configure, without_training};
 use super::update::Batch;
 use crate::checkpoint;
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ fn weights(inputs: &GoldenInputs, config: &Config, prefix: &str) -> Result<Weigh
         Some("hashinit") => fill::hashinit(config, inputs.device()),
         Some("checkpoint") => {
             let checkpoint = checkpoint::read(inputs.file("checkpoint")?)?;
-            Opened::read(&checkpoint, &Overrides::default())?.weights.to_device(inputs.device())
+            configure(&checkpoint, &Overrides::default())?.weights.to_device(inputs.device())
         }
         Some("stored") | None => stored(inputs, prefix),
         Some(other) => {

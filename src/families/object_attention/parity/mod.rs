@@ -57,7 +57,7 @@ impl Network {
         if inputs.find_parameter("passes").is_some() {
             overrides.push("passes", inputs.count("passes")?);
         }
-        let (config, _, _) = configure(&checkpoint, &overrides)?;
+        let config = configure(&checkpoint, &overrides)?.config;
         let weights = checkpoint.weights.to_device(inputs.device())?;
         let model = ObjectAttention::new(&config, &weights)?;
         Ok(Self { config, weights, model })

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AROUND, Clean, Episode, Episodes, GaborTable, MIDDLE, ORIENTATIONS, Span, around, cell, cell_patch,
-    empty, in_cell, share, signed,
+    empty, in_cell, ranges, share,
 };
 use crate::{
     error::{Error, Result},
@@ -121,38 +121,18 @@ impl Contrast {
             None if self.show_cue => (in_cell(&patch, MIDDLE), in_cell(&patch, MIDDLE), MIDDLE),
             None => (empty(), empty(), MIDDLE),
         };
-        let nothing = (empty(), empty(), MIDDLE);
-        let n = self.episodes.timesteps();
-        let mut clean = Clean {
-            frames: Vec::with_capacity(n),
-            masks: Vec::with_capacity(n),
-            labels: Vec::with_capacity(n),
-            noise: Vec::with_capacity(n),
-            speckle: vec![0.0; n],
-            pedestal: draws.background.min(1.0 - draws.amplitude),
+        let noise = |episode| match episode {
+            Episode::Stimulus(k) if self.decay_rate > 0.0 => draws.noise * self.decay_rate.powi(k as i32),
+            _ => draws.noise,
         };
-        for episode in self.episodes.sequence() {
-            let ((frame, mask, label), decay) = match episode {
-                Episode::Noise => (&nothing, 1.0),
-                Episode::Cue => (&cue, 1.0),
-                Episode::Stimulus(k) if self.decay_rate > 0.0 => (&stimulus, self.decay_rate.powi(k as i32)),
-                Episode::Stimulus(_) => (&stimulus, 1.0),
-            };
-            clean.frames.push(frame.clone());
-            clean.masks.push(signed(mask));
-            clean.labels.push(*label as u32);
-            clean.noise.push(draws.noise * decay);
-        }
-        clean
+        let pedestal = draws.background.min(1.0 - draws.amplitude);
+        Clean::of(self.episodes, [&cue, &stimulus], noise, pedestal)
     }
 
     /// # Errors
     /// [`Error::Config`] naming the setting that is out of range.
     pub fn validate(&self) -> Result<()> {
-        self.episodes.validate()?;
-        self.a_range.validate("a_range")?;
-        self.n_range.validate("n_range")?;
-        self.b_range.validate("b_range")?;
+        ranges(self.episodes, self.a_range, self.n_range, self.b_range)?;
         share("decay_rate", self.decay_rate, 0.0)?;
         if self.force_loc && self.cue_loc_off {
             return Err(Error::config("cue_loc_off", "false where force_loc is true", true));

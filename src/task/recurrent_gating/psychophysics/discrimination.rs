@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AROUND, Clean, Episode, Episodes, GaborTable, MIDDLE, ORIENTATIONS, Span, cell, cell_patch, empty,
-    in_cell, put, share, signed,
+    AROUND, Clean, Episodes, GaborTable, MIDDLE, ORIENTATIONS, Span, cell, cell_patch, empty, in_cell, put,
+    ranges, share,
 };
 use crate::{
     error::{Error, Result},
@@ -118,37 +118,15 @@ impl Discrimination {
         let label = if self.force_label { draws.cells[0] } else { target };
         let stimulus = (frame, in_cell(&patch, target), label);
         let cue = (in_cell(&patch, draws.cue), in_cell(&patch, draws.cue), draws.cue);
-        let nothing = (empty(), empty(), MIDDLE);
-        let n = self.episodes.timesteps();
         let highest = draws.contrasts[0].max(draws.contrasts[1]);
-        let mut clean = Clean {
-            frames: Vec::with_capacity(n),
-            masks: Vec::with_capacity(n),
-            labels: Vec::with_capacity(n),
-            noise: vec![draws.noise; n],
-            speckle: vec![0.0; n],
-            pedestal: draws.background.min(1.0 - highest),
-        };
-        for episode in self.episodes.sequence() {
-            let (frame, mask, label) = match episode {
-                Episode::Noise => &nothing,
-                Episode::Cue => &cue,
-                Episode::Stimulus(_) => &stimulus,
-            };
-            clean.frames.push(frame.clone());
-            clean.masks.push(signed(mask));
-            clean.labels.push(*label as u32);
-        }
-        clean
+        let pedestal = draws.background.min(1.0 - highest);
+        Clean::of(self.episodes, [&cue, &stimulus], |_| draws.noise, pedestal)
     }
 
     /// # Errors
     /// [`Error::Config`] naming the setting that is out of range.
     pub fn validate(&self) -> Result<()> {
-        self.episodes.validate()?;
-        self.a_range.validate("a_range")?;
-        self.n_range.validate("n_range")?;
-        self.b_range.validate("b_range")?;
+        ranges(self.episodes, self.a_range, self.n_range, self.b_range)?;
         let given = [
             ("gabor_a_0", self.gabor_a_0, 0.0),
             ("gabor_a_1", self.gabor_a_1, 0.0),

@@ -132,7 +132,41 @@ pub struct Clean {
     pub pedestal: f64,
 }
 
+/// A frame with its mask in `0..=1` and its cell.
+type Shown = (Image, Image, usize);
+
 impl Clean {
+    /// Nothing, then the cue, nothing and the stimulus, with masks in `-1..=1`; `noise` per episode.
+    fn of(
+        episodes: Episodes,
+        [cue, stimulus]: [&Shown; 2],
+        noise: impl Fn(Episode) -> f64,
+        pedestal: f64,
+    ) -> Self {
+        let nothing = (empty(), empty(), MIDDLE);
+        let n = episodes.timesteps();
+        let mut clean = Self {
+            frames: Vec::with_capacity(n),
+            masks: Vec::with_capacity(n),
+            labels: Vec::with_capacity(n),
+            noise: Vec::with_capacity(n),
+            speckle: vec![0.0; n],
+            pedestal,
+        };
+        for episode in episodes.sequence() {
+            let (frame, mask, label) = match episode {
+                Episode::Noise => &nothing,
+                Episode::Cue => cue,
+                Episode::Stimulus(_) => stimulus,
+            };
+            clean.frames.push(frame.clone());
+            clean.masks.push(signed(mask));
+            clean.labels.push(*label as u32);
+            clean.noise.push(noise(episode));
+        }
+        clean
+    }
+
     /// The frame of timestep `t` with `normals`, one standard normal number per pixel:
     /// `clamp(frame + noise * normal + pedestal, 0, 1)`.
     pub fn with_normals(&self, frame: &Image, t: usize, normals: &[f32]) -> Image {
@@ -200,6 +234,14 @@ fn cell(chance: &mut impl Chance) -> Result<usize> {
 fn around(chance: &mut impl Chance) -> Result<usize> {
     let place = chance.integer(0, AROUND.len() as i64)? as usize;
     Ok(AROUND[place.min(AROUND.len() - 1)])
+}
+
+/// Contrast, noise and background of the tasks with gratings.
+fn ranges(episodes: Episodes, contrast: Span, noise: Span, background: Span) -> Result<()> {
+    episodes.validate()?;
+    contrast.validate("a_range")?;
+    noise.validate("n_range")?;
+    background.validate("b_range")
 }
 
 fn share(field: &str, value: f64, low: f64) -> Result<()> {

@@ -8,6 +8,7 @@ use gainfield::figure::number::significant;
 use gainfield::model::Family;
 use gainfield::settings::{Field, Source};
 
+use super::variant::Editor;
 use super::{buttons, fact, group, mono, note, title};
 use crate::command::{Command, ExportFormat};
 use crate::dock::ViewKind;
@@ -23,13 +24,14 @@ use crate::widgets::{self, Button};
 pub(super) struct Form {
     item: Option<ItemId>,
     edits: BTreeMap<String, String>,
+    variant: Editor,
 }
 
 impl Form {
     pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, item: &Item, info: &ModelInfo, out: &mut Out<'_>) {
         let t = tokens(ui);
         if self.item != Some(item.id) {
-            *self = Self { item: Some(item.id), edits: BTreeMap::new() };
+            *self = Self { item: Some(item.id), ..Self::default() };
         }
         title(ui, icons::MODEL, &item.name, t.text2, |_| {});
         let about = &info.about;
@@ -59,6 +61,7 @@ impl Form {
             updates(ui, view, item, info, out);
         }
         self.configuration(ui, item, info, out);
+        self.variant.show(ui, item, info, out);
         let in_use = view.document.model == Some(item.id);
         buttons(ui, |ui| {
             let why = in_use.then_some("This model is in use");
@@ -69,7 +72,16 @@ impl Form {
             if ui.add(Button::new("Run").icon(icons::PLAY).small().disabled(why)).clicked() {
                 out.push(Command::Run);
             }
+            if info.made_by.is_some() && about.origin.path.is_none() {
+                let save = Button::new("Save weights…").icon(icons::SAVE).small();
+                if ui.add(save.tooltip("They are in memory only")).clicked() {
+                    out.push(Command::SaveModel(item.id));
+                }
+            }
         });
+        if let Some(command) = info.made_by.as_ref().filter(|_| about.origin.path.is_none()) {
+            super::copy_command(ui, command, out);
+        }
     }
 
     fn configuration(&mut self, ui: &mut Ui, item: &Item, info: &ModelInfo, out: &mut Out<'_>) {

@@ -1,32 +1,25 @@
 //! From a stimulus value and its data to composed trials.
 
+mod digits;
+mod gating;
+mod pictures;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rayon::prelude::*;
-
 use super::{
     Trials,
-    coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs, PhotographScene, SUPER_CATEGORIES},
-    digit_pairs::{DigitPairs, DigitScene},
-    multi_mnist::{MultiMnist, TwoDigits},
-    pictures::{Canvas, PictureStimulus, SceneStimulus, enlarged, luminance, prepared},
-    recurrent_gating::{
-        ArrowShapes, GatingTask, Materials, Mode, Timed, Trial, shape_drawings::ShapeDrawings,
-    },
+    coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs},
+    pictures::Canvas,
+    recurrent_gating::{ArrowShapes, GatingTask, Materials, shape_drawings::ShapeDrawings},
     stimulus_spec::{StimulusKind, StimulusSpec},
-    trials::{Decision, Question, stacked, stacked_sets},
 };
 use crate::{
-    dynamics::LabelSet,
     error::{Error, Result},
-    rng,
     stimulus::{
-        DIGIT_CLASSES, DIGIT_SIZE, DataIdentity, Digits, Image, Preparation, coloured_scene,
-        idx::load_digits,
-        image_file::{pictures_in, read_picture},
+        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, Preparation, idx::load_digits, image_file::pictures_in,
         procedural_digits::procedural_digits,
     },
 };
@@ -262,253 +255,6 @@ impl StimulusSource {
             Error::Unsupported(format!("the stimulus {} needs at least one digit", self.spec.name()))
         })
     }
-
-    fn digit_trials(&self, pairs: &DigitPairs, numbers: std::ops::Range<usize>, seed: u64) -> Result<Trials> {
-        let digits = self.digits()?;
-        let scenes: Vec<DigitScene> = numbers
-            .into_par_iter()
-            .map(|number| {
-                let round = (number / digits.len()) as u64;
-                pairs.scene(digits, number % digits.len(), seed, round).map(|(_, scene)| scene)
-            })
-            .collect::<Result<_>>()?;
-        let per_object = |of: fn(&DigitScene) -> &Vec<Image>| -> Vec<Vec<&Image>> {
-            (0..pairs.n).map(|k| scenes.iter().map(|scene| &of(scene)[k]).collect()).collect()
-        };
-        let labels: Vec<Vec<i64>> =
-            (0..pairs.n).map(|k| scenes.iter().map(|scene| i64::from(scene.labels[k])).collect()).collect();
-        let captions = scenes.iter().map(|scene| joined(&scene.labels)).collect();
-        let pictures: Vec<Image> = scenes.iter().map(|scene| scene.picture.clone()).collect();
-        Ok(Trials {
-            labels: Some(LabelSet::PerObject(labels)),
-            class_names: class_names(),
-            targets: Some(stacked_sets(&per_object(|scene| &scene.targets))?),
-            objects: Some(stacked_sets(&per_object(|scene| &scene.objects))?),
-            ..Trials::pictures(self.spec.name(), digits.identity().clone(), &pictures, captions)?
-        })
-    }
-
-    fn two_digit_trials(
-        &self,
-        stimulus: &MultiMnist,
-        numbers: std::ops::Range<usize>,
-        seed: u64,
-    ) -> Result<Trials> {
-        let digits = self.digits()?;
-        let scenes: Vec<TwoDigits> = numbers
-            .into_par_iter()
-            .map(|number| {
-                let mut rng = rng::stream(seed, self.spec.name(), &[number as u64]);
-                stimulus.scene(digits, number % digits.len(), &mut rng)
-            })
-            .collect::<Result<_>>()?;
-        let size = stimulus.instruction_size();
-        let prompt = (size > 0).then(|| {
-            ndarray::Array2::from_shape_fn((scenes.len(), size), |(trial, at)| scenes[trial].instruction[at])
-        });
-        let captions = scenes.iter().map(|scene| match size {
-            0 => scene.answer.to_string(),
-            _ => format!("{}, answer {}", joined(&scene.labels), scene.answer),
-        });
-        let captions = captions.collect();
-        let answers = scenes.iter().map(|scene| i64::from(scene.answer)).collect();
-        let pictures: Vec<Image> = scenes.iter().map(|scene| scene.picture.clone()).collect();
-        Ok(Trials {
-            labels: Some(LabelSet::PerTimestep(vec![answers])),
-            class_names: class_names(),
-            prompt,
-            ..Trials::pictures(self.spec.name(), digits.identity().clone(), &pictures, captions)?
-        })
-    }
-
-    fn gating_trials(
-        &self,
-        task: &GatingTask,
-        mode: Mode,
-        noise: Option<f64>,
-        numbers: impl IntoParallelIterator<Item = usize, Iter: IndexedParallelIterator>,
-        seed: u64,
-    ) -> Result<Trials> {
-        let Some(materials) = &self.materials else {
-            return Err(Error::Unsupported(format!("the task {} was not prepared", task.name())));
-        };
-        let n_digits = if task.uses_digits() { self.digits()?.len() } else { 1 };
-        let trials: Vec<Trial> = numbers
-            .into_par_iter()
-            .map(|number| {
-                let mut rng = rng::stream(seed, task.name(), &[number as u64]);
-                task.trial(materials, number % n_digits, mode, noise, &mut rng)
-            })
-            .collect::<Result<_>>()?;
-        let answers: Vec<Vec<i64>> = (0..trials[0].labels.len())
-            .map(|k| trials.iter().map(|trial| i64::from(trial.labels[k])).collect())
-            .collect();
-        let groups = task.label_groups();
-        let labels = match &task {
-            _ if answers.is_empty() || !groups.is_empty() => None,
-            task if task.is_per_object() => Some(LabelSet::PerObject(answers.clone())),
-            _ => Some(LabelSet::PerTimestep(answers.clone())),
-        };
-        let questions = groups.iter().zip(&answers).zip(["shape", "colour", "texture"]);
-        let questions = questions.map(|((&(from, to), answers), name)| Question {
-            name: name.to_owned(),
-            outputs: from..to,
-            answers: answers.clone(),
-        });
-        let captions = trials.iter().map(|trial| match &trial.labels[..] {
-            labels if task.is_per_object() || !groups.is_empty() => joined(labels),
-            labels => labels.last().map_or_else(String::new, u32::to_string),
-        });
-        let component = |k: usize| trials.iter().map(|trial| &trial.components[k]).collect::<Vec<_>>();
-        let n_objects = trials[0].components.len();
-        let objects: Vec<Vec<&Image>> = (0..n_objects).map(component).collect();
-        // The parts of the arrow task are coloured pictures, not objects.
-        let are_objects = objects.iter().flatten().all(|object| object.channels() == 1);
-        let decision = match task {
-            GatingTask::Curves(_) => {
-                Some(Decision { target: stacked(component(2))?, other: stacked(component(5))? })
-            }
-            _ => None,
-        };
-        let prompt = task.has_prompt().then(|| {
-            ndarray::Array2::from_shape_fn((trials.len(), DIGIT_CLASSES), |(trial, class)| {
-                f32::from(trials[trial].prompt == Some(class as u32))
-            })
-        });
-        let mut data = materials.digits.identity().clone();
-        if matches!(task, GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_)) {
-            data.files.extend(materials.arrows.files().iter().cloned());
-        }
-        if matches!(task, GatingTask::Shapes(_)) {
-            data.files.extend(materials.shapes.files().iter().cloned());
-        }
-        Ok(Trials {
-            name: task.name().to_owned(),
-            data,
-            frames: distinct(|trial| &trial.frames, &trials)?,
-            frame_index: shared_index(|trial| &trial.frames, &trials),
-            labels,
-            class_names: task.class_names(),
-            masks: distinct(|trial| &trial.masks, &trials)?,
-            mask_index: shared_index(|trial| &trial.masks, &trials),
-            prompt,
-            embedding_row: Some(task.embedding_row()),
-            targets: None,
-            objects: (n_objects > 0 && are_objects).then(|| stacked_sets(&objects)).transpose()?,
-            segments: task.segments(),
-            scoring: Some(task.scoring()),
-            questions: questions.collect(),
-            decision,
-            captions: captions.collect(),
-        })
-    }
-
-    fn enlarged_digit_trials(&self, canvas: Canvas, numbers: std::ops::Range<usize>) -> Result<Trials> {
-        let digits = self.digits()?;
-        let indices: Vec<usize> = numbers.map(|number| number % digits.len()).collect();
-        let pictures = indices
-            .iter()
-            .map(|&index| enlarged(digits.bytes(index), DIGIT_SIZE, canvas))
-            .collect::<Result<Vec<_>>>()?;
-        let labels: Vec<u32> = indices.iter().map(|&index| digits.label(index)).collect();
-        Ok(Trials {
-            labels: Some(LabelSet::PerTimestep(vec![labels.iter().map(|&label| i64::from(label)).collect()])),
-            class_names: class_names(),
-            ..Trials::pictures(
-                self.spec.name(),
-                digits.identity().clone(),
-                &pictures,
-                labels.iter().map(u32::to_string).collect(),
-            )?
-        })
-    }
-
-    fn scene_trials(
-        &self,
-        SceneStimulus { shapes }: SceneStimulus,
-        canvas: Canvas,
-        numbers: std::ops::Range<usize>,
-        seed: u64,
-    ) -> Result<Trials> {
-        if ![1, 3].contains(&canvas.channels) {
-            let expected = "1 or 3 channels for a coloured picture";
-            return Err(Error::shape("input of the model", expected, &[canvas.channels]));
-        }
-        let captions = numbers.clone().map(|number| format!("scene {number}")).collect();
-        let pictures: Vec<Image> = numbers
-            .into_par_iter()
-            .map(|number| {
-                let scene = coloured_scene(seed, number as u64, shapes, canvas.height, canvas.width);
-                if canvas.channels == 3 { scene } else { luminance(&scene) }
-            })
-            .collect();
-        let data = DataIdentity::procedural(format!("coloured scenes, seed {seed}"));
-        Trials::pictures(self.spec.name(), data, &pictures, captions)
-    }
-
-    fn picture_trials(
-        &self,
-        stimulus: &PictureStimulus,
-        canvas: Canvas,
-        numbers: std::ops::Range<usize>,
-    ) -> Result<Trials> {
-        let mut data = DataIdentity { name: stimulus.path.display().to_string(), ..DataIdentity::default() };
-        let (mut pictures, mut captions) = (Vec::new(), Vec::new());
-        for number in numbers {
-            let path = &self.pictures[number % self.pictures.len()];
-            let (picture, file) = read_picture(path)?;
-            pictures.push(prepared(&picture, canvas, stimulus.fit, self.preparation)?);
-            captions.push(file.name.clone());
-            data.files.push(file);
-        }
-        Trials::pictures(self.spec.name(), data, &pictures, captions)
-    }
-
-    fn photograph_trials(&self, strength: f64, numbers: std::ops::Range<usize>) -> Result<Trials> {
-        let Some(pairs) = &self.photographs else {
-            return Err(Error::Unsupported("photographs were not read".to_owned()));
-        };
-        let indices: Vec<usize> = numbers.map(|number| number % pairs.len()).collect();
-        let scenes: Vec<PhotographScene> =
-            pairs.scenes(&indices, strength).into_iter().collect::<Result<_>>()?;
-        let images = |of: fn(&PhotographScene) -> &[Vec<u8>; 2]| -> [Vec<Image>; 2] {
-            [0, 1].map(|k| scenes.iter().map(|scene| PhotographScene::image(&of(scene)[k])).collect())
-        };
-        let sets = |images: &[Vec<Image>; 2]| {
-            stacked_sets(&[images[0].iter().collect::<Vec<_>>(), images[1].iter().collect()])
-        };
-        let labels = [0, 1].map(|k| scenes.iter().map(|scene| i64::from(scene.labels[k])).collect());
-        let mut data = pairs.identity();
-        data.files.extend(scenes.iter().map(|scene| scene.file.clone()));
-        let pictures: Vec<Image> =
-            scenes.iter().map(|scene| PhotographScene::image(&scene.picture)).collect();
-        let captions = scenes.iter().map(|scene| scene.file.name.clone()).collect();
-        Ok(Trials {
-            labels: Some(LabelSet::PerObject(labels.into())),
-            class_names: SUPER_CATEGORIES.map(str::to_owned).into(),
-            targets: Some(sets(&images(|scene| &scene.targets))?),
-            objects: Some(sets(&images(|scene| &scene.objects))?),
-            ..Trials::pictures(self.spec.name(), data, &pictures, captions)?
-        })
-    }
-
-    fn turned_trials(
-        &self,
-        orientation: f64,
-        numbers: std::ops::Range<usize>,
-        render: impl Fn(f64) -> Image,
-    ) -> Result<Trials> {
-        let n = numbers.len() as f64;
-        let turned: Vec<f64> = numbers.map(|k| orientation + 180.0 * k as f64 / n).collect();
-        let pictures: Vec<Image> = turned.iter().map(|&deg| render(deg)).collect();
-        let captions = turned.iter().map(|deg| format!("{deg}°")).collect();
-        Trials::pictures(
-            self.spec.name(),
-            DataIdentity::procedural(self.spec.to_string()),
-            &pictures,
-            captions,
-        )
-    }
 }
 
 /// Digits, and the drawings that the data folder holds in place of our own.
@@ -537,31 +283,6 @@ fn materials(task: &GatingTask, digits: Option<&Digits>, folder: Option<&Path>) 
     Ok(materials)
 }
 
-/// Are all trials held in the same way? Equal pictures are kept once in some trials and not in others.
-fn are_alike(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> bool {
-    trials.iter().all(|trial| of(trial).index == of(&trials[0]).index)
-}
-
-/// Which picture each timestep shows, in all trials alike.
-fn shared_index(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> Vec<usize> {
-    match are_alike(of, trials) {
-        true => of(&trials[0]).index.clone(),
-        false => (0..of(&trials[0]).len()).collect(),
-    }
-}
-
-/// The pictures that [`shared_index`] counts, each over all trials.
-fn distinct(of: fn(&Trial) -> &Timed, trials: &[Trial]) -> Result<Vec<ndarray::Array4<f32>>> {
-    match are_alike(of, trials) {
-        true => (0..of(&trials[0]).distinct.len())
-            .map(|k| stacked(trials.iter().map(|trial| &of(trial).distinct[k])))
-            .collect(),
-        false => {
-            (0..of(&trials[0]).len()).map(|t| stacked(trials.iter().map(|trial| of(trial).at(t)))).collect()
-        }
-    }
-}
-
 fn class_names() -> Vec<String> {
     (0..DIGIT_CLASSES).map(|class| class.to_string()).collect()
 }
@@ -573,7 +294,9 @@ fn joined(labels: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dynamics::LabelSet;
     use crate::stimulus::Split;
+    use crate::task::pictures::luminance;
 
     fn source(text: &str) -> StimulusSource {
         let digits = procedural_digits(1, Split::Test, 50);

@@ -1,15 +1,19 @@
 //! A model as the window and the command line hold it: dynamics, weights and what is known of both.
 
+mod opening;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::checkpoint::Report;
-use crate::dynamics::{Dynamics, Graph};
+pub use opening::{Expected, Opened, draft, key_of, naming_file, naming_given};
+
+use crate::checkpoint::{Checkpoint, Report};
+use crate::dynamics::{Dynamics, Frame, Graph, Presentation, ProtocolOptions, Schedule};
 use crate::error::{Error, Result};
 use crate::settings::ConfigTable;
 use crate::weights::Weights;
@@ -87,6 +91,15 @@ impl Default for Target {
     }
 }
 
+/// Where the configuration of a new network starts.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// A published network by name.
+    Named(&'a str),
+    /// The configuration of a network that there is.
+    Values { variant: &'a str, values: &'a Map<String, Value> },
+}
+
 /// Which file a model came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
@@ -94,6 +107,22 @@ pub struct Origin {
     pub name: String,
     pub path: Option<PathBuf>,
     pub sha256: Option<String>,
+}
+
+impl Origin {
+    /// The file of a checkpoint.
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        Self {
+            name: checkpoint.identity().name,
+            path: Some(checkpoint.path.clone()),
+            sha256: Some(checkpoint.sha256.clone()),
+        }
+    }
+
+    /// No file.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), path: None, sha256: None }
+    }
 }
 
 /// What is known of a model besides its numbers.
@@ -131,6 +160,26 @@ impl Model {
     /// Areas and connections, with parameters and multiply-adds counted.
     pub fn graph(&self) -> Graph {
         self.dynamics.graph().counted(self.weights.iter().map(|(name, weight)| (name, weight.dims())))
+    }
+
+    /// The family's protocol for one held picture without content.
+    ///
+    /// # Errors
+    /// Those of the family's schedule.
+    pub fn blank_schedule(&self) -> Result<Schedule> {
+        let presentation = Presentation {
+            frames: vec![Arc::new(Frame::blank(1, self.dynamics.input_shape())?)],
+            instructions: Vec::new(),
+            target: None,
+            segments: Vec::new(),
+        };
+        self.dynamics.schedule(&presentation, &ProtocolOptions::default())
+    }
+
+    /// Timesteps of a run as published; `None` where that is up to the stimulus.
+    pub fn published_timesteps(&self) -> Option<usize> {
+        let schedule = self.blank_schedule().ok()?;
+        Some(schedule.published.unwrap_or(schedule.len()))
     }
 
     /// The report of `gainfield info`.
