@@ -68,6 +68,40 @@ impl ConfigTable {
         }
     }
 
+    /// The defaults of documented settings, in their order.
+    pub fn of_fields(fields: &[Field]) -> Self {
+        let mut table = Self::default();
+        for field in fields {
+            table.set(field.key, field.default.clone(), Source::Default);
+        }
+        table
+    }
+
+    /// The values of a recipe file over the defaults, and those of the user over both; a table in a
+    /// file changes the keys that it names.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a key this table does not have, with the nearest that it has.
+    pub fn given(mut self, file: &Map<String, Value>, overrides: &Overrides) -> Result<Self> {
+        let file = file.iter().map(|(key, value)| (key.as_str(), value, Source::File));
+        let user = overrides.iter().map(|(key, value)| (key, value, Source::Given));
+        for (key, value, source) in file.chain(user).collect::<Vec<_>>() {
+            let Some(old) = self.get(key) else {
+                return Err(Error::unknown("recipe key", key, self.entries.iter().map(|(key, _)| key)));
+            };
+            let value = match (&old.value, value) {
+                (Value::Object(old), Value::Object(new)) => {
+                    let mut all = old.clone();
+                    all.extend(new.clone());
+                    Value::Object(all)
+                }
+                (_, new) => new.clone(),
+            };
+            self.set(key, value, source);
+        }
+        Ok(self)
+    }
+
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|(known, _)| known == key).map(|(_, entry)| entry)
     }
@@ -208,6 +242,12 @@ impl Field {
         source: &'static str,
     ) -> Self {
         Self::plain(key, label, default.into(), source)
+    }
+
+    /// With another default than the first choice.
+    pub fn at_first(mut self, default: impl Into<Value>) -> Self {
+        self.default = default.into();
+        self
     }
 
     pub fn means(mut self, definition: &'static str) -> Self {
@@ -361,6 +401,24 @@ mod tests {
         assert_eq!(table.get("strength").unwrap().replaced, Some(0.3.into()));
         table.set("strength", 0.3, Source::Given);
         assert_eq!(table.get("strength").unwrap().replaced, None);
+    }
+
+    #[test]
+    fn documented_settings_are_filled_by_file_and_user() {
+        let fields = [
+            Field::choice("mode", "Mode", &["slow", "fast"], "ours"),
+            Field::list("network", "Network", serde_json::json!({"a": 1, "b": 2}), "ours"),
+        ];
+        let file = serde_json::json!({"network": {"b": 3}});
+        let user = Overrides::read(None, &["mode=fast".into()]).unwrap();
+        let table = ConfigTable::of_fields(&fields).given(file.as_object().unwrap(), &user).unwrap();
+        assert_eq!(table.values(), serde_json::json!({"mode": "fast", "network": {"a": 1, "b": 3}}));
+        assert!(fields[0].check(&"fast".into()).is_ok());
+        assert!(fields[0].check(&"fasst".into()).unwrap_err().to_string().contains("slow, fast"));
+        assert_eq!(fields[0].clone().at_first("fast").default, "fast");
+        let wrong = Overrides::read(None, &["mod=fast".into()]).unwrap();
+        let message = ConfigTable::of_fields(&fields).given(&Map::new(), &wrong).unwrap_err().to_string();
+        assert!(message.contains("did you mean \"mode\""), "{message}");
     }
 
     #[test]

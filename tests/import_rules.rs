@@ -27,11 +27,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dynamics", &["ops", "stimulus", "weights", "rng"]),
     ("recording", &["dynamics"]),
     ("analysis", &["recording", "dynamics", "stimulus", "rng"]),
-    ("stimulus", &["rng"]),
+    ("stimulus", &["rng", "checkpoint"]),
     ("task", &["stimulus", "dynamics", "rng"]),
     (
         "train",
         &[
+            "checkpoint",
             "task",
             "figure",
             "dynamics",
@@ -49,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("parity", &["device", "rng"]),
     ("provenance", &["stimulus", "device"]),
-    ("checkpoint", &["weights", "provenance", "settings", "stimulus"]),
+    ("checkpoint", &["weights", "provenance", "settings"]),
     ("model", &["checkpoint", "dynamics", "settings", "weights", "device"]),
 ];
 

@@ -74,7 +74,9 @@ impl Walk<'_> {
         }
         let value = self.values.get(id);
         match value {
-            Value::None | Value::Opaque | Value::Storage(_) | Value::Tensor(_) => return Ok(false),
+            Value::None | Value::Bytes(_) | Value::Opaque | Value::Storage(_) | Value::Tensor(_) => {
+                return Ok(false);
+            }
             Value::Bool(bool) => self.note(key, || bool.to_string()),
             Value::Int(int) => self.note(key, || int.to_string()),
             Value::Float(float) => self.note(key, || float.to_string()),

@@ -11,6 +11,7 @@ mod report;
 mod safetensors;
 mod save;
 mod sidecar;
+mod table;
 mod torch;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use pickle::Fault;
 pub use report::{Mismatch, Report, compare};
 pub use save::{Description, save, write_safetensors};
 pub use sidecar::Sidecar;
+pub use table::{Pickled, read_pickled};
 
 /// Prefixes that wrappers put before every name (data parallel training, compilation).
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];

@@ -1,18 +1,22 @@
 //! A training run from a recipe: the same start for the window, the command line and a resume.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::Device;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::device;
 use crate::error::{Error, Result};
+use crate::families::blt::{BltProcedure, BltRecipe};
+use crate::families::cordsnet::{CordsProcedure, CordsRecipe};
+use crate::families::counter_hebb::{HebbProcedure, HebbRecipe};
 use crate::families::object_attention::{DigitsProcedure, DigitsRecipe};
 use crate::families::recurrent_gating::{GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::provenance::Provenance;
-use crate::settings::{ConfigTable, Field, Overrides, Source};
-use crate::train::{self, JobSettings, Procedure, RECIPE, RunFolder, TrainingJob};
+use crate::settings::{ConfigTable, Field, Overrides};
+use crate::train::{self, Begun, JobSettings, Procedure, RECIPE, RunFolder, TrainingJob, TrainingRecipe};
 
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
@@ -45,14 +49,7 @@ impl TrainRecipe {
     /// [`Error::File`] for a file that is no recipe; [`Error::Unknown`] for a key that suggests the
     /// nearest; [`Error::Config`] for a value out of range.
     pub fn read(path: &Path, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
-        let text = files::read_text(path, MAX_RECIPE_BYTES)?;
-        let found = |err: toml::de::Error| {
-            let hint =
-                "write family, variant and one setting per line, as a run folder's recipe.toml has them";
-            Error::file(path, "a training recipe in TOML", err.to_string().trim_end(), hint)
-        };
-        let map: serde_json::Map<String, Value> = toml::from_str(&text).map_err(found)?;
-        Self::from_map(map, overrides)
+        Self::from_map(read_map(path)?, overrides)
     }
 
     /// A recipe file, or `object_attention/digits` for the defaults.
@@ -69,10 +66,7 @@ impl TrainRecipe {
     }
 
     /// As [`TrainRecipe::read`], of values that are in memory.
-    pub fn from_map(
-        mut map: serde_json::Map<String, Value>,
-        overrides: &Overrides,
-    ) -> Result<(Self, ConfigTable)> {
+    pub fn from_map(mut map: Map<String, Value>, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
         for (key, expected) in [("family", FAMILY), ("variant", VARIANT)] {
             match map.remove(key) {
                 Some(Value::String(found)) if found == expected => {}
@@ -82,15 +76,11 @@ impl TrainRecipe {
                 None => return Err(Error::config(key, format!("{expected:?}"), "nothing")),
             }
         }
-        let mut table = Self::default_table();
-        for (key, value) in map {
-            if table.get(&key).is_none() {
-                let known = table.iter().map(|(key, _)| key.to_owned());
-                return Err(Error::unknown("recipe key", key, known));
-            }
-            table.set(&key, value, Source::File);
-        }
-        table.apply(overrides)?;
+        Self::of_settings(&map, overrides)
+    }
+
+    fn of_settings(map: &Map<String, Value>, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
+        let table = Self::default_table().given(map, overrides)?;
         let recipe: DigitsRecipe = table.parse()?;
         recipe.validate()?;
         Ok((Self::Digits(recipe), table))
@@ -101,82 +91,224 @@ impl TrainRecipe {
     /// # Errors
     /// [`Error::Config`] if a value has no TOML form.
     pub fn to_toml(&self) -> Result<String> {
-        let Self::Digits(recipe) = self;
-        let body = toml::to_string(recipe).map_err(|err| Error::config("recipe", "plain values", err))?;
-        Ok(format!("family = {FAMILY:?}\nvariant = {VARIANT:?}\n{body}"))
+        AnyRecipe::from(self.clone()).to_toml()
     }
 
     /// The shortest command that makes the same run: only what differs from the default is set.
     pub fn command(&self, out: &Path) -> String {
-        let Self::Digits(recipe) = self;
-        let values = json!(recipe);
-        let differs = |field: &&Field| values[field.key] != field.default;
-        let sets: Vec<String> = Self::fields()
-            .iter()
-            .filter(differs)
-            .map(|field| {
-                let value = &values[field.key];
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                format!(" --set {}={text}", field.key)
-            })
-            .collect();
-        format!("gainfield train {FAMILY}/{VARIANT}{} --out {}", sets.concat(), out.display())
-    }
-
-    fn save_every(&self) -> u64 {
-        let Self::Digits(recipe) = self;
-        recipe.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        let Self::Digits(recipe) = self;
-        recipe.snapshot_every
-    }
-
-    fn procedure(&self, device: &Device) -> Result<DigitsProcedure> {
-        let Self::Digits(recipe) = self;
-        DigitsProcedure::new(recipe.clone(), device)
+        AnyRecipe::from(self.clone()).command(out)
     }
 }
 
-/// A run of any family that can be trained.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AnyRecipe {
-    ObjectAttention(TrainRecipe),
-    /// With the name of the run.
-    RecurrentGating(String, Box<GatingRecipe>),
+/// A family that can be trained: its runs by name, their settings, and how they begin and go on.
+struct Kind {
+    family: &'static str,
+    variants: fn() -> Vec<&'static str>,
+    fields: fn(&str) -> Result<Vec<Field>>,
+    read: fn(&str, &Map<String, Value>, &Overrides) -> Result<Arc<dyn TrainingRecipe>>,
+    /// From the folder of a checkpoint.
+    resume: fn(&Path, &Device) -> Result<Box<dyn Procedure>>,
 }
 
-impl From<TrainRecipe> for AnyRecipe {
-    fn from(recipe: TrainRecipe) -> Self {
-        Self::ObjectAttention(recipe)
-    }
-}
+const KINDS: [Kind; 5] = [
+    Kind {
+        family: FAMILY,
+        variants: || vec![VARIANT],
+        fields: |_| Ok(TrainRecipe::fields()),
+        read: |variant, map, overrides| {
+            if variant != VARIANT {
+                return Err(Error::unknown("training run of object attention", variant, [VARIANT]));
+            }
+            let TrainRecipe::Digits(recipe) = TrainRecipe::of_settings(map, overrides)?.0;
+            Ok(Arc::new(recipe))
+        },
+        resume: |folder, device| Ok(Box::new(DigitsProcedure::resume(folder, device)?)),
+    },
+    Kind {
+        family: GATING,
+        variants: GatingRecipe::variants,
+        fields: |_| Ok(Vec::new()),
+        read: |variant, map, overrides| {
+            let recipe = GatingRecipe::from_map(variant, map, overrides)?;
+            Ok(Arc::new(GatingRun { variant: variant.to_owned(), recipe }))
+        },
+        resume: |folder, device| Ok(Box::new(GatingProcedure::resume(folder, device)?)),
+    },
+    Kind {
+        family: "blt",
+        variants: BltRecipe::variants,
+        fields: BltRecipe::fields,
+        read: |variant, map, overrides| Ok(Arc::new(BltRecipe::from_map(variant, map, overrides)?)),
+        resume: |folder, device| Ok(Box::new(BltProcedure::resume(folder, device)?)),
+    },
+    Kind {
+        family: "cordsnet",
+        variants: CordsRecipe::variants,
+        fields: CordsRecipe::fields,
+        read: |variant, map, overrides| Ok(Arc::new(CordsRecipe::from_map(variant, map, overrides)?)),
+        resume: |folder, device| Ok(Box::new(CordsProcedure::resume(folder, device)?)),
+    },
+    Kind {
+        family: "counter_hebb",
+        variants: HebbRecipe::variants,
+        fields: HebbRecipe::fields,
+        read: |variant, map, overrides| Ok(Arc::new(HebbRecipe::from_map(variant, map, overrides)?)),
+        resume: |folder, device| Ok(Box::new(HebbProcedure::resume(folder, device)?)),
+    },
+];
 
 /// Key `family` of recurrent gating's recipes.
 const GATING: &str = "recurrent_gating";
 
+impl Kind {
+    fn of(family: &str) -> Result<&'static Self> {
+        static FAMILIES: [Kind; KINDS.len()] = KINDS;
+        let found = FAMILIES.iter().find(|kind| kind.family == family);
+        found.ok_or_else(|| {
+            Error::unknown("family that can be trained", family, KINDS.map(|kind| kind.family))
+        })
+    }
+}
+
+impl TrainingRecipe for DigitsRecipe {
+    fn values(&self) -> Value {
+        json!(self)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn n_updates(&self) -> Option<u64> {
+        Some(self.updates)
+    }
+
+    fn save_every(&self) -> u64 {
+        self.save_every
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        self.snapshot_every
+    }
+
+    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
+        let procedure = DigitsProcedure::new(self.clone(), device)?;
+        let data = procedure.data().clone();
+        Ok(Begun { procedure: Box::new(procedure), data })
+    }
+}
+
+/// A recurrent-gating recipe with the name of its run.
+struct GatingRun {
+    variant: String,
+    recipe: GatingRecipe,
+}
+
+impl TrainingRecipe for GatingRun {
+    fn values(&self) -> Value {
+        json!(self.recipe)
+    }
+
+    fn seed(&self) -> u64 {
+        self.recipe.seed
+    }
+
+    fn n_updates(&self) -> Option<u64> {
+        self.recipe.n_updates()
+    }
+
+    fn save_every(&self) -> u64 {
+        self.recipe.save_every
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        self.recipe.snapshot_every
+    }
+
+    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
+        let procedure = GatingProcedure::new(&self.variant, self.recipe.clone(), device)?;
+        let data = procedure.data().clone();
+        Ok(Begun { procedure: Box::new(procedure), data })
+    }
+}
+
+/// A run of any family that can be trained.
+#[derive(Clone)]
+pub struct AnyRecipe {
+    family: &'static str,
+    variant: String,
+    recipe: Arc<dyn TrainingRecipe>,
+}
+
+impl From<TrainRecipe> for AnyRecipe {
+    fn from(recipe: TrainRecipe) -> Self {
+        let TrainRecipe::Digits(recipe) = recipe;
+        Self { family: FAMILY, variant: VARIANT.to_owned(), recipe: Arc::new(recipe) }
+    }
+}
+
+impl PartialEq for AnyRecipe {
+    fn eq(&self, other: &Self) -> bool {
+        (self.family, &self.variant) == (other.family, &other.variant) && self.values() == other.values()
+    }
+}
+
+impl std::fmt::Debug for AnyRecipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{} {}", self.family, self.variant, self.values())
+    }
+}
+
 impl AnyRecipe {
-    /// A recipe file, `FAMILY/RUN` for the defaults of a run, or the folder of a published
-    /// recurrent-gating network (`model_params.json`, `tasks.json`, `train_params.json`).
+    /// Families that can be trained, each with the names of its runs.
+    pub fn known() -> Vec<(&'static str, Vec<&'static str>)> {
+        KINDS.iter().map(|kind| (kind.family, (kind.variants)())).collect()
+    }
+
+    /// Names, meanings, ranges and defaults of a run's settings, in the order of the form.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is no recipe; [`Error::Unknown`] for a run or key that suggests
-    /// the nearest; [`Error::Config`] for a value out of range.
+    /// [`Error::Unknown`] for a family or run that does not exist.
+    pub fn fields(family: &str, variant: &str) -> Result<Vec<Field>> {
+        (Kind::of(family)?.fields)(variant)
+    }
+
+    /// A recipe file; `FAMILY/RUN` for the defaults of a run; the folder of a published recurrent-gating
+    /// network (`model_params.json`, `tasks.json`, `train_params.json`); a configuration file of the
+    /// Counter-Hebb reference.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is no recipe; [`Error::Unknown`] for a family, run or key that
+    /// suggests the nearest; [`Error::Config`] for a value out of range.
     pub fn named(name: &str, overrides: &Overrides) -> Result<Self> {
-        if let Some(run) = name.strip_prefix(GATING).and_then(|rest| rest.strip_prefix('/')) {
-            return Self::gating(run, &serde_json::Map::new(), overrides);
-        }
         let path = Path::new(name);
         if path.is_dir() && path.join("train_params.json").is_file() {
             let map = [("parameters".to_owned(), Value::from(name))].into_iter().collect();
-            return Self::gating("files", &map, overrides);
+            return Self::from_map(GATING, "files", &map, overrides);
         }
-        match TrainRecipe::named(name, &Overrides::default()) {
-            // Only a file of another family is read again.
-            Err(_) if path.is_file() => Self::read(path, overrides),
-            _ => Ok(TrainRecipe::named(name, overrides)?.0.into()),
+        match name.split_once('/') {
+            Some((family, run))
+                if !path.exists() && (Kind::of(family).is_ok() || !run.contains(['/', '.'])) =>
+            {
+                Self::from_map(family, run, &Map::new(), overrides)
+            }
+            _ => Self::read(path, overrides),
         }
+    }
+
+    /// The run `variant` of `family` with the values of a file and of the user over its defaults.
+    ///
+    /// # Errors
+    /// As [`AnyRecipe::named`].
+    pub fn from_map(
+        family: &str,
+        variant: &str,
+        map: &Map<String, Value>,
+        overrides: &Overrides,
+    ) -> Result<Self> {
+        let kind = Kind::of(family)?;
+        let recipe = (kind.read)(variant, map, overrides)?;
+        Ok(Self { family: kind.family, variant: variant.to_owned(), recipe })
     }
 
     /// Reads a recipe file.
@@ -184,23 +316,34 @@ impl AnyRecipe {
     /// # Errors
     /// As [`AnyRecipe::named`].
     pub fn read(path: &Path, overrides: &Overrides) -> Result<Self> {
-        let text = files::read_text(path, MAX_RECIPE_BYTES)?;
-        let map: serde_json::Map<String, Value> = toml::from_str(&text).unwrap_or_default();
-        if map.get("family").and_then(Value::as_str) != Some(GATING) {
-            return Ok(TrainRecipe::read(path, overrides)?.0.into());
+        let mut map = read_map(path)?;
+        if let Some((variant, map)) = HebbRecipe::of_reference(&map)? {
+            return Self::from_map("counter_hebb", variant, &map, overrides);
         }
-        let Some(Value::String(run)) = map.get("variant") else {
-            let known = format!("one of {}", GatingRecipe::variants().join(", "));
-            return Err(Error::config("variant", known, "nothing"));
+        let mut name = |key: &str, known: Vec<&str>| match map.remove(key) {
+            Some(Value::String(name)) => Ok(name),
+            other => {
+                let requirement = format!("one of {}", known.join(", "));
+                Err(Error::config(key, requirement, other.unwrap_or_else(|| "nothing".into())))
+            }
         };
-        let run = run.clone();
-        let settings = map.into_iter().filter(|(key, _)| !["family", "variant"].contains(&key.as_str()));
-        Self::gating(&run, &settings.collect(), overrides)
+        let family = name("family", KINDS.map(|kind| kind.family).to_vec())?;
+        let variant = name("variant", (Kind::of(&family)?.variants)())?;
+        Self::from_map(&family, &variant, &map, overrides)
     }
 
-    fn gating(run: &str, map: &serde_json::Map<String, Value>, overrides: &Overrides) -> Result<Self> {
-        let recipe = GatingRecipe::from_map(run, map, overrides)?;
-        Ok(Self::RecurrentGating(run.to_owned(), Box::new(recipe)))
+    pub fn family(&self) -> &'static str {
+        self.family
+    }
+
+    /// Name of the run.
+    pub fn variant(&self) -> &str {
+        &self.variant
+    }
+
+    /// The settings by key.
+    pub fn values(&self) -> Value {
+        self.recipe.values()
     }
 
     /// The file that [`AnyRecipe::read`] reads.
@@ -208,33 +351,46 @@ impl AnyRecipe {
     /// # Errors
     /// [`Error::Config`] if a value has no TOML form.
     pub fn to_toml(&self) -> Result<String> {
-        match self {
-            Self::ObjectAttention(recipe) => recipe.to_toml(),
-            Self::RecurrentGating(run, recipe) => {
-                let body =
-                    toml::to_string(recipe).map_err(|err| Error::config("recipe", "plain values", err))?;
-                Ok(format!("family = {GATING:?}\nvariant = {run:?}\n{body}"))
-            }
-        }
+        let body =
+            toml::to_string(&self.values()).map_err(|err| Error::config("recipe", "plain values", err))?;
+        Ok(format!("family = {:?}\nvariant = {:?}\n{body}", self.family, self.variant))
+    }
+
+    /// The shortest command that makes the same run: only what differs from the default is set.
+    pub fn command(&self, out: &Path) -> String {
+        let start = format!("gainfield train {}/{}", self.family, self.variant);
+        let defaults = Self::from_map(self.family, &self.variant, &Map::new(), &Overrides::default());
+        let (Ok(defaults), Value::Object(values)) = (defaults, self.values()) else {
+            return format!("gainfield train {RECIPE} --out {}", out.display());
+        };
+        let defaults = defaults.values();
+        let sets: Vec<String> = values
+            .iter()
+            .filter(|(key, value)| defaults[key.as_str()] != **value)
+            .map(|(key, value)| {
+                let changed = match (value, &defaults[key.as_str()]) {
+                    (Value::Object(new), Value::Object(old)) => {
+                        let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+                        Value::Object(changed.map(|(key, value)| (key.clone(), value.clone())).collect())
+                    }
+                    (value, _) => value.clone(),
+                };
+                format!(" --set {key}={}", on_command_line(&changed))
+            })
+            .collect();
+        format!("{start}{} --out {}", sets.concat(), out.display())
     }
 
     /// Updates of the whole run; `None` where the data decide.
     pub fn n_updates(&self) -> Option<u64> {
-        match self {
-            Self::ObjectAttention(TrainRecipe::Digits(recipe)) => Some(recipe.updates),
-            Self::RecurrentGating(_, recipe) => recipe.n_updates(),
-        }
+        self.recipe.n_updates()
     }
 
     fn job_settings(&self, out: &Path, target: &TrainTarget) -> JobSettings {
-        let (save_every, snapshot_every) = match self {
-            Self::ObjectAttention(recipe) => (recipe.save_every(), recipe.snapshot_every()),
-            Self::RecurrentGating(_, recipe) => (recipe.save_every, recipe.snapshot_every),
-        };
         JobSettings {
             folder: out.to_owned(),
-            save_every,
-            snapshot_every,
+            save_every: self.recipe.save_every(),
+            snapshot_every: self.recipe.snapshot_every(),
             threads: target.threads,
             beside_window: target.beside_window,
         }
@@ -242,33 +398,42 @@ impl AnyRecipe {
 
     /// The procedure from its beginning, and the manifest of its run.
     fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<(Box<dyn Procedure>, Value)> {
-        let provenance =
-            |config: Value, seed: u64, data: &crate::provenance::DataIdentity, command: String| {
-                json!(Provenance {
-                    config,
-                    seed: Some(seed),
-                    data: vec![data.clone()],
-                    device: device::name(&target.device),
-                    threads: target.threads,
-                    ..Provenance::new(command)
-                })
-            };
-        match self {
-            Self::ObjectAttention(recipe) => {
-                let procedure = recipe.procedure(&target.device)?;
-                let TrainRecipe::Digits(settings) = recipe;
-                let command = recipe.command(out);
-                let manifest = provenance(json!(settings), settings.seed, procedure.data(), command);
-                Ok((Box::new(procedure), manifest))
-            }
-            Self::RecurrentGating(run, recipe) => {
-                let procedure = GatingProcedure::new(run, (**recipe).clone(), &target.device)?;
-                let command = format!("gainfield train {RECIPE} --out {}", out.display());
-                let manifest = provenance(json!(recipe), recipe.seed, procedure.data(), command);
-                Ok((Box::new(procedure), manifest))
-            }
-        }
+        let Begun { procedure, data } = self.recipe.begin(&target.device, out)?;
+        let manifest = Provenance {
+            config: self.values(),
+            seed: Some(self.recipe.seed()),
+            data: vec![data],
+            device: device::name(&target.device),
+            threads: target.threads,
+            ..Provenance::new(self.command(out))
+        };
+        Ok((procedure, json!(manifest)))
     }
+}
+
+/// A TOML or JSON file as a table.
+fn read_map(path: &Path) -> Result<Map<String, Value>> {
+    let text = files::read_text(path, MAX_RECIPE_BYTES)?;
+    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let parsed = match is_json {
+        true => serde_json::from_str(&text).map_err(|err| err.to_string()),
+        false => toml::from_str(&text).map_err(|err| err.to_string()),
+    };
+    parsed.map_err(|found: String| {
+        let hint = "write family, variant and one setting per line, as a run folder's recipe.toml has them";
+        Error::file(path, "a training recipe", found.trim_end(), hint)
+    })
+}
+
+/// A value as `--set` takes it, quoted for the shell where it must be.
+fn on_command_line(value: &Value) -> String {
+    let text = match (value, toml::Value::try_from(value)) {
+        (Value::String(text), _) => text.clone(),
+        (_, Ok(toml)) => toml.to_string(),
+        (value, Err(_)) => value.to_string(),
+    };
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "._-/:+".contains(c));
+    if is_plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// How and where a run computes.
@@ -314,10 +479,7 @@ pub fn resume(
     let target = target.clone();
     let build = move || {
         let last = out.join("checkpoints").join("last");
-        let procedure: Box<dyn Procedure> = match recipe {
-            AnyRecipe::ObjectAttention(_) => Box::new(DigitsProcedure::resume(&last, &target.device)?),
-            AnyRecipe::RecurrentGating(..) => Box::new(GatingProcedure::resume(&last, &target.device)?),
-        };
+        let procedure = (Kind::of(recipe.family)?.resume)(&last, &target.device)?;
         let folder = RunFolder::resume(&out, procedure.update())?;
         Ok((procedure, Some(folder)))
     };

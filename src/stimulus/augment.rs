@@ -3,6 +3,7 @@
 use super::Image;
 use super::affine::sampled_nearest;
 use crate::error::{Error, Result};
+use crate::rng::{self, Rng};
 
 /// A rotation, shift, scaling and shear; empty parts become 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -309,6 +310,33 @@ impl RandAugment {
     }
 }
 
+/// RandAugment at its defaults: two operations drawn with replacement at bin 9 of 31 magnitudes, signed
+/// ones with either sign.
+pub fn rand_augmented(image: &Image, rng: &mut Rng) -> Image {
+    let [_, height, width] = image.shape();
+    // Translations are a share of 150 of 331 pixels.
+    let share = 0.3;
+    let mut out = image.clone();
+    for _ in 0..2 {
+        let operation = RandAugment::ALL[rng::index(rng, 0, RandAugment::ALL.len())];
+        let sign = if rng::uniform(rng) < 0.5 { 1.0 } else { -1.0 };
+        let magnitude = match operation {
+            RandAugment::ShearX | RandAugment::ShearY => sign * 0.3 * share,
+            RandAugment::TranslateX => sign * (share * 150.0 / 331.0 * width as f64).trunc(),
+            RandAugment::TranslateY => sign * (share * 150.0 / 331.0 * height as f64).trunc(),
+            RandAugment::Rotate => sign * 30.0 * share,
+            RandAugment::Brightness | RandAugment::Color | RandAugment::Contrast | RandAugment::Sharpness => {
+                sign * 0.9 * share
+            }
+            RandAugment::Posterize => 7.0,
+            RandAugment::Solarize => 1.0 - share,
+            RandAugment::Identity | RandAugment::AutoContrast | RandAugment::Equalize => 0.0,
+        };
+        out = operation.apply(&out, magnitude);
+    }
+    out
+}
+
 /// Each entry mixed with the one before it, the first with the last: `share * x + (1 - share) * before`.
 pub fn mixed(entries: &[Vec<f32>], share: f64) -> Vec<Vec<f32>> {
     let (share, rest) = (share as f32, (1.0 - share) as f32);
@@ -359,6 +387,16 @@ mod tests {
         let still = Image::zeros(1, 3, 4);
         assert_eq!(Elastic::displaced(&numbered(), &still, &still).unwrap(), numbered());
         assert!(Elastic::displaced(&numbered(), &still, &Image::zeros(1, 3, 3)).is_err());
+    }
+
+    #[test]
+    fn random_changes_repeat_with_their_seed_and_keep_the_range() {
+        let image = Image::from_fn(12, 12, |row, column| (row * 12 + column) as f32 / 144.0).repeated(3);
+        let changed = |seed| rand_augmented(&image, &mut rng::stream(seed, "changes", &[]));
+        let all: Vec<Image> = (0..30).map(changed).collect();
+        assert_eq!(all[3], changed(3));
+        assert!(all.iter().all(|other| other.data().iter().all(|value| (0.0..=1.0).contains(value))));
+        assert!(all.iter().filter(|other| **other != image).count() > 20);
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! Training: optimisers, schedules and the job that runs them.
 
+mod course;
 pub mod figures;
 mod job;
 mod latest;
 pub mod optim;
+mod order;
 mod plateau;
 mod procedure;
+mod recipe;
 mod run_folder;
 pub mod schedule;
 
+pub use course::{Course, Keeping};
 pub use job::{JobCommand, JobEvent, JobSettings, Reporter, StopReason, TrainingJob, channels, run, spawn};
 pub use latest::{LatestReceiver, LatestSender, latest};
 pub use optim::{Gradients, Optimiser, OptimiserConfig, OptimiserState, clip_global_norm, gradients};
+pub use order::{EpochOrder, Visit};
 pub use plateau::{Plateau, PlateauState};
 pub use procedure::{Evaluation, Metric, Procedure, Snapshot, UpdateReport};
+pub use recipe::{Begun, TrainingRecipe};
 pub use run_folder::{MANIFEST, RECIPE, RunFolder, RunHistory};
 pub use schedule::{Rate, Schedule};

@@ -118,11 +118,19 @@ impl<'a> Machine<'a> {
                     self.make(Value::Text(text))?;
                 }
                 // Text of Python 2 (T, U) comes as bytes that nearly always are UTF-8.
-                0x8c | b'U' => {
+                b'U' => {
+                    let length = self.byte()?;
+                    self.old_text(length.into())?;
+                }
+                b'T' => {
+                    let length = self.length4()?;
+                    self.old_text(length)?;
+                }
+                0x8c => {
                     let length = self.byte()?;
                     self.text(length.into())?;
                 }
-                b'X' | b'T' => {
+                b'X' => {
                     let length = self.length4()?;
                     self.text(length)?;
                 }
@@ -132,15 +140,15 @@ impl<'a> Machine<'a> {
                 }
                 b'C' => {
                     let length = self.byte()?;
-                    self.skip_bytes(length.into())?;
+                    self.raw_bytes(length.into())?;
                 }
                 b'B' => {
                     let length = self.length4()?;
-                    self.skip_bytes(length)?;
+                    self.raw_bytes(length)?;
                 }
                 0x8e | 0x96 => {
                     let length = self.length8()?;
-                    self.skip_bytes(length)?;
+                    self.raw_bytes(length)?;
                 }
 
                 b'(' => {
@@ -469,9 +477,17 @@ impl<'a> Machine<'a> {
         self.make(Value::Text(text))
     }
 
-    fn skip_bytes(&mut self, length: usize) -> Parsed<()> {
+    /// Text of Python 2, which also holds bytes that are no text.
+    fn old_text(&mut self, length: usize) -> Parsed<()> {
+        match std::str::from_utf8(self.take(length)?) {
+            Ok(text) => self.make(Value::Text(text.into())),
+            Err(_) => self.make(Value::Bytes(self.at - length..self.at)),
+        }
+    }
+
+    fn raw_bytes(&mut self, length: usize) -> Parsed<()> {
         self.take(length)?;
-        self.make(Value::Opaque)
+        self.make(Value::Bytes(self.at - length..self.at))
     }
 
     fn long(&mut self, length: usize) -> Parsed<()> {

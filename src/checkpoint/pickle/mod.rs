@@ -49,7 +49,9 @@ pub(super) enum Value {
     Int(i64),
     Float(f64),
     Text(Box<str>),
-    /// A value that is never looked into: bytes, an integer beyond 64 bits.
+    /// Bytes that are no text: where they lie in the pickle.
+    Bytes(std::ops::Range<usize>),
+    /// A value that is never looked into: an integer beyond 64 bits.
     Opaque,
     /// A tuple, list or set.
     Sequence(Vec<Id>),

@@ -15,6 +15,7 @@
 //! into vector areas, which crash there, are built by the same rules. CORnet-R and -RT take pictures
 //! of other sizes.
 
+mod batches;
 mod config;
 mod connected;
 mod cornet;
@@ -28,7 +29,9 @@ mod norms;
 mod open;
 mod parity;
 mod pooling;
+mod procedure;
 mod protocol;
+mod recipe;
 mod resnet;
 mod tapped;
 mod train;
@@ -48,6 +51,8 @@ pub use model::Network;
 pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
+pub use procedure::BltProcedure;
+pub use recipe::BltRecipe;
 pub use train::{LossChoice, LossSettings, Update, loss, smoothed_cross_entropy, update};
 pub use weights::initial_weights;
 

@@ -7,6 +7,7 @@
 //! Deviations: what does not depend on the state is computed once per picture; widths and sides
 //! are data; labels may be integers or shares of classes in every step of training.
 
+mod batches;
 mod config;
 mod create;
 mod dataset;
@@ -20,8 +21,11 @@ mod model;
 mod network;
 mod open;
 mod parity;
+mod procedure;
 mod protocol;
+mod recipe;
 pub mod spectrum;
+mod stages;
 mod training;
 mod trunk;
 mod twin;
@@ -42,6 +46,8 @@ pub use network::Network;
 pub(crate) use open::draft;
 pub use open::{model_of, open, recognise};
 pub use parity::GOLDEN_KINDS;
+pub use procedure::CordsProcedure;
+pub use recipe::{CordsRecipe, StepSettings, TwinSettings};
 pub use training::{Batch, READ_TIMESTEPS, Terms, Update, loss_gradients, trained_names, update};
 pub use twin::{Statistics, Twin, TwinLayers, TwinPass};
 pub use weights::{initial_weights, without_weight_norm};

@@ -256,7 +256,7 @@ fn ramp(n: usize) -> Vec<f64> {
 }
 
 /// Share of rows whose largest entry is where that of `labels` is.
-fn share_right(logits: &Tensor, labels: &Tensor) -> Result<f64> {
+pub(super) fn share_right(logits: &Tensor, labels: &Tensor) -> Result<f64> {
     let largest = |rows: &Tensor| -> Result<Vec<u32>> { Ok(rows.detach().argmax(1)?.to_vec1()?) };
     let (found, right) = (largest(logits)?, largest(labels)?);
     let n = found.iter().zip(&right).filter(|(found, right)| found == right).count();

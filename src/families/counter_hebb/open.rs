@@ -273,17 +273,23 @@ const SECTIONS: [&str; 4] =
     ["learning settings", "architecture parameters", "data set parameters", "optimizer parameters"];
 
 fn flattened(document: &Map<String, Value>, table: &ConfigTable) -> Map<String, Value> {
-    if !SECTIONS.iter().any(|section| document.contains_key(*section)) {
-        return document.clone();
-    }
-    let sections = SECTIONS.iter().filter_map(|section| document.get(*section)?.as_object());
     let known =
         |key: &str| table.get(key).is_some() && !key.contains("available") && !key.contains("comment");
-    sections
-        .flatten()
-        .filter(|(key, _)| known(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    match flat_sections(document) {
+        None => document.clone(),
+        Some(flat) => flat.into_iter().filter(|(key, _)| known(key)).collect(),
+    }
+}
+
+/// The keys of all sections of a configuration file of the reference, later sections winning; `None` if
+/// the document has none of them.
+pub(super) fn flat_sections(document: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let sections: Vec<_> =
+        SECTIONS.iter().filter_map(|section| document.get(*section)?.as_object()).collect();
+    if sections.is_empty() {
+        return None;
+    }
+    Some(sections.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 /// `Err` with the value and with what the tensors tell instead, where they do.

@@ -9,7 +9,7 @@ use super::update::{
 };
 use crate::dynamics::Workspace;
 use crate::error::{Error, Result};
-use crate::train::{Optimiser, OptimiserConfig, Rate};
+use crate::train::{Gradients, Optimiser, OptimiserConfig, Rate};
 use crate::weights::Weights;
 
 /// What changes the weights.
@@ -66,27 +66,13 @@ impl Learner {
     /// # Errors
     /// [`Error::Diverged`] if the loss is not finite, which leaves the weights as they were.
     pub fn update(&mut self, batch: &Batch) -> Result<f64> {
-        let ws = &mut self.workspace;
-        let net = CounterHebb::new(&self.config, &self.weights)?;
-        let (changes, loss, state) = match self.rule {
-            LearningRule::CounterHebb { changes_top_down } => {
-                let cycle = run_cycle(&net, batch, true, ws)?;
-                let mut rule = UpdateRule { changes_top_down, factor: None };
-                (counter_hebb(&net, &cycle.state, &mut rule, ws)?, cycle.loss, cycle.state)
-            }
-            LearningRule::Backprop => {
-                let exact = exact_gradient(&self.config, &self.weights, batch, true, ws)?;
-                (exact.gradients, exact.loss, exact.state)
-            }
-        };
-        let loss = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        if !loss.is_finite() {
+        let lesson = Lesson::learn(&self.config, self.rule, &self.weights, batch, None, &mut self.workspace)?;
+        if !lesson.loss.is_finite() {
             return Err(Error::Diverged { what: "the loss".to_owned(), t: self.updates });
         }
-        let moved = with_statistics(&net, &self.weights, &state)?;
-        self.weights = self.optimiser.update(&moved, &changes)?;
+        self.weights = self.optimiser.update(&lesson.weights, &lesson.changes)?;
         self.updates += 1;
-        Ok(loss)
+        Ok(lesson.loss)
     }
 
     /// Answers with running statistics; nothing changes.
@@ -95,16 +81,71 @@ impl Learner {
     /// As a step of the network.
     pub fn evaluate(&mut self, batch: &Batch) -> Result<Score> {
         let net = CounterHebb::new(&self.config, &self.weights)?;
-        let logits = predicted_logits(&net, batch, false, &mut self.workspace)?;
-        let loss = self.config.loss_name.value(&logits, &batch.labels)?;
-        let found = answers(&logits)?;
-        let labels: Vec<i64> = batch.labels.to_dtype(DType::I64)?.to_vec1()?;
-        Ok(Score {
+        Score::of(&net, batch, &mut self.workspace)
+    }
+}
+
+impl Score {
+    /// Answers with running statistics.
+    ///
+    /// # Errors
+    /// As a step of the network.
+    pub fn of(net: &CounterHebb, batch: &Batch, ws: &mut Workspace) -> Result<Self> {
+        let logits = predicted_logits(net, batch, false, ws)?;
+        let loss = net.config().loss_name.value(&logits, &batch.labels)?;
+        let loss = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        Ok(Self { loss, correct: n_correct(&logits, &batch.labels)?, n: logits.dims()[0] })
+    }
+}
+
+/// What a batch teaches, before an optimiser applies it.
+pub(super) struct Lesson {
+    /// In the place of gradients.
+    pub(super) changes: Gradients,
+    /// Mean over the batch.
+    pub(super) loss: f64,
+    pub(super) correct: usize,
+    /// The weights with the running statistics that the batch moved.
+    pub(super) weights: Weights,
+}
+
+impl Lesson {
+    /// `factor` draws the noise on each Counter-Hebb change.
+    ///
+    /// # Errors
+    /// As a step of the network.
+    pub(super) fn learn(
+        config: &Config,
+        rule: LearningRule,
+        weights: &Weights,
+        batch: &Batch,
+        factor: Option<&mut dyn FnMut() -> f64>,
+        ws: &mut Workspace,
+    ) -> Result<Self> {
+        let net = CounterHebb::new(config, weights)?;
+        let (changes, loss, state, logits) = match rule {
+            LearningRule::CounterHebb { changes_top_down } => {
+                let cycle = run_cycle(&net, batch, true, ws)?;
+                let mut rule = UpdateRule { changes_top_down, factor };
+                (counter_hebb(&net, &cycle.state, &mut rule, ws)?, cycle.loss, cycle.state, cycle.logits)
+            }
+            LearningRule::Backprop => {
+                let exact = exact_gradient(config, weights, batch, true, ws)?;
+                (exact.gradients, exact.loss, exact.state, exact.logits)
+            }
+        };
+        Ok(Self {
+            changes,
             loss: loss.to_dtype(DType::F64)?.to_scalar::<f64>()?,
-            correct: found.iter().zip(&labels).filter(|(found, label)| found == label).count(),
-            n: labels.len(),
+            correct: n_correct(&logits, &batch.labels)?,
+            weights: with_statistics(&net, weights, &state)?,
         })
     }
+}
+
+fn n_correct(logits: &Tensor, labels: &Tensor) -> Result<usize> {
+    let labels: Vec<i64> = labels.to_dtype(DType::I64)?.to_vec1()?;
+    Ok(answers(logits)?.iter().zip(&labels).filter(|(found, label)| found == label).count())
 }
 
 /// The class with the largest logit, or whether a single logit is positive.

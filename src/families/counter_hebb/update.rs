@@ -195,6 +195,8 @@ pub struct ExactGradient {
     pub gradients: Gradients,
     /// After the prediction, outside any graph.
     pub state: State,
+    /// Of the decoder that was asked, `[batch, classes]`.
+    pub logits: Tensor,
     /// Mean over the batch.
     pub loss: Tensor,
 }
@@ -214,9 +216,10 @@ pub fn exact_gradient(
     let net = CounterHebb::new(config, &variables)?;
     let passes = Passes::new(&net, batch, of_the_batch)?;
     let state = passes.predict(ws)?;
-    let loss = config.loss_name.value(&passes.logits(&state)?, &batch.labels)?;
+    let logits = passes.logits(&state)?;
+    let loss = config.loss_name.value(&logits, &batch.labels)?;
     let gradients = gradients(&loss, &variables)?;
-    Ok(ExactGradient { gradients, state: state.detached(), loss: loss.detach() })
+    Ok(ExactGradient { gradients, state: state.detached(), logits: logits.detach(), loss: loss.detach() })
 }
 
 /// How far the Counter-Hebb change of a bundle is from the gradient.

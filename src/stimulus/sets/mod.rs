@@ -1,0 +1,223 @@
+//! Data sets of labelled pictures by name, from the files they are published as or drawn.
+
+mod celeba;
+mod cifar;
+mod class_folders;
+mod schematic;
+mod stl10;
+
+use std::path::Path;
+
+pub use celeba::celeba;
+pub use cifar::{Cifar, cifar};
+pub use class_folders::{class_folders, identities, listed_folder};
+pub use schematic::schematic;
+pub use stl10::stl10;
+
+use super::picture_set::PictureSet;
+use super::procedural_digits::procedural_digits;
+use super::{Split, idx};
+use crate::error::{Error, Result};
+
+/// In place of a folder: pictures that are drawn from a seed.
+pub const PROCEDURAL: &str = "procedural";
+
+/// How a data set is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetKind {
+    /// IDX files of digits.
+    Mnist,
+    /// IDX files of clothes.
+    FashionMnist,
+    Cifar10,
+    Cifar100,
+    Stl10,
+    Celeba,
+    /// One folder of pictures per class, under `train` and `val`.
+    Folders,
+    /// One folder of pictures per person, under `train`, divided nine to one.
+    Identities,
+}
+
+/// What is drawn where no folder is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    pub seed: u64,
+    /// Pictures of the training split, and of the test split.
+    pub n: [usize; 2],
+}
+
+impl SetKind {
+    pub const ALL: [Self; 8] = [
+        Self::Mnist,
+        Self::FashionMnist,
+        Self::Cifar10,
+        Self::Cifar100,
+        Self::Stl10,
+        Self::Celeba,
+        Self::Folders,
+        Self::Identities,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion_mnist",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::Stl10 => "stl10",
+            Self::Celeba => "celeba",
+            Self::Folders => "folders",
+            Self::Identities => "identities",
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Unknown`] with the names there are.
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| Error::unknown("data set", name, Self::ALL.map(Self::name)))
+    }
+
+    /// The pictures of a split in the folder `data`; where that is [`PROCEDURAL`], drawn digits stand in
+    /// for digits and clothes, schematic faces and objects for photographs.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Io`] naming the file and what it should hold;
+    /// [`Error::Unsupported`] for attributes, which nothing drawn has.
+    pub fn open(self, data: &str, split: Split, drawn: Drawn) -> Result<PictureSet> {
+        if data == PROCEDURAL {
+            let n = drawn.n[usize::from(split == Split::Test)];
+            return match self {
+                Self::Mnist | Self::FashionMnist => {
+                    PictureSet::of_digits(procedural_digits(drawn.seed, split, n))
+                }
+                Self::Celeba => Err(Error::Unsupported(
+                    "nothing that is drawn has attributes; name the folder of CelebA".to_owned(),
+                )),
+                _ => schematic(drawn.seed, split, n),
+            };
+        }
+        let folder = Path::new(data);
+        match self {
+            Self::Mnist | Self::FashionMnist => PictureSet::of_digits(idx::load_digits(folder, split)?),
+            Self::Cifar10 => cifar(folder, Cifar::Ten, split),
+            Self::Cifar100 => cifar(folder, Cifar::Hundred, split),
+            Self::Stl10 => stl10(folder, split),
+            Self::Celeba => celeba(folder, split),
+            Self::Folders => class_folders(folder, split),
+            Self::Identities => identities(folder, split, 0),
+        }
+    }
+}
+
+/// Which part of a data set a run trains on and which it holds out.
+#[derive(Clone, Copy, Debug)]
+pub struct Portions<'a> {
+    /// A folder, or [`PROCEDURAL`].
+    pub data: &'a str,
+    /// The files that training and held-out pictures are taken from.
+    pub split: Split,
+    /// Pictures taken of them; 0 is all.
+    pub items: usize,
+    /// Pictures of those that are held out; 0 validates on the test files.
+    pub held_out: usize,
+    /// Pictures of the test files; 0 is all.
+    pub test: usize,
+    pub drawn: Drawn,
+    /// Hold out by chance rather than the last.
+    pub shuffled: bool,
+}
+
+/// The sets of a run, which share no picture.
+#[derive(Clone, Debug)]
+pub struct Division {
+    pub training: PictureSet,
+    pub validation: PictureSet,
+    /// `None` where the test files train, or validate.
+    pub test: Option<PictureSet>,
+}
+
+impl Division {
+    /// The pictures of the first `n` classes.
+    ///
+    /// # Errors
+    /// As [`PictureSet::of_first_classes`].
+    pub fn of_first_classes(&self, n: usize) -> Result<Self> {
+        Ok(Self {
+            training: self.training.of_first_classes(n)?,
+            validation: self.validation.of_first_classes(n)?,
+            test: self.test.as_ref().map(|test| test.of_first_classes(n)).transpose()?,
+        })
+    }
+}
+
+impl Portions<'_> {
+    /// Opens and divides a data set.
+    ///
+    /// # Errors
+    /// As [`SetKind::open`]; [`Error::Config`] where nothing would be left to validate on.
+    pub fn divided(&self, kind: SetKind) -> Result<Division> {
+        let open = |split| kind.open(self.data, split, self.drawn);
+        let own = open(self.split)?;
+        let own = match self.shuffled && self.items > 0 && self.items < own.len() {
+            true => own.set_aside(own.len() - self.items, self.drawn.seed)?.0,
+            false => own.first(self.items)?,
+        };
+        let test = || open(Split::Test)?.first(self.test);
+        if self.held_out == 0 {
+            if self.split == Split::Test {
+                let requirement = "1 or more where the test files train";
+                return Err(Error::config("held_out", requirement, 0));
+            }
+            return Ok(Division { training: own, validation: test()?, test: None });
+        }
+        // A split that is too small for that many gives a sixth of itself.
+        let n = self.held_out.min((own.len() / 6).max(1));
+        let (training, validation) = match self.shuffled {
+            true => own.set_aside(n, self.drawn.seed)?,
+            false => own.without_last(n)?,
+        };
+        let test = if self.split == Split::Train { Some(test()?) } else { None };
+        Ok(Division { training, validation, test })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name_and_misses_its_files() {
+        let empty = tempfile::tempdir().unwrap();
+        let drawn = Drawn { seed: 1, n: [20, 10] };
+        for kind in SetKind::ALL {
+            assert_eq!(SetKind::named(kind.name()).unwrap(), kind);
+            let data = empty.path().to_string_lossy();
+            let message = kind.open(&data, Split::Train, drawn).unwrap_err().to_string();
+            assert!(message.contains(&*data), "{kind:?}: {message}");
+            if kind != SetKind::Celeba {
+                assert_eq!(kind.open(PROCEDURAL, Split::Test, drawn).unwrap().len(), 10);
+            }
+        }
+        assert!(SetKind::named("cifar").unwrap_err().to_string().contains("cifar10"));
+    }
+
+    #[test]
+    fn divisions_share_no_picture_and_leave_something_to_validate_on() {
+        let drawn = Drawn { seed: 1, n: [60, 20] };
+        let (split, shuffled) = (Split::Train, true);
+        let whole = Portions { data: PROCEDURAL, split, items: 40, held_out: 6, test: 5, drawn, shuffled };
+        let sizes = |portions: Portions<'_>| {
+            let division = portions.divided(SetKind::Mnist)?;
+            let test = division.test.map_or(0, |test| test.len());
+            Ok::<_, Error>((division.training.len(), division.validation.len(), test))
+        };
+        assert_eq!(sizes(whole).unwrap(), (34, 6, 5));
+        assert_eq!(sizes(Portions { held_out: 1000, items: 0, ..whole }).unwrap(), (50, 10, 5));
+        assert_eq!(sizes(Portions { held_out: 0, ..whole }).unwrap(), (40, 5, 0));
+        assert_eq!(sizes(Portions { split: Split::Test, items: 0, ..whole }).unwrap(), (17, 3, 0));
+        let none = Portions { split: Split::Test, held_out: 0, ..whole };
+        assert!(sizes(none).unwrap_err().to_string().starts_with("held_out"));
+    }
+}

@@ -1,0 +1,193 @@
+//! How far a run has come: what a checkpoint of it keeps, and what a resumed run takes up again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::optim::OptimiserScalars;
+use super::{Evaluation, Optimiser, OptimiserState};
+use crate::checkpoint::{self, Description};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::provenance::Provenance;
+use crate::weights::Weights;
+
+/// Weights alone, opened as any checkpoint.
+const WEIGHTS: &str = "weights.safetensors";
+/// Weights, optimiser and counts in one file, so that a resume never mixes two checkpoints.
+const RESUME: &str = "resume.safetensors";
+const OF_WEIGHTS: &str = "weights.";
+const OF_OPTIMISER: &str = "optimiser.";
+
+/// Everything of a run that changes while it goes on.
+#[derive(Clone, Debug)]
+pub struct Course {
+    pub weights: Weights,
+    pub optimiser: Optimiser,
+    /// Updates done.
+    pub update: u64,
+    /// Highest score of a validation so far.
+    pub best_score: Option<f64>,
+    /// Update of the last evaluation.
+    pub evaluated_at: Option<u64>,
+}
+
+/// What [`Course::save`] writes besides the course itself.
+pub struct Keeping<'a, S> {
+    /// Of the weights file, which opens as any checkpoint.
+    pub network: &'a Description,
+    /// The network's weights as they are published: the course's own, or under more names.
+    pub weights: &'a Weights,
+    pub provenance: &'a Provenance,
+    /// What else the run is made of: recipe and states of its own.
+    pub state: &'a S,
+}
+
+/// The part of a course that is not tensors.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved<S> {
+    state: S,
+    update: u64,
+    best_score: Option<f64>,
+    evaluated_at: Option<u64>,
+    optimiser: OptimiserScalars,
+}
+
+impl Course {
+    pub fn new(weights: Weights, optimiser: Optimiser) -> Self {
+        Self { weights, optimiser, update: 0, best_score: None, evaluated_at: None }
+    }
+
+    /// Is an evaluation due every `every` updates, and after the last of `n_updates`, and not yet made?
+    pub fn is_due(&self, every: u64, n_updates: u64) -> bool {
+        let is_due = self.update >= n_updates || self.update.is_multiple_of(every.max(1));
+        is_due && self.evaluated_at != Some(self.update)
+    }
+
+    /// Takes note of a validation and marks it where it is the best so far.
+    pub fn judge(&mut self, validation: &mut Evaluation) {
+        validation.is_best = self.best_score.is_none_or(|best| validation.score > best);
+        if validation.is_best {
+            self.best_score = Some(validation.score);
+        }
+        self.evaluated_at = Some(self.update);
+    }
+
+    /// Writes weights and course into `folder`, each file whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be written.
+    pub fn save<S: Serialize>(&self, folder: &Path, keeping: &Keeping<'_, S>) -> Result<()> {
+        let optimiser = self.optimiser.state();
+        let saved = Saved {
+            state: keeping.state,
+            update: self.update,
+            best_score: self.best_score,
+            evaluated_at: self.evaluated_at,
+            optimiser: optimiser.scalars,
+        };
+        let named = |prefix: &str, name: &str, tensor: &Tensor| (format!("{prefix}{name}"), tensor.detach());
+        let weights = self.weights.iter().map(|(name, weight)| named(OF_WEIGHTS, name, weight.tensor()));
+        let moments = optimiser.tensors.iter().map(|(name, tensor)| named(OF_OPTIMISER, name, tensor));
+        let all = Weights::from_tensors(weights.chain(moments));
+        files::create_folder(folder)?;
+        checkpoint::save(folder.join(WEIGHTS), keeping.weights, keeping.network, keeping.provenance)?;
+        let state = Description::new("training_run", keeping.network.family.as_str(), &saved)?;
+        checkpoint::write_safetensors(&folder.join(RESUME), &all, &state)
+    }
+
+    /// The course that was saved in `folder`, and what was kept beside it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder holds another kind of run or half of one, [`Error::Io`].
+    pub fn resume<S: DeserializeOwned>(folder: &Path, device: &Device) -> Result<(Self, S)> {
+        let path = folder.join(RESUME);
+        let file = checkpoint::read(&path)?;
+        let unfit = |found: String| {
+            let hint = "resume from another checkpoint";
+            Error::file(&path, "the state of a training run of this family", found, hint)
+        };
+        let saved = file.saved_config().unwrap_or_default();
+        let saved: Saved<S> = serde_json::from_value(saved.into()).map_err(|err| unfit(err.to_string()))?;
+        let part = |prefix: &str| -> Result<BTreeMap<String, Tensor>> {
+            let named =
+                file.weights.iter().filter_map(|(name, weight)| Some((name.strip_prefix(prefix)?, weight)));
+            named.map(|(name, weight)| Ok((name.to_owned(), weight.tensor().to_device(device)?))).collect()
+        };
+        let optimiser = OptimiserState { tensors: part(OF_OPTIMISER)?, scalars: saved.optimiser };
+        let course = Self {
+            weights: Weights::from_tensors(part(OF_WEIGHTS)?),
+            optimiser: Optimiser::restored(&optimiser).map_err(|err| unfit(err.to_string()))?,
+            update: saved.update,
+            best_score: saved.best_score,
+            evaluated_at: saved.evaluated_at,
+        };
+        Ok((course, saved.state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{Gradients, OptimiserConfig};
+
+    fn tensor(values: &[f32]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn what_is_saved_is_resumed_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut optimiser = Optimiser::new(OptimiserConfig::adam(0.1));
+        let weights = Weights::from_tensors([("a".to_owned(), tensor(&[0.1, 0.7]))]);
+        let gradients = Gradients::from([("a".to_owned(), tensor(&[0.3, -0.2]))]);
+        let weights = optimiser.update(&weights, &gradients).unwrap();
+        let mut course = Course::new(weights, optimiser);
+        (course.update, course.best_score) = (7, Some(0.1 + 0.2));
+        let network = Description::new("family", "variant", &serde_json::json!({"a": 1})).unwrap();
+        let state = vec![1.5, 2.5];
+        let keeping = Keeping {
+            network: &network,
+            weights: &course.weights,
+            provenance: &Provenance::new("test"),
+            state: &state,
+        };
+        course.save(folder.path(), &keeping).unwrap();
+        let (mut resumed, kept): (Course, Vec<f64>) = Course::resume(folder.path(), &Device::Cpu).unwrap();
+        assert_eq!((kept, resumed.update, resumed.best_score), (state, 7, Some(0.1 + 0.2)));
+        let next = |course: &mut Course| {
+            let weights = course.optimiser.update(&course.weights, &gradients).unwrap();
+            weights.get("a").unwrap().tensor().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(next(&mut resumed), next(&mut course));
+        let other = Course::resume::<bool>(folder.path(), &Device::Cpu).unwrap_err().to_string();
+        assert!(other.contains("resume.safetensors") && other.contains("another checkpoint"), "{other}");
+    }
+
+    #[test]
+    fn an_evaluation_is_due_once_and_the_best_is_marked() {
+        let mut course = Course::new(Weights::default(), Optimiser::new(OptimiserConfig::adam(0.1)));
+        let evaluation = |course: &mut Course, score| {
+            let mut evaluation = Evaluation {
+                update: course.update,
+                split: "validation".to_owned(),
+                n_stimuli: 1,
+                accuracy: Vec::new(),
+                score,
+                is_best: false,
+                metrics: Vec::new(),
+            };
+            course.judge(&mut evaluation);
+            evaluation.is_best
+        };
+        assert!(course.is_due(4, 10) && evaluation(&mut course, 0.5) && !course.is_due(4, 10));
+        course.update = 3;
+        assert!(!course.is_due(4, 10));
+        course.update = 10;
+        assert!(course.is_due(4, 10) && !evaluation(&mut course, 0.5));
+    }
+}
