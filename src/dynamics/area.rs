@@ -22,6 +22,8 @@ pub enum AreaKind {
     Activity,
     /// A map that multiplies something.
     Gain(GainRule),
+    /// A map of zeros and ones that closes and opens units of an area.
+    Gate { target: String },
     /// Vectors carried from step to step or between the streams.
     Hidden,
 }
@@ -53,6 +55,11 @@ impl Area {
 
     pub fn is_gain(&self) -> bool {
         matches!(self.kind, AreaKind::Gain(_))
+    }
+
+    /// Is it a map of gains or a gate?
+    pub fn multiplies(&self) -> bool {
+        matches!(self.kind, AreaKind::Gain(_) | AreaKind::Gate { .. })
     }
 
     /// `[channels, height, width]`; a vector area is `[units, 1, 1]`.

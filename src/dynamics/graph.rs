@@ -173,7 +173,7 @@ impl Graph {
                     let target = nodes.iter().find(|node| node.name == rule.target);
                     (NodeRole::Gain, target.map_or(0, |target| target.level), 1)
                 }
-                AreaKind::Activity | AreaKind::Hidden => {
+                AreaKind::Activity | AreaKind::Gate { .. } | AreaKind::Hidden => {
                     top += 1;
                     (NodeRole::Area, top, 0)
                 }
@@ -206,7 +206,7 @@ impl Graph {
                     graph.connections.push(GraphConnection::new(below, node, Direction::Forward, "layers"));
                     below = node;
                 }
-                AreaKind::Hidden => {}
+                AreaKind::Gate { .. } | AreaKind::Hidden => {}
             }
         }
         let top = graph.nodes.len() - 1;

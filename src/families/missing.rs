@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Entry, entry, of, recurrent_gating};
+use super::{Entry, entry, entry_of, recurrent_gating};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::model::ModelInfo;
@@ -13,7 +13,7 @@ const DOCUMENTS: [&str; 2] = ["tasks", "layers"];
 
 /// Values of an opened model that are defaults because neither its file nor its weights tell them.
 pub fn missing_values(info: &ModelInfo) -> Vec<MissingValue> {
-    of(info.family).map_or_else(Vec::new, |entry| asked(entry, &info.variant, &info.config, None))
+    asked(entry_of(info.family), &info.variant, &info.config, None)
 }
 
 /// What to ask for after opening `checkpoint` failed with `why`; nothing if other values cannot help.

@@ -136,7 +136,7 @@ fn entry(checkpoint: &Checkpoint) -> Result<&'static Entry> {
 
 fn entry_of(family: Family) -> &'static Entry {
     // Every family has an entry, as a test sees to.
-    of(family).unwrap_or(&FAMILIES[0])
+    FAMILIES.iter().find(|entry| entry.family == family).unwrap_or(&FAMILIES[0])
 }
 
 /// Opens a checkpoint file, or the bundled network by its name, as a model.
@@ -159,16 +159,12 @@ pub fn open_checkpoint(checkpoint: &Checkpoint, overrides: &Overrides, target: &
 
 /// Every key of the configuration of a variant with its meaning, range and default.
 pub fn fields(family: Family, variant: &str) -> Vec<Field> {
-    of(family).map_or_else(Vec::new, |entry| (entry.fields)(variant))
+    (entry_of(family).fields)(variant)
 }
 
 /// Keys of a configuration that say how a network is run, besides its controls and the length of a run.
 pub fn protocol_keys(family: Family) -> &'static [&'static str] {
-    of(family).map_or(&[], |entry| entry.protocol)
-}
-
-fn of(family: Family) -> Option<&'static Entry> {
-    FAMILIES.iter().find(|entry| entry.family == family)
+    entry_of(family).protocol
 }
 
 /// As [`open_checkpoint`], of a checkpoint whose family is known.

@@ -52,7 +52,7 @@ pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
 
 /// The task that a network of several is given with a default stimulus that names none: its first,
 /// unless the configuration of the model chooses.
-pub(super) fn default_controls(model: &Model, shown: &StimulusSpec) -> BTreeMap<String, Setting> {
+pub fn default_controls(model: &Model, shown: &StimulusSpec) -> BTreeMap<String, Setting> {
     let dynamics = model.dynamics.as_ref();
     // Tasks are offered by one control, whatever the family calls it.
     let offered = dynamics.controls().iter().find_map(|control| {

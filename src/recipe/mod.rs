@@ -10,7 +10,7 @@ mod toml_file;
 pub mod train;
 
 pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
-pub use defaults::default_stimulus;
+pub use defaults::{default_controls, default_stimulus};
 pub use departures::departures;
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
 pub use output::{results, write};

@@ -160,3 +160,35 @@ fn the_published_recognition_network_reads_clutter() {
     println!("read-out {:.4} {:?}, sweeps {:?}", read_out.accuracy, read_out.interval, accuracy.sweeps);
     assert!(read_out.n == 200 && read_out.accuracy >= 0.97, "{read_out:?}");
 }
+
+/// In what runs leave the protocol of a network, in words.
+fn departures(sets: &[&str], change: impl FnOnce(&mut RunRecipe)) -> Vec<String> {
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let overrides = Overrides::read(None, &sets).unwrap();
+    let model = families::open(Path::new(NETWORK), &overrides, &Target::default()).unwrap();
+    let mut recipe = RunRecipe { n: 1, record: Vec::new(), ..recipe() };
+    change(&mut recipe);
+    run(&model, &recipe, 1).departures.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_run_says_in_what_it_leaves_the_published_protocol() {
+    assert_eq!(departures(&[], |_| {}), [""; 0]);
+    assert_eq!(departures(&[], |recipe| recipe.steps = Some(3)), ["length: 3 passes, published 10 passes"]);
+    let stronger = |recipe: &mut RunRecipe| {
+        recipe.controls.insert("strength".to_owned(), gainfield::dynamics::Setting::Number(0.5));
+    };
+    assert_eq!(departures(&[], stronger), ["strength: 0.5, published 0.2"]);
+    // What a file says and the user changes is a departure; given back live it is none.
+    assert_eq!(departures(&["strength=0.5"], |_| {}), ["strength: 0.5, published 0.2"]);
+    let published = |recipe: &mut RunRecipe| {
+        recipe.controls.insert("strength".to_owned(), gainfield::dynamics::Setting::Number(0.2));
+    };
+    assert_eq!(departures(&["strength=0.5"], published), [""; 0]);
+    let fewer = departures(&["passes=3"], |_| {});
+    assert_eq!(fewer, ["length: 6 passes, published 10 passes", "passes: 3, published 5"]);
+    let silenced = |recipe: &mut RunRecipe| {
+        recipe.interventions = vec![Intervention::new("conv1_out", Units::all(), Action::Silence, 0, None)];
+    };
+    assert_eq!(departures(&[], silenced), [""; 0], "interventions do not count");
+}

@@ -24,7 +24,19 @@ impl Default for Clock {
 
 impl Clock {
     /// Speeds offered, in timesteps per second.
-    pub const SPEEDS: [f64; 7] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+    pub const SPEEDS: [f64; 8] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
+    /// The speed at first: few steps are looked at one by one, those of milliseconds pass by.
+    pub fn natural_speed(is_continuous: bool) -> f64 {
+        if is_continuous { 32.0 } else { 4.0 }
+    }
+
+    /// Takes the natural speed of another kind of time, unless another speed was chosen.
+    pub fn suit(&mut self, is_continuous: bool) {
+        if self.speed == Self::natural_speed(!is_continuous) {
+            self.speed = Self::natural_speed(is_continuous);
+        }
+    }
 
     pub fn cursor(&self) -> usize {
         self.cursor

@@ -15,6 +15,8 @@ pub struct Shown {
     pub values: Vec<Arc<[f32]>>,
     /// `[channels, height, width]`.
     pub shape: [usize; 3],
+    /// Per image, whether it stands for no picture at all.
+    pub blank: Vec<bool>,
     /// Per timestep, which of `images`.
     pub of: Vec<usize>,
     /// Per timestep, row and column (fractions of the image) of the cue shown last, if there was one.
@@ -32,6 +34,7 @@ impl Shown {
                 ids.push(id);
                 let (values, shape) = first_trial(drive);
                 shown.images.push(Arc::new(color_image(&values, shape)));
+                shown.blank.push(drive.frame.is_blank());
                 shown.values.push(values.into());
                 shown.shape = shape;
                 ids.len() - 1
@@ -47,6 +50,11 @@ impl Shown {
             shown.cue.push(cue);
         }
         shown
+    }
+
+    /// Is nothing shown in image `image`?
+    pub fn is_blank(&self, image: usize) -> bool {
+        self.blank.get(image).copied().unwrap_or(false)
     }
 
     /// Index of the frame of timestep `t`.

@@ -161,6 +161,11 @@ impl ModelInfo {
         }
     }
 
+    /// Timesteps before onset of a run; `None` where the family has none.
+    pub fn warm_up_of(&self, spec: &RunSpec) -> Option<usize> {
+        self.warm_up.map(|published| spec.warm_up.unwrap_or(published))
+    }
+
     pub fn area(&self, name: &str) -> Option<&Area> {
         self.areas.iter().find(|area| area.name == name)
     }

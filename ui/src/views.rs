@@ -148,6 +148,12 @@ pub(crate) fn body(ui: &Ui) -> Rect {
 
 /// The empty state of every view of a recording.
 pub(crate) fn no_recording(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let key = view.document.recording.and_then(|id| view.document.run_key(id));
+    if let Some(why) = key.and_then(|key| view.store.failure(key)) {
+        let state = EmptyState { title: "The run stopped", sentence: why, primary: None, quiet: None };
+        empty_state(ui, &state);
+        return;
+    }
     let ready = view.document.model.is_some() && view.document.stimulus.is_some();
     let state = EmptyState {
         title: "No recording yet",

@@ -1,9 +1,13 @@
 //! The published protocol: one picture, held for the timesteps of the network.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use super::config::{Config, Normalisation};
-use crate::dynamics::{Drive, Frame, LabelSet, Pass, Prepared, Presentation, Schedule, State};
+use crate::dynamics::{
+    Drive, Frame, LabelSet, Pass, Prepared, Presentation, Schedule, Segment, SegmentKind, State,
+};
 use crate::error::Result;
 use crate::stimulus::{Preparation, Resizing};
 
@@ -17,7 +21,7 @@ pub(super) fn schedule(
 ) -> Result<Schedule> {
     presentation.check()?;
     let published = config.n_timesteps();
-    let drives = (0..n_timesteps)
+    let drives: Vec<Drive> = (0..n_timesteps)
         .map(|t| Drive {
             frame: presentation.frame_at(t).clone(),
             instruction: None,
@@ -29,7 +33,28 @@ pub(super) fn schedule(
             shown: t,
         })
         .collect();
-    Ok(Schedule { drives, segments: presentation.segments.clone(), published: Some(published) })
+    let mut segments = presentation.segments.clone();
+    if segments.is_empty() {
+        segments = shown(&drives);
+    }
+    Ok(Schedule { drives, segments, published: Some(published) })
+}
+
+/// Stretches of timesteps that show one frame.
+fn shown(drives: &[Drive]) -> Vec<Segment> {
+    let mut from = 0;
+    let stretches = drives.chunk_by(|a, b| Arc::ptr_eq(&a.frame, &b.frame));
+    let segment = |stretch: &[Drive]| {
+        let (kind, name) = match stretch[0].frame.is_blank() {
+            true => (SegmentKind::Blank, "blank"),
+            false => (SegmentKind::Stimulus, "picture"),
+        };
+        let to = from + stretch.len();
+        let segment = Segment { kind, name: name.to_owned(), from, to };
+        from = to;
+        segment
+    };
+    stretches.map(segment).collect()
 }
 
 /// The labels of the frame that was shown, wherever the network answers.

@@ -71,7 +71,10 @@ pub(super) fn areas(architecture: &Architecture) -> Vec<Area> {
         areas.extend(prefixed("td.", Area::activity));
         let task_head = architecture.task_head.iter();
         areas.extend(task_head.map(|bundle| Area::activity(format!("td.{}", bundle.name), &bundle.output)));
-        areas.extend(prefixed("gate.", hidden).skip(1));
+        areas.extend(units.iter().skip(1).map(|units| {
+            let kind = AreaKind::Gate { target: units.name.clone() };
+            Area::new(format!("gate.{}", units.name), &units.shape, kind)
+        }));
     }
     areas.extend(prefixed("err.", hidden));
     areas.push(hidden("err.head_layer".to_owned(), head));

@@ -1,10 +1,12 @@
 //! Applies commands: the one place where anything changes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
-use gainfield::dynamics::{Area, Intervention, Pass};
+use gainfield::dynamics::{Area, Controls, Intervention, SegmentKind, Setting, TimeUnit};
+use gainfield::recipe;
 use gainfield::settings::{Overrides, Source, toml_value};
 
 use super::Workbench;
@@ -316,7 +318,8 @@ impl Workbench {
     pub(super) fn run(&mut self) {
         let (Some(model), Some(stimulus)) = (self.document.model, self.document.stimulus) else { return };
         let name = self.document.get(stimulus).map_or_else(String::new, |item| item.name.clone());
-        let spec = RunSpec { timesteps: self.steps, ..RunSpec::default() };
+        let controls = self.default_controls(model, stimulus);
+        let spec = RunSpec { timesteps: self.steps, controls, ..RunSpec::default() };
         let info = RecordingInfo { model, stimulus, spec, parent: None };
         self.with_document(|document| {
             let id = document.add(&name, Content::Recording(Arc::new(info)));
@@ -327,12 +330,33 @@ impl Workbench {
         });
         self.clock.playing = false;
         self.clock.follow = true;
+        let unit = self.document.current_model().map(|model| model.time_unit);
+        self.clock.suit(matches!(unit, Some(TimeUnit::Ms { .. })));
+    }
+
+    /// The task of a network of several, where the stimulus names none.
+    fn default_controls(&self, model: ItemId, stimulus: ItemId) -> BTreeMap<String, f64> {
+        let model = self.document.model_info(model).and_then(|info| self.store.model(info.identity));
+        let (Some(model), Some(stimulus)) = (model, self.document.stimulus_info(stimulus)) else {
+            return BTreeMap::new();
+        };
+        let known = model.dynamics.controls();
+        let mut values = Controls::defaults(known);
+        let given = recipe::default_controls(model, &stimulus.spec);
+        let fits = |(name, setting): (String, Setting)| {
+            values.set_to(known, &name, &setting).ok()?;
+            Some((name.clone(), values.find(known, &name)?))
+        };
+        given.into_iter().filter_map(fits).collect()
     }
 
     fn continue_run(&mut self, more: usize) {
         let Some(run) = self.shown_run() else { return };
-        let sweeps = run.recording.steps.iter().filter(|step| step.pass != Pass::ReadOut).count();
-        self.change_spec(|spec| spec.timesteps = Some(sweeps + more));
+        let Some(info) = self.document.current_recording() else { return };
+        let warm_up = self.document.model_info(info.model).and_then(|model| model.warm_up_of(&info.spec));
+        let read_outs = run.recording.segments.iter().filter(|s| s.kind == SegmentKind::ReadOut).count();
+        let shown = run.recording.n_timesteps.saturating_sub(warm_up.unwrap_or(0) + read_outs);
+        self.change_spec(|spec| spec.timesteps = Some(shown + more));
     }
 
     /// A copy of the shown recording that differs after timestep `cursor`. Gives its id.

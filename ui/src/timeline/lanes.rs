@@ -39,7 +39,14 @@ pub(super) fn stimulus(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Trac
             to += 1;
         }
         let texture = texture::image(ui.ctx(), &run.shown.images[image]);
-        if track.step() >= 44.0 {
+        if run.shown.is_blank(image) {
+            let at = pos2(track.edge(from) + 10.0, lane.center().y);
+            let room = track.edge(to) - track.edge(from) - 14.0;
+            if room > 40.0 {
+                let text = widgets::truncated(ui, "nothing shown", Text::Caption, room);
+                painter.text(at, Align2::LEFT_CENTER, text, Text::Caption.font(), t.text3);
+            }
+        } else if track.step() >= 44.0 {
             for step in from..to {
                 thumbnail(&painter, texture, run, pos2(track.x(step), lane.center().y), side);
             }

@@ -100,7 +100,7 @@ fn speed(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     let t = tokens(ui);
     let unit = view.run().map_or(TimeUnit::Timestep, |run| run.recording.time_unit);
     let words = |speed: f64| match unit {
-        TimeUnit::Ms { dt_ms } => format!("{} × real time", speed * dt_ms / 1000.0),
+        TimeUnit::Ms { dt_ms } => format!("{} ms/s", speed * dt_ms),
         TimeUnit::Sweep => format!("{speed} sweeps/s"),
         TimeUnit::Pass => format!("{speed} passes/s"),
         TimeUnit::Timestep => format!("{speed} steps/s"),

@@ -6,7 +6,7 @@ use egui::{
     Align2, Color32, CornerRadius, EventFilter, Key, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui,
     pos2, vec2,
 };
-use gainfield::dynamics::{Action, Area, AreaKind};
+use gainfield::dynamics::{Action, Area};
 use gainfield::figure::number::significant;
 use gainfield::figure::{ColourMap, ColourScale, Figure, Maps, Panel, Raster, Width};
 
@@ -282,7 +282,7 @@ fn drawn_shape(area: &Area) -> [usize; 3] {
 fn shown_areas(run: &RunData, mode: Mode) -> Vec<usize> {
     (0..run.recording.areas.len())
         .filter(|&i| {
-            let gain = matches!(run.recording.areas[i].kind, AreaKind::Gain(_));
+            let gain = run.recording.areas[i].multiplies();
             match mode {
                 Mode::Response => !gain,
                 Mode::Gain => gain,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gainfield::dynamics::{Action, AreaKind, GainRule, Pass};
+use gainfield::dynamics::{Action, Area, AreaKind, GainRule, Pass};
 use gainfield::figure::{ColourMap, ColourScale, Maps, Raster};
 
 use crate::item::{Content, Group, ItemId, ModelInfo};
@@ -14,12 +14,38 @@ use crate::view::View;
 const FIGURE_ROWS: usize = 3;
 const FIGURE_COLUMNS: usize = 4;
 
-/// The gain areas of a recording: position and rule.
-pub fn gain_areas(run: &RunData) -> impl Iterator<Item = (usize, &GainRule)> {
-    run.recording.areas.iter().enumerate().filter_map(|(i, area)| match &area.kind {
-        AreaKind::Gain(rule) => Some((i, rule)),
+/// How a map multiplies: by `at_zero + slope * map`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Multiplier<'a> {
+    /// What is multiplied: an area's name, or `input`.
+    pub target: &'a str,
+    pub at_zero: f32,
+    pub slope: f32,
+}
+
+impl Multiplier<'_> {
+    pub fn of(&self, map: f32) -> f32 {
+        self.at_zero + self.slope * map
+    }
+
+    /// How far from 1 it goes for entries of the map in -1 to 1, or of 0 and 1 for gates.
+    pub fn reach(&self) -> f32 {
+        self.slope.abs().max((1.0 - self.at_zero).abs())
+    }
+}
+
+/// The areas of a recording that multiply something at timestep `t`, by position.
+pub fn gain_areas<'a>(view: &View<'_>, run: &'a RunData, t: usize) -> Vec<(usize, Multiplier<'a>)> {
+    let areas = run.recording.areas.iter().enumerate();
+    let multiplier = |(i, area): (usize, &'a Area)| match &area.kind {
+        AreaKind::Gain(rule) => {
+            let slope = slope(view, run, rule, t);
+            Some((i, Multiplier { target: &rule.target, at_zero: 1.0, slope }))
+        }
+        AreaKind::Gate { target } => Some((i, Multiplier { target, at_zero: 0.0, slope: 1.0 })),
         AreaKind::Activity | AreaKind::Hidden => None,
-    })
+    };
+    areas.filter_map(multiplier).collect()
 }
 
 /// The value of a control at timestep `t` of a run: default, the run's own, then interventions.
@@ -40,7 +66,7 @@ pub fn control_at(model: &ModelInfo, run: &RunData, name: &str, t: usize) -> f64
 }
 
 /// What a map entry of 1 adds to the multiplier: sign times control.
-pub fn slope(view: &View<'_>, run: &RunData, rule: &GainRule, t: usize) -> f32 {
+fn slope(view: &View<'_>, run: &RunData, rule: &GainRule, t: usize) -> f32 {
     let Some(recording) = view.document.current_recording() else { return rule.sign as f32 };
     let Some(model) = view.document.model_info(recording.model) else { return rule.sign as f32 };
     (rule.sign * control_at(model, run, &rule.control, t)) as f32
@@ -57,14 +83,15 @@ pub struct InputGain<'a> {
 impl<'a> InputGain<'a> {
     /// `None` for a model without a gain on its input, or where it was not recorded.
     pub fn of(view: &View<'_>, run: &'a RunData, step: usize) -> Option<Self> {
-        let (area, rule) = gain_areas(run).find(|(_, rule)| rule.target == "input")?;
+        let t = run.recording.steps.get(step)?.t;
+        let gains = gain_areas(view, run, t);
+        let &(area, multiplier) = gains.iter().find(|(_, multiplier)| multiplier.target == "input")?;
         let map = run.derived.channel_means.get(step)?.get(area)?;
         let [_, height, width] = run.recording.areas[area].map_shape();
         if map.is_empty() {
             return None;
         }
-        let t = run.recording.steps[step].t;
-        Some(Self { map, height, width, slope: slope(view, run, rule, t) })
+        Some(Self { map, height, width, slope: multiplier.slope })
     }
 
     /// The multiplier at a place given as fractions of the image.

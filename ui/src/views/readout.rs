@@ -223,7 +223,11 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, shown: &ClassMap, map:
     widgets::color_bar(ui, bar, pos2(text.right() + 6.0, y), vec2(72.0, 8.0), ["0", "1"], [false, false]);
     let unit = run.recording.time_unit;
     let last = run.recording.n_timesteps.saturating_sub(1);
-    let mut span = format!("{} {} to {}", unit.name(), time_text(unit, 0), time_text(unit, last));
+    let (from, to) = (time_text(unit, 0), time_text(unit, last));
+    let mut span = match unit {
+        TimeUnit::Ms { .. } => format!("{from} to {to} ms"),
+        unit => format!("{} {from} to {to}", unit.name()),
+    };
     if classes.len() < names.len() {
         span = format!("{} of {} classes, {span}", classes.len(), names.len());
     }

@@ -6,7 +6,7 @@ use egui::{Align2, Color32, ColorImage, CornerRadius, Rect, Role, Sense, Stroke,
 use gainfield::figure::number::{fixed, significant};
 use gainfield::figure::{ColourMap, ColourScale, Figure, Maps, Panel, Raster, Width};
 
-use super::gain::{InputGain, contour, contour_level, gain_areas, slope};
+use super::gain::{InputGain, contour, contour_level, gain_areas};
 use super::{body, no_recording, nothing_to_draw, toolbar};
 use crate::command::Command;
 use crate::store::RunData;
@@ -59,7 +59,7 @@ impl StimulusAttention {
         let gain = InputGain::of(view, run, step);
         self.tools(ui, gain.is_some());
         let area = body(ui);
-        let gains: Vec<usize> = gain_areas(run).map(|(area, _)| area).collect();
+        let gains = gain_areas(view, run, run.recording.steps[step].t);
         let below = if gains.is_empty() { 0.0 } else { GAIN_MAP + 10.0 };
         let room = Rect::from_min_max(area.min, pos2(area.right(), area.bottom() - below));
         let image = self.image(ui, run, step, gain.as_ref(), room, out);
@@ -126,7 +126,17 @@ impl StimulusAttention {
             (Mode::Input, _) | (_, None) => texture::image(ui.ctx(), &run.shown.images[frame]),
             (mode, Some(gain)) => self.blended(ui, run, frame, gain, mode),
         };
-        ui.painter().image(texture, rect, UNIT, Color32::WHITE);
+        if run.shown.is_blank(frame) {
+            widgets::hatch(ui.painter(), rect, t.hatch.gamma_multiply(0.6));
+            let text = "Nothing is shown";
+            let galley = ui.painter().layout_no_wrap(text.to_owned(), Text::Small.font(), t.text2);
+            let at = rect.center() - galley.size() / 2.0;
+            let ground = Rect::from_min_size(at, galley.size()).expand(6.0);
+            ui.painter().rect_filled(ground, CornerRadius::same(radius::SPAN), t.well);
+            ui.painter().galley(at, galley, t.text2);
+        } else {
+            ui.painter().image(texture, rect, UNIT, Color32::WHITE);
+        }
         let mut level = None;
         if let Some(gain) = gain.filter(|_| self.mode != Mode::Input) {
             level = contour_level(gain.slope, gain.bounds());
@@ -231,16 +241,16 @@ impl StimulusAttention {
         let pixels = image.pixels.iter().map(|p| [p.r(), p.g(), p.b()]).collect();
         let mut rasters = vec![Raster::rgb(pixels, width)?];
         let mut titles = vec!["Input".to_owned()];
-        for (area, rule) in gain_areas(run) {
-            let slope = slope(view, run, rule, t);
+        for (area, multiplier) in gain_areas(view, run, t) {
             let map = &run.derived.channel_means[step][area];
             if map.is_empty() {
                 continue;
             }
             let columns = run.recording.areas[area].map_shape()[2];
-            let ends = f64::from(slope.abs().max(1e-6));
+            let ends = f64::from(multiplier.reach().max(1e-6));
             let scale = ColourScale::new(ColourMap::Gain, [1.0 - ends, 1.0 + ends], "gain")?.unit("×");
-            rasters.push(Raster::new(map.iter().map(|m| 1.0 + slope * m).collect(), columns, scale)?);
+            let values = map.iter().map(|&m| multiplier.of(m)).collect();
+            rasters.push(Raster::new(values, columns, scale)?);
             titles.push(run.recording.areas[area].name.clone());
         }
         let maps = Maps::new(vec![rasters])?.column_titles(titles)?;
@@ -337,14 +347,11 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
     let step_t = run.recording.steps[step].t;
     let bar_width = 98.0;
     let mut x = row.left();
-    let mut ends = 0.0_f32;
-    for (_, rule) in gain_areas(run) {
-        ends = ends.max(slope(view, run, rule, step_t).abs());
-    }
-    let ends = ends.max(1e-6);
+    let gains = gain_areas(view, run, step_t);
+    let ends = gains.iter().map(|(_, multiplier)| multiplier.reach()).fold(1e-6, f32::max);
     let mut shown: Vec<&str> = Vec::new();
     let mut clipped = [false, false];
-    for (area, rule) in gain_areas(run) {
+    for (area, multiplier) in gains {
         let info = &run.recording.areas[area];
         let map = &run.derived.channel_means[step][area];
         let [_, height, width] = info.map_shape();
@@ -353,14 +360,13 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
         if map.is_empty() || x + size.x > row.right() - bar_width - 8.0 {
             continue;
         }
-        let k = slope(view, run, rule, step_t);
         let colouring = Colouring { map: ColourMap::Gain, ground, range: [1.0 - ends, 1.0 + ends] };
-        let salt = u64::from(k.to_bits());
+        let salt = u64::from(multiplier.slope.to_bits()) ^ (u64::from(multiplier.at_zero.to_bits()) << 32);
         let texture = texture::map(ui.ctx(), map, colouring, salt, || {
-            let pixels = map.iter().map(|m| colouring.pixel(1.0 + k * m)).collect();
+            let pixels = map.iter().map(|&m| colouring.pixel(multiplier.of(m))).collect();
             ColorImage::new([width, height], pixels)
         });
-        let over = |m: f32| (1.0 + k * m) > 1.0 + ends * 1.001;
+        let over = |m: f32| multiplier.of(m) > 1.0 + ends * 1.001;
         clipped[1] |= map.iter().any(|&m| over(m));
         let rect = Rect::from_min_size(pos2(x, row.top()), size);
         ui.painter().image(texture, rect, UNIT, Color32::WHITE);
@@ -379,11 +385,11 @@ fn gain_row(ui: &mut Ui, view: &View<'_>, run: &RunData, step: usize, row: Rect,
             let at = (pointer - rect.min) / rect.size();
             let (r, c) = ((at.y * height as f32) as usize, (at.x * width as f32) as usize);
             let m = map.get(r * width + c).copied().unwrap_or(0.0);
-            let gain = fixed(f64::from(1.0 + k * m), 3);
+            let gain = fixed(f64::from(multiplier.of(m)), 3);
             out.say(format!(
                 "{}  row {r}, col {c}  gain {gain} × on {} (mean of channels)  {}",
                 info.name,
-                rule.target,
+                multiplier.target,
                 crate::timeline::time_words(run, step_t)
             ));
         }

@@ -8,12 +8,18 @@ use gainfield_ui::item::{Content, Group};
 use super::files::Dropped;
 use super::support::{Window, answering, empty, messages, press, settle};
 
-/// The checkpoints of two families, in a fixed order; none where the folder is absent.
+/// Larger files are opened by the tests of the library; here each is run as well.
+const LARGEST: u64 = 2 << 20;
+
+/// The checkpoints of all families, in a fixed order; none where the folder is absent.
 fn checkpoints() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/checkpoints");
     let mut found = Vec::new();
     for folder in ["brg", "oba"] {
-        collect(&root.join(folder), &mut found);
+        collect(&root.join(folder), u64::MAX, &mut found);
+    }
+    for folder in ["butd", "blt", "cordsnet"] {
+        collect(&root.join(folder), LARGEST, &mut found);
     }
     found.sort();
     if found.is_empty() {
@@ -22,12 +28,14 @@ fn checkpoints() -> Vec<PathBuf> {
     found
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, largest: u64, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
+        let is_checkpoint =
+            ["pth", "pt", "tar"].iter().any(|&ending| path.extension() == Some(ending.as_ref()));
         if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "pth" || ending == "pt") {
+            collect(&path, largest, found);
+        } else if is_checkpoint && entry.metadata().is_ok_and(|file| file.len() <= largest) {
             found.push(path);
         }
     }

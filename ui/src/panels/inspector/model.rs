@@ -162,7 +162,7 @@ impl Form {
 
 /// How the Counter-Hebb change of each bundle compares with the exact gradient.
 fn updates(ui: &mut Ui, view: &View<'_>, item: &Item, info: &ModelInfo, out: &mut Out<'_>) {
-    group(ui, "Counter-Hebb update beside the gradient");
+    group(ui, "Counter-Hebb update");
     let measured = view.probing.agreement(info.identity);
     if let Some(ProbeState::Failed(why)) = measured.map(|measured| &measured.state) {
         widgets::error_block(ui, why);
@@ -179,7 +179,10 @@ fn updates(ui: &mut Ui, view: &View<'_>, item: &Item, info: &ModelInfo, out: &mu
             fact(ui, &row.bundle, &format!("cos {cosine}  Δ {difference}"), &help);
         }
     } else {
-        note(ui, "The change that the error pass makes and the gradient of one batch, bundle by bundle.");
+        note(
+            ui,
+            "The change that the error pass makes beside the exact gradient of one batch, bundle by bundle.",
+        );
     }
     let is_running = matches!(measured.map(|m| &m.state), Some(ProbeState::Running { .. }));
     let in_use = view.document.model == Some(item.id);

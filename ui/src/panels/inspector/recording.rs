@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use egui::{Align2, Role, Sense, Ui, pos2, vec2};
-use gainfield::dynamics::{Action, Control, Departure, Intervention, Pass, SegmentKind, TimeUnit, Units};
+use gainfield::dynamics::{Action, Control, Departure, Intervention, SegmentKind, TimeUnit, Units};
 
 use super::{buttons, fact, group, intervention, note, title};
 use crate::command::Command;
@@ -40,7 +40,10 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
     if let Some(run) = key.and_then(|key| view.store.run(key)) {
         let state = match run.state {
             RunState::Running => format!("{} of {}", run.recording.steps.len(), run.recording.n_timesteps),
-            RunState::Done => format!("{} timesteps", run.recording.n_timesteps),
+            RunState::Done => {
+                let n = run.recording.n_timesteps;
+                format!("{n} {}", crate::timeline::plural(run.recording.time_unit, n))
+            }
         };
         fact(ui, "Recorded", &state, "");
         departures(ui, &run.notes.departures);
@@ -54,7 +57,10 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
         }
         group(ui, "Controls");
         if model.controls.is_empty() {
-            note(ui, "This network has no controls: it answers in one pass.");
+            note(
+                ui,
+                "This network has no live controls; what it is made of is in the model's configuration.",
+            );
         }
         for control in &model.controls {
             let value = info.spec.controls.get(&control.name).copied().unwrap_or(control.default);
@@ -116,8 +122,9 @@ fn length_row(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingInfo) -
     let run = view.document.run_key(item.id).and_then(|key| view.store.run_or_latest(item.id, key))?;
     let recording = &run.recording;
     let read_outs = recording.segments.iter().filter(|s| s.kind == SegmentKind::ReadOut).count();
-    let warm_up = recording.steps.iter().filter(|step| step.pass == Pass::WarmUp).count();
-    let published_warm_up = view.document.model_info(info.model).and_then(|model| model.warm_up);
+    let model = view.document.model_info(info.model);
+    let warm_up = model.and_then(|model| model.warm_up_of(&info.spec)).unwrap_or(0);
+    let published_warm_up = model.and_then(|model| model.warm_up);
     let published = recording.published.map(|n| n.saturating_sub(read_outs + published_warm_up.unwrap_or(0)));
     let now =
         info.spec.timesteps.unwrap_or_else(|| recording.n_timesteps.saturating_sub(read_outs + warm_up));
@@ -127,8 +134,9 @@ fn length_row(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingInfo) -
             ("steps", format!("Timesteps from onset on: {now} of {dt_ms} ms are {shown} ms"))
         }
         unit => {
-            let what = "without the read-out pass; another number than published is off protocol";
-            (crate::timeline::plural(unit, 2), format!("{} {what}", crate::timeline::unit_title(unit)))
+            let what = "count, without the read-out pass; another than published is off protocol";
+            let short = if unit == TimeUnit::Timestep { "steps" } else { crate::timeline::plural(unit, 2) };
+            (short, format!("{} {what}", crate::timeline::unit_title(unit)))
         }
     };
     let most = (4.0 * published.unwrap_or(0) as f64).clamp(40.0, 2000.0).max(now as f64);
