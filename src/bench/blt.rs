@@ -8,7 +8,7 @@ use super::{Build, Call, Case, Origin};
 use crate::analysis::matrix::Matrix;
 use crate::analysis::rdm::{Dissimilarity, Rdm};
 use crate::analysis::similarity::{AngularCka, Kernel, Metric as _};
-use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, Workspace, rollout};
+use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, rollout};
 use crate::error::Result;
 use crate::families::blt::{
     BltConfig, Config, LossChoice, LossSettings, Normalisation, Pooling, build, generated_pixels,
@@ -82,11 +82,11 @@ fn whole_run(
     batch: usize,
     network: impl Fn() -> Result<Config> + Send + Sync + 'static,
 ) -> Case {
-    let build: Build = Box::new(move |_| {
+    let build: Build = Box::new(move |sources| {
         let config = network()?;
         let model = build(&config, &generated_weights(&config, 0)?)?;
         let pictures = pictures(batch, SIDE)?;
-        let mut workspace = Workspace::new();
+        let mut workspace = sources.workspace();
         let call: Call = Box::new(move || {
             // A new frame, so that nothing prepared for the last call is taken.
             let presentation = Presentation::held(pictures.clone());

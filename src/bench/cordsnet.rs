@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use super::{Build, Call, Case, Origin};
 use crate::analysis::eigen::{arnoldi, eigenvalues};
 use crate::dynamics::{
-    Controls, Dynamics as _, Presentation, ProtocolOptions, Run, Schedule, State, Workspace, rollout,
+    Controls, Dynamics as _, Presentation, ProtocolOptions, Run, Schedule, State, rollout,
 };
 use crate::error::Result;
 use crate::families::cordsnet::spectrum::Recurrence;
@@ -89,7 +89,7 @@ fn one_step(dataset: Dataset, depth: usize, batch: usize, is_stored: bool) -> Bu
         let schedule = model.schedule(&shown, &ProtocolOptions::default())?;
         let controls = Controls::defaults(model.controls());
         let go_on = |_: usize, _: &_, _: &State| Ok(ControlFlow::Continue(()));
-        let mut workspace = Workspace::new();
+        let mut workspace = sources.workspace();
         let run = run_of(&model, &schedule, &controls);
         let start = rollout(&run, model.rest(batch)?, 0..3, &mut workspace, go_on)?;
         let call: Call = Box::new(move || {
@@ -103,12 +103,12 @@ fn one_step(dataset: Dataset, depth: usize, batch: usize, is_stored: bool) -> Bu
 
 /// 100 timesteps without and 100 with a new picture.
 fn presentation(depth: usize, batch: usize) -> Build {
-    Box::new(move |_| {
+    Box::new(move |sources| {
         let config = network(Stage::Final, Dataset::Cifar10, depth, 4, 64);
         let model = CordsNet::new(&config, &generate(&config, depth as u64)?)?;
         let images = images(&config, batch)?;
         let controls = Controls::defaults(model.controls());
-        let mut workspace = Workspace::new();
+        let mut workspace = sources.workspace();
         let call: Call = Box::new(move || {
             let shown = Presentation::held(images.clone());
             let schedule = model.schedule(&shown, &ProtocolOptions::default())?;

@@ -4,7 +4,6 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use super::{Build, Call, Case, Origin};
-use crate::dynamics::Workspace;
 use crate::error::{Error, Result};
 use crate::families::counter_hebb::{
     Batch, Config, CounterHebb, InitOptions, UpdateRule, counter_hebb, exact_gradient, initial_weights,
@@ -71,13 +70,13 @@ pub(super) fn cases(batch: Option<usize>) -> Result<Vec<Case>> {
 
 fn case(name: &str, kind: &str, config: &Config, batch: usize, work: Work) -> Case {
     let config = config.clone();
-    let build: Build = Box::new(move |_| {
+    let build: Build = Box::new(move |sources| {
         let weights = initial_weights(&config, 0, &InitOptions::default())?;
         let stimuli = stimuli(&config, batch)?;
         let config = config.clone();
         let of_the_batch = config.has_norms() && batch > 1;
         let mut optimiser = Optimiser::new(OptimiserConfig::adam(LEARNING_RATE));
-        let mut workspace = Workspace::new();
+        let mut workspace = sources.workspace();
         let mut weights = weights;
         let call: Call = match work {
             Work::Predict => {

@@ -14,8 +14,9 @@ use serde::Serialize;
 pub use measure::{peak_rss_mb, process_cpu_ms};
 
 use crate::checkpoint;
+use crate::dynamics::Workspace;
 use crate::error::{Error, Result};
-use crate::ops::compute_pool;
+use crate::ops::{Numerics, compute_pool};
 use crate::weights::Weights;
 use measure::Timings;
 
@@ -24,6 +25,8 @@ use measure::Timings;
 pub struct BenchOptions {
     /// Threads of the compute pool.
     pub threads: usize,
+    /// Of convolutions outside any graph.
+    pub numerics: Numerics,
     /// Every batched case at this batch instead of its own ones.
     pub batch: Option<usize>,
     /// Only cases whose name contains this.
@@ -62,6 +65,7 @@ pub struct Measurement {
     pub case: String,
     pub batch: usize,
     pub threads: usize,
+    pub numerics: Numerics,
     /// Wall time of one call.
     pub median_ms: f64,
     pub items: usize,
@@ -97,7 +101,7 @@ impl Case {
     /// # Errors
     /// Of the checkpoint or of the work itself.
     pub fn measure(&self, options: &BenchOptions) -> Result<Measurement> {
-        let sources = Sources { checkpoints: options.checkpoints.clone() };
+        let sources = Sources { checkpoints: options.checkpoints.clone(), numerics: options.numerics };
         let (timings, weights) = compute_pool(options.threads)?.install(|| {
             let (mut call, origin) = (self.build)(&sources)?;
             Ok::<_, Error>((Timings::of(self.repeats, &mut call)?, origin))
@@ -106,6 +110,7 @@ impl Case {
             case: self.name.clone(),
             batch: self.batch,
             threads: options.threads,
+            numerics: options.numerics,
             median_ms: timings.median_wall_ms(),
             items: self.items,
             cpu_ms: timings.median_cpu_ms(),
@@ -119,9 +124,14 @@ impl Case {
 /// Where a case takes its weights from.
 struct Sources {
     checkpoints: Option<PathBuf>,
+    numerics: Numerics,
 }
 
 impl Sources {
+    fn workspace(&self) -> Workspace {
+        Workspace::with_numerics(self.numerics)
+    }
+
     /// Weights of the file `name` below the checkpoints, else `random()`.
     fn weights(&self, name: &Path, random: impl FnOnce() -> Result<Weights>) -> Result<(Weights, Origin)> {
         match self.checkpoints.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file()) {
@@ -136,7 +146,13 @@ mod tests {
     use super::*;
 
     fn options(batch: Option<usize>, filter: &str) -> BenchOptions {
-        BenchOptions { threads: 1, batch, filter: filter.to_owned(), checkpoints: None }
+        BenchOptions {
+            threads: 1,
+            numerics: Numerics::Exact,
+            batch,
+            filter: filter.to_owned(),
+            checkpoints: None,
+        }
     }
 
     fn named(batch: Option<usize>, filter: &str) -> Vec<(String, usize)> {
@@ -184,7 +200,8 @@ mod tests {
             "arnoldi_100_c10_n10",
         ] {
             let case = cases(&options(Some(1), name)).unwrap().remove(0);
-            let (mut call, origin) = (case.build)(&Sources { checkpoints: None }).unwrap();
+            let (mut call, origin) =
+                (case.build)(&Sources { checkpoints: None, numerics: Numerics::Exact }).unwrap();
             call().unwrap();
             assert_eq!(origin, Origin::Random);
         }

@@ -76,7 +76,7 @@ fn case(setup: &'static Setup, name: &str, batch: usize, repeats: usize, work: W
                 let mut weights = weights.trainable()?;
                 let mut optimiser = Optimiser::new(OptimiserConfig::adam(1e-3));
                 let settings = LossSettings { penalty: 1e3, class_weights: None };
-                let mut workspace = Workspace::new();
+                let mut workspace = sources.workspace();
                 Box::new(move || {
                     let update =
                         train_batch(&config, &weights, &mut optimiser, &stimuli, &settings, &mut workspace)?;
@@ -88,7 +88,7 @@ fn case(setup: &'static Setup, name: &str, batch: usize, repeats: usize, work: W
                 let model = ObjectAttention::new(&config, &weights)?;
                 let schedule = model.schedule(&stimuli.presentation(), &ProtocolOptions::default())?;
                 let n_steps = if matches!(work, Work::Step) { 1 } else { schedule.len() };
-                runner(model, schedule, n_steps)?
+                runner(model, schedule, n_steps, sources.workspace())?
             }
         };
         Ok((call, origin))
@@ -97,11 +97,15 @@ fn case(setup: &'static Setup, name: &str, batch: usize, repeats: usize, work: W
 }
 
 /// Runs the first timesteps of a schedule from rest.
-fn runner(model: ObjectAttention, schedule: Schedule, n_steps: usize) -> Result<Call> {
+fn runner(
+    model: ObjectAttention,
+    schedule: Schedule,
+    n_steps: usize,
+    mut workspace: Workspace,
+) -> Result<Call> {
     let (model, schedule) = (Arc::new(model), Arc::new(schedule));
     let controls = Controls::defaults(model.controls());
     let rest: State = model.rest(schedule.batch())?;
-    let mut workspace = Workspace::new();
     Ok(Box::new(move || {
         let run = Run {
             model: model.as_ref(),

@@ -69,7 +69,7 @@ fn case(setup: &Arc<Setup>, kind: Kind, name: &str, batch: usize) -> Case {
         let (weights, origin) = sources.weights(&file, || initial_weights(&config, 0))?;
         let frames = frames(&own, batch)?;
         let call = match kind {
-            Kind::Forward => forward(&own, config, weights, frames),
+            Kind::Forward => forward(&own, config, weights, frames, sources.workspace()),
             Kind::Train => train(&own, config, weights, frames),
         }?;
         Ok((call, origin))
@@ -99,7 +99,13 @@ fn instruction(setup: &Setup) -> Option<Instruction> {
 }
 
 /// All sweeps and the read-out pass on the last frame.
-fn forward(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Frame>>) -> Result<Call> {
+fn forward(
+    setup: &Setup,
+    config: Config,
+    weights: Weights,
+    frames: Vec<Arc<Frame>>,
+    mut workspace: Workspace,
+) -> Result<Call> {
     let model = build(&config, &weights)?;
     let n = frames.len();
     let mut drives: Vec<_> = frames
@@ -113,7 +119,7 @@ fn forward(setup: &Setup, config: Config, weights: Weights, frames: Vec<Arc<Fram
     let rest = model.rest(schedule.batch())?;
     Ok(Box::new(move || {
         // Frames are prepared anew in every call, as in the peer.
-        let mut workspace = Workspace::new();
+        workspace.forget_frames();
         let run = Run {
             model: model.as_ref(),
             schedule: &schedule,

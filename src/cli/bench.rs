@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gainfield::bench::{BenchOptions, cases};
+use gainfield::ops::Numerics;
 use serde_json::json;
 
 use super::{Common, Ending, Failure, Outcome, print};
@@ -19,6 +20,9 @@ pub struct Bench {
     /// Every batched case at this batch, in place of its default batches.
     #[arg(long, value_name = "B")]
     batch: Option<usize>,
+    /// How convolutions outside any graph arrange their sums: exact or fast.
+    #[arg(long, default_value_t)]
+    numerics: Numerics,
     /// Only cases whose name contains this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     filter: String,
@@ -35,6 +39,7 @@ impl Bench {
         let near = || Some(PathBuf::from(NEAR)).filter(|path: &PathBuf| Path::is_dir(path));
         let options = BenchOptions {
             threads: self.threads.max(1),
+            numerics: self.numerics,
             batch: self.batch,
             filter: self.filter.clone(),
             checkpoints: self.checkpoints.clone().or_else(near),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gainfield::dynamics::{InterventionFile, Setting};
+use gainfield::ops::Numerics;
 use gainfield::recipe::{self, Accuracy, Execution, RunOutcome, RunRecipe, Share};
 use gainfield::settings::Overrides;
 use gainfield::task::StimulusSpec;
@@ -50,6 +51,9 @@ pub struct RunCommand {
     /// TOML file with [[intervention]] tables.
     #[arg(long, value_name = "FILE")]
     interventions: Option<PathBuf>,
+    /// How convolutions on the CPU arrange their sums: exact, or fast with a little more rounding.
+    #[arg(long)]
+    numerics: Option<Numerics>,
     /// Seed of stimuli and noise.
     #[arg(long)]
     seed: Option<u64>,
@@ -100,6 +104,7 @@ impl RunCommand {
         recipe.config = self.settings.config.clone().or(recipe.config);
         recipe.data = self.data.clone().or(recipe.data);
         recipe.out = self.out.clone().or(recipe.out);
+        recipe.numerics = self.numerics.unwrap_or(recipe.numerics);
         for (key, value) in Overrides::read(None, &self.settings.sets)?.iter() {
             recipe.set.insert(key.to_owned(), value.clone());
         }

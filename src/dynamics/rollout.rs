@@ -24,16 +24,30 @@ impl Workspace {
         Self::default()
     }
 
+    pub fn with_numerics(numerics: ops::Numerics) -> Self {
+        Self { ops: ops::Workspace::with_numerics(numerics), ..Self::default() }
+    }
+
+    /// Drops what was prepared, and keeps packed weights.
+    pub fn forget_frames(&mut self) {
+        self.prepared.clear();
+    }
+
+    /// Takes `prepared` for what `model` makes of `frame`.
+    pub fn hold(&mut self, model: &dyn Dynamics, frame: &Frame, prepared: Prepared) {
+        if self.prepared.len() == PREPARED_FRAMES {
+            self.prepared.pop_front();
+        }
+        self.prepared.push_back(((model.generation(), frame.id()), prepared));
+    }
+
     fn prepare(&mut self, model: &dyn Dynamics, frame: &Frame) -> Result<Prepared> {
         let key = (model.generation(), frame.id());
         if let Some((_, prepared)) = self.prepared.iter().find(|(known, _)| *known == key) {
             return Ok(prepared.clone());
         }
         let prepared = model.prepare(frame, &mut self.ops)?;
-        if self.prepared.len() == PREPARED_FRAMES {
-            self.prepared.pop_front();
-        }
-        self.prepared.push_back((key, prepared.clone()));
+        self.hold(model, frame, prepared.clone());
         Ok(prepared)
     }
 }

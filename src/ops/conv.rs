@@ -1,11 +1,12 @@
 //! Convolution and transposed convolution.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::composite::{dilate2d, pad2d, taps};
 use super::kernels::Geometry;
 use super::kernels::conv::{Convolution, Product, pack};
-use super::workspace::{Packing, Workspace};
+use super::kernels::winograd;
+use super::workspace::{Numerics, Packing, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
 
@@ -224,10 +225,16 @@ fn by_kernel(
 ) -> Result<Tensor> {
     let is_tracked =
         x.track_op() || weight.tensor().track_op() || bias.is_some_and(|bias| bias.tensor().track_op());
+    let may_tile = product == Product::Forward && !is_tracked && x.dtype() == DType::F32;
+    let product = match ws.numerics() {
+        Numerics::Fast if may_tile && winograd::pays(&geometry) => Product::Tiled,
+        Numerics::Fast | Numerics::Exact => product,
+    };
     let panels = if is_tracked {
         weight.tensor().contiguous()?
     } else {
         let packing = match product {
+            Product::Tiled => Packing::Tiles { groups: geometry.groups },
             Product::Forward => Packing::Windows { groups: geometry.groups },
             _ => Packing::Spread { stride: geometry.stride, padding: geometry.padding },
         };
@@ -448,6 +455,30 @@ mod tests {
         }
     }
 
+    /// Tiles that are cut at the edges, several stripes of them, groups, both kinds of padding.
+    #[test]
+    fn fast_numerics_round_a_little_more() {
+        let spec = |padding, pad_mode, groups| ConvSpec { stride: 1, padding, pad_mode, groups };
+        for (x, w, spec) in [
+            ([2, 16, 9, 8], [16, 16, 3, 3], spec(1, PadMode::Zero, 1)),
+            ([1, 20, 15, 11], [24, 20, 3, 3], spec(0, PadMode::Zero, 1)),
+            ([3, 32, 14, 13], [40, 16, 3, 3], spec(1, PadMode::Reflect, 2)),
+            ([1, 16, 57, 58], [17, 16, 3, 3], spec(1, PadMode::Zero, 1)),
+            ([1, 16, 10, 120], [16, 16, 3, 3], spec(2, PadMode::Zero, 1)),
+        ] {
+            let single = |seed, dims: &[usize]| normal(seed, dims).to_dtype(DType::F32).unwrap();
+            let (x, w, b) = (single(1, &x), weight(&single(2, &w)), weight(&single(3, &w[..1])));
+            let mut fast = Workspace::with_numerics(Numerics::Fast);
+            let found = conv2d(&x, &w, Some(&b), &spec, &mut fast).unwrap();
+            let exact = conv2d(&x, &w, Some(&b), &spec, &mut Workspace::new()).unwrap();
+            let largest = values(&exact).into_iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+            let difference = difference(&found, &exact);
+            assert!(difference > 0.0 && difference < 2e-5 * largest, "{difference} of {largest}");
+            let again = conv2d(&x, &w, Some(&b), &spec, &mut fast).unwrap();
+            assert_eq!(values(&again), values(&found));
+        }
+    }
+
     #[test]
     fn a_dilated_kernel_skips_entries() {
         let kernel = dilated_kernel(&weight(&normal(1, &[1, 1, 2, 2])), 3).unwrap();
@@ -544,7 +575,9 @@ mod tests {
             let pool = crate::ops::compute_pool(threads).unwrap();
             pool.install(|| {
                 let f = |inputs: &[Tensor]| run(inputs, &spec, Path::Kernel);
-                let mut results = vec![f(&inputs).unwrap()];
+                let mut fast = Workspace::with_numerics(Numerics::Fast);
+                let tiled = conv2d(&inputs[0], &weight(&inputs[1]), None, &spec, &mut fast);
+                let mut results = vec![f(&inputs).unwrap(), tiled.unwrap()];
                 results.extend(super::super::testing::gradients(&inputs, &f));
                 results.iter().map(values).collect::<Vec<_>>()
             })

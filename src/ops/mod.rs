@@ -42,4 +42,4 @@ pub use norm::{
 pub use parameter::{dropout, dropout2d, embedding, weight_norm};
 pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d};
 pub use resize::{resize_bicubic, upsample_nearest};
-pub use workspace::{Path, Workspace};
+pub use workspace::{Numerics, Path, Workspace};

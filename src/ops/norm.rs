@@ -2,6 +2,8 @@
 
 use candle_core::{D, Tensor};
 
+use super::kernels;
+use super::kernels::channel_affine::ChannelAffine;
 use super::kernels::normalise::Normalise;
 use super::workspace::Path;
 use crate::error::{Error, Result};
@@ -51,17 +53,11 @@ fn group_norm_by(
         return Err(Error::shape("input of group normalisation", format!("{groups} equal groups"), x.dims()));
     }
     if path.takes_kernel(x)? {
-        let (kernel, x) = (Normalise { groups, eps }, x.contiguous()?);
-        return match (weight, bias) {
-            (Some(weight), Some(bias)) => {
-                Ok(x.apply_op3(&weight.tensor().contiguous()?, &bias.tensor().contiguous()?, kernel)?)
-            }
-            _ => affine(x.apply_op1(kernel)?, weight, bias),
-        };
+        return normalise(Normalise { groups, is_over_batch: false, eps }, x, weight, bias);
     }
     let sets = x.reshape((batch, groups, ()))?;
     let normal = standardised(&sets, eps)?.reshape(x.dims())?;
-    affine(normal, weight, bias)
+    affine(path, normal, weight, bias)
 }
 
 /// Each channel of each sample to mean 0 and biased variance 1, then `weight` and `bias`.
@@ -96,12 +92,14 @@ fn batch_norm_by(
     eps: f64,
 ) -> Result<Tensor> {
     let (batch, channels, h, w) = checked(x, weight, bias)?;
-    let normal = match statistics {
-        // With the channels in front, each channel is a group of one sample.
+    match statistics {
+        BatchStatistics::Current if path.takes_kernel(x)? => {
+            normalise(Normalise { groups: channels, is_over_batch: true, eps }, x, weight, bias)
+        }
         BatchStatistics::Current => {
-            let channels_first = x.transpose(0, 1)?.reshape((1, channels, batch * h, w))?;
-            let normal = group_norm_by(path, &channels_first, channels, None, None, eps)?;
-            normal.reshape((channels, batch, h, w))?.transpose(0, 1)?.contiguous()?
+            let sets = x.transpose(0, 1)?.reshape((channels, batch * h * w))?;
+            let normal = standardised(&sets, eps)?.reshape((channels, batch, h, w))?.transpose(0, 1)?;
+            affine(path, normal.contiguous()?, weight, bias)
         }
         BatchStatistics::Stored { mean, variance } => {
             for stored in [mean, variance] {
@@ -110,10 +108,18 @@ fn batch_norm_by(
                 }
             }
             let deviation = (variance + eps)?.sqrt()?;
-            x.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(&deviation)?)?
+            let scale = match weight {
+                Some(weight) => weight.tensor().div(&deviation)?,
+                None => deviation.recip()?,
+            };
+            let shift = (mean * &scale)?;
+            let shift = match bias {
+                Some(bias) => bias.tensor().sub(&shift)?,
+                None => shift.neg()?,
+            };
+            channel_affine(path, x, &scale, &shift)
         }
-    };
-    affine(normal, weight, bias)
+    }
 }
 
 /// Mean and biased variance of each channel over the batch, outside any graph.
@@ -122,6 +128,10 @@ fn batch_norm_by(
 /// [`Error::Shape`] unless `x` is a non-empty map.
 pub fn batch_moments(x: &Tensor) -> Result<Moments> {
     let (batch, channels, h, w) = checked(x, None, None)?;
+    if kernels::serve(x) {
+        let [mean, variance] = Normalise { groups: channels, is_over_batch: true, eps: 0.0 }.moments(x)?;
+        return Ok(Moments { mean, variance });
+    }
     let sets = x.detach().transpose(0, 1)?.reshape((channels, batch * h * w))?;
     let mean = sets.mean_keepdim(1)?;
     let variance = sets.broadcast_sub(&mean)?.sqr()?.mean(1)?;
@@ -133,7 +143,12 @@ pub fn batch_moments(x: &Tensor) -> Result<Moments> {
 /// # Errors
 /// [`Error::Shape`] unless `x` is a non-empty map.
 pub fn instance_moments(x: &Tensor) -> Result<Moments> {
-    checked(x, None, None)?;
+    let (batch, channels, ..) = checked(x, None, None)?;
+    if kernels::serve(x) {
+        let sets = Normalise { groups: channels, is_over_batch: false, eps: 0.0 }.moments(x)?;
+        let [mean, variance] = sets.map(|of_maps| of_maps.reshape((batch, channels))?.mean(0));
+        return Ok(Moments { mean: mean?, variance: variance? });
+    }
     let sets = x.detach().flatten_from(2)?;
     let mean = sets.mean_keepdim(2)?;
     let variance = sets.broadcast_sub(&mean)?.sqr()?.mean(2)?;
@@ -147,15 +162,36 @@ fn standardised(sets: &Tensor, eps: f64) -> Result<Tensor> {
     Ok(centred.broadcast_div(&(variance + eps)?.sqrt()?)?)
 }
 
-fn affine(x: Tensor, weight: Option<&Weight>, bias: Option<&Weight>) -> Result<Tensor> {
-    let x = match weight {
-        Some(weight) => x.broadcast_mul(&per_channel(weight.tensor())?)?,
-        None => x,
-    };
-    match bias {
-        Some(bias) => Ok(x.broadcast_add(&per_channel(bias.tensor())?)?),
-        None => Ok(x),
+fn normalise(
+    kernel: Normalise,
+    x: &Tensor,
+    weight: Option<&Weight>,
+    bias: Option<&Weight>,
+) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    match (weight, bias) {
+        (Some(weight), Some(bias)) => {
+            Ok(x.apply_op3(&weight.tensor().contiguous()?, &bias.tensor().contiguous()?, kernel)?)
+        }
+        _ => affine(Path::Kernel, x.apply_op1(kernel)?, weight, bias),
     }
+}
+
+fn affine(path: Path, x: Tensor, weight: Option<&Weight>, bias: Option<&Weight>) -> Result<Tensor> {
+    match (weight, bias) {
+        (Some(weight), Some(bias)) => channel_affine(path, &x, weight.tensor(), bias.tensor()),
+        (Some(weight), None) => Ok(x.broadcast_mul(&per_channel(weight.tensor())?)?),
+        (None, Some(bias)) => Ok(x.broadcast_add(&per_channel(bias.tensor())?)?),
+        (None, None) => Ok(x),
+    }
+}
+
+/// `x * scale + shift`, one number of each per channel.
+fn channel_affine(path: Path, x: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<Tensor> {
+    if path.takes_kernel(x)? {
+        return Ok(x.contiguous()?.apply_op3(&scale.contiguous()?, &shift.contiguous()?, ChannelAffine)?);
+    }
+    Ok(x.broadcast_mul(&per_channel(scale)?)?.broadcast_add(&per_channel(shift)?)?)
 }
 
 fn per_channel(values: &Tensor) -> Result<Tensor> {

@@ -1,9 +1,12 @@
 //! What operations keep between calls: packed copies of weights and the chosen path.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
 
 use super::kernels::{self, Scratch};
 use crate::error::{Error, Result};
@@ -37,6 +40,45 @@ impl Path {
     }
 }
 
+/// How a convolution arranges its sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Numerics {
+    /// Products of single entries: what parity and training use.
+    #[default]
+    Exact,
+    /// Where it pays, tiles with fewer products, which round more: about 1e-5 of the largest value.
+    /// For stepping by hand, on the CPU, outside any graph.
+    Fast,
+}
+
+impl Numerics {
+    pub const ALL: [Self; 2] = [Self::Exact, Self::Fast];
+
+    /// In files, on the command line and on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Fast => "fast",
+        }
+    }
+}
+
+impl fmt::Display for Numerics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Numerics {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|numerics| numerics.name() == text);
+        found.ok_or_else(|| Error::unknown("numerics", text, Self::ALL.map(Self::name)))
+    }
+}
+
 /// A derived form of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Packing {
@@ -44,6 +86,8 @@ pub(crate) enum Packing {
     FlippedTransposed,
     /// As the kernel of a convolution reads it.
     Windows { groups: usize },
+    /// As the kernel of a convolution by tiles reads it.
+    Tiles { groups: usize },
     /// As the kernel of a transposed convolution reads it.
     Spread { stride: usize, padding: usize },
 }
@@ -52,6 +96,7 @@ pub(crate) enum Packing {
 #[derive(Debug, Default)]
 pub struct Workspace {
     path: Path,
+    numerics: Numerics,
     packed: BTreeMap<(u64, Packing), Packed>,
     clock: u64,
     scratch: Arc<Scratch>,
@@ -74,6 +119,14 @@ impl Workspace {
     /// A workspace that takes the given path, for tests and comparisons.
     pub fn with_path(path: Path) -> Self {
         Self { path, ..Self::default() }
+    }
+
+    pub fn with_numerics(numerics: Numerics) -> Self {
+        Self { numerics, ..Self::default() }
+    }
+
+    pub fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     pub fn path(&self) -> Path {

@@ -127,7 +127,7 @@ pub fn execute_on(
     let controls = controls(recipe, dynamics)?;
     let options =
         ProtocolOptions { timesteps: recipe.steps, warm_up: recipe.warm_up, ..ProtocolOptions::default() };
-    let mut workspace = Workspace::new();
+    let mut workspace = Workspace::with_numerics(recipe.numerics);
     let mut outcome: Option<RunOutcome> = None;
     let (mut questions, mut decisions): (Vec<Question>, Vec<bool>) = (Vec::new(), Vec::new());
     for from in (0..recipe.n).step_by(batch) {

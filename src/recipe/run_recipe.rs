@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::device::DeviceChoice;
 use crate::dynamics::{Intervention, Setting};
 use crate::error::{Error, Result};
+use crate::ops::Numerics;
 use crate::provenance::quoted;
 use crate::settings::Overrides;
 use crate::task::StimulusSpec;
@@ -46,6 +47,9 @@ pub struct RunRecipe {
     /// `auto`, `cpu`, `cuda:0`, `metal:0`.
     #[serde(default, with = "device_text")]
     pub device: DeviceChoice,
+    /// `exact`, or `fast` where a little more rounding does not matter.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub numerics: Numerics,
     /// Folder with the data that the stimulus is made of; absent is the built-in set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
@@ -69,6 +73,10 @@ pub struct RunRecipe {
 
 fn one_trial() -> usize {
     1
+}
+
+fn is_default(numerics: &Numerics) -> bool {
+    *numerics == Numerics::default()
 }
 
 fn every_timestep() -> NonZeroUsize {
@@ -113,6 +121,7 @@ impl RunRecipe {
             every: NonZeroUsize::MIN,
             seed: 0,
             device: DeviceChoice::default(),
+            numerics: Numerics::default(),
             data: None,
             out: None,
             set: Map::new(),
@@ -192,6 +201,9 @@ impl RunRecipe {
         if self.device != DeviceChoice::default() {
             flag("device", &self.device);
         }
+        if self.numerics != Numerics::default() {
+            flag("numerics", &self.numerics);
+        }
         if let Some(out) = &self.out {
             flag("out", &out.display());
         }
@@ -212,6 +224,7 @@ mod tests {
         recipe.set.insert("strength".to_owned(), 0.3.into());
         recipe.controls.insert("task".to_owned(), Setting::Choice("Cue".to_owned()));
         recipe.device = DeviceChoice::Cpu;
+        recipe.numerics = Numerics::Fast;
         recipe
     }
 
@@ -239,7 +252,7 @@ mod tests {
         assert_eq!(
             line,
             "gainfield run 'a net.pt' --set strength=0.3 --control task=Cue --stimulus digits:n=3 --n 1 --steps 10 \
-             --record conv1,gate2 --seed 0 --device cpu"
+             --record conv1,gate2 --seed 0 --device cpu --numerics fast"
         );
         let mut recipe = recipe();
         recipe.interventions = vec![Intervention::new("conv1", Units::all(), Action::Silence, 0, None)];

@@ -11,6 +11,7 @@ mod procedure;
 mod recipe;
 mod run_folder;
 pub mod schedule;
+mod unroll;
 
 pub use course::{Course, Keeping};
 pub use job::{JobCommand, JobEvent, JobSettings, Reporter, StopReason, TrainingJob, channels, run, spawn};
@@ -22,3 +23,4 @@ pub use procedure::{Evaluation, Metric, Procedure, Snapshot, UpdateReport};
 pub use recipe::{Begun, TrainingRecipe};
 pub use run_folder::{MANIFEST, RECIPE, RunFolder, RunHistory};
 pub use schedule::{Rate, Schedule};
+pub use unroll::Unroll;

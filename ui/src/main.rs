@@ -9,6 +9,10 @@ use gainfield_ui::app::Workbench;
 use gainfield_ui::command::{Command, Layout};
 use gainfield_ui::files::folder_dialog;
 
+/// Keeps the memory of tensors that are gone for those that come.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A workbench for recurrent and attentional models of vision.
 #[derive(Parser)]
 #[command(version)]

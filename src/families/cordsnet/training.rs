@@ -17,7 +17,7 @@ use crate::dynamics::{
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, Reduction};
-use crate::train::{Gradients, Optimiser, clip_global_norm, gradients};
+use crate::train::{Gradients, Optimiser, Unroll, clip_global_norm, gradients};
 use crate::weights::Weights;
 
 /// Timesteps with a picture at whose end the dynamic stages read the answer: the last of them.
@@ -121,18 +121,21 @@ fn measured(config: &Config, weights: &Weights, batch: &Batch) -> Result<Measure
     let Objective { loss, terms, running } = match config.stage {
         Stage::Cnn => twin_objective(config, &trainable, batch)?,
         Stage::Inverse => inverse_objective(config, &trainable, batch)?,
-        Stage::Linear | Stage::Parametric | Stage::Final => dynamic_objective(config, &trainable, batch)?,
+        Stage::Linear | Stage::Parametric | Stage::Final => return dynamic(config, &trainable, batch, None),
         Stage::Folded => {
             let requirement = "one that is trained (cnn, inverse, linear, parametric, final)";
             return Err(Error::config("stage", requirement, config.stage.name()));
         }
     };
-    let value = scalar(&loss)?;
-    if !value.is_finite() {
-        return Err(Error::Diverged { what: "the loss".to_owned(), t: config.timesteps });
+    let value = finite(config, scalar(&loss)?)?;
+    Ok(Measured { loss: value, gradients: gradients(&loss, &trainable)?, terms, running })
+}
+
+fn finite(config: &Config, loss: f64) -> Result<f64> {
+    if loss.is_finite() {
+        return Ok(loss);
     }
-    let gradients = gradients(&loss, &trainable)?;
-    Ok(Measured { loss: value, gradients, terms, running })
+    Err(Error::Diverged { what: "the loss".to_owned(), t: config.timesteps })
 }
 
 /// Names of the weights that the stage's optimiser changes, where it has a gradient for them.
@@ -188,7 +191,8 @@ fn inverse_objective(config: &Config, weights: &Weights, batch: &Batch) -> Resul
     Ok(Objective { loss, terms, running: Vec::new() })
 }
 
-fn dynamic_objective(config: &Config, weights: &Weights, batch: &Batch) -> Result<Objective> {
+/// Holds the graph of `stretch` timesteps at a time; by their size if absent.
+fn dynamic(config: &Config, weights: &Weights, batch: &Batch, stretch: Option<usize>) -> Result<Measured> {
     let config = &Config { normalise: false, ..config.clone() };
     let has_rest = config.stage.warm_up() > 0;
     let n = batch.images.dims()[0];
@@ -201,7 +205,7 @@ fn dynamic_objective(config: &Config, weights: &Weights, batch: &Batch) -> Resul
     let model = CordsNet::new(config, weights)?;
     let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let run = Run {
+    let tracked = Run {
         model: &model,
         schedule: &schedule,
         controls: &controls,
@@ -209,45 +213,43 @@ fn dynamic_objective(config: &Config, weights: &Weights, batch: &Batch) -> Resul
         seed: 0,
         first_trial: 0,
     };
-    let onset = config.warm_up;
+    let (onset, end) = (config.warm_up, schedule.len());
     let offset = onset + config.timesteps;
     // The spontaneous state is a constant, made without a graph.
     let resting = CordsNet::new(config, &weights.detached()?)?;
     let go_on = |_: usize, _: &_, _: &State| Ok(ControlFlow::Continue(()));
-    let at_rest = Run { model: &resting, ..run };
-    let rest = rollout(&at_rest, resting.rest(n)?, 0..onset, &mut Workspace::new(), go_on)?.detached();
+    let plain = Run { model: &resting, ..tracked };
+    let rest = rollout(&plain, resting.rest(n)?, 0..onset, &mut Workspace::new(), go_on)?.detached();
 
-    let mut read = Vec::with_capacity(READ_TIMESTEPS);
-    let mut distances = Vec::new();
-    let end = schedule.len();
-    rollout(&run, rest.clone(), onset..end, &mut Workspace::new(), |t, _, state| {
-        if t < offset && t + READ_TIMESTEPS >= offset {
-            read.extend(state.readout.clone());
+    let n_read = READ_TIMESTEPS.min(config.timesteps);
+    let ramp = ramp(n_read);
+    let (mut cross_entropy, mut accuracy) = (vec![0.0; n_read], vec![0.0; n_read]);
+    let n_resting = if has_rest { SPONTANEOUS_TIMESTEPS.min(end - offset) * rest.areas.len() } else { 0 };
+    let mut distance = 0.0;
+    let unroll = Unroll { tracked, plain, steps: onset..end };
+    let stretch = stretch.unwrap_or_else(|| unroll.stretch(&rest));
+    let (loss, gradients) = unroll.gradients(&rest, weights, stretch, |t, state| {
+        if let Some(logits) = state.readout.as_ref().filter(|_| t < offset && t + n_read >= offset) {
+            let reading = t + n_read - offset;
+            let term = ops::soft_cross_entropy(logits, &batch.labels, Reduction::Mean)?;
+            cross_entropy[reading] = scalar(&term)?;
+            accuracy[reading] = share_right(logits, &batch.labels)?;
+            return Ok(Some((term * (ramp[reading] / n_read as f64))?));
         }
-        if t >= offset && t + SPONTANEOUS_TIMESTEPS >= end {
-            for (now, rest) in state.areas.iter().zip(&rest.areas) {
-                distances.push(ops::mse(now, &rest.contiguous()?)?);
-            }
+        if t < offset || t + SPONTANEOUS_TIMESTEPS < end {
+            return Ok(None);
         }
-        Ok(ControlFlow::Continue(()))
+        let mut distances = Vec::with_capacity(rest.areas.len());
+        for (now, rest) in state.areas.iter().zip(&rest.areas) {
+            distances.push(ops::mse(now, &rest.contiguous()?)?);
+        }
+        let sum = Tensor::stack(&distances, 0)?.sum_all()?;
+        distance += scalar(&sum)?;
+        Ok(Some((sum * (SPONTANEOUS_WEIGHT / n_resting as f64))?))
     })?;
-    let mut terms = Vec::with_capacity(read.len());
-    let mut accuracy = Vec::with_capacity(read.len());
-    for logits in &read {
-        terms.push(ops::soft_cross_entropy(logits, &batch.labels, Reduction::Mean)?);
-        accuracy.push(share_right(logits, &batch.labels)?);
-    }
-    let cross_entropy = Tensor::stack(&terms, 0)?;
-    let ramp = Tensor::from_vec(ramp(terms.len()), terms.len(), cross_entropy.device())?;
-    let mut loss = (&cross_entropy * ramp.to_dtype(cross_entropy.dtype())?)?.mean_all()?;
-    let mut spontaneous = 0.0;
-    if !distances.is_empty() {
-        let mean = Tensor::stack(&distances, 0)?.mean_all()?;
-        spontaneous = scalar(&mean)?;
-        loss = (loss + (mean * SPONTANEOUS_WEIGHT)?)?;
-    }
-    let terms = Terms::Dynamic { cross_entropy: numbers(&cross_entropy)?, accuracy, spontaneous };
-    Ok(Objective { loss, terms, running: Vec::new() })
+    let spontaneous = if n_resting > 0 { distance / n_resting as f64 } else { 0.0 };
+    let terms = Terms::Dynamic { cross_entropy, accuracy, spontaneous };
+    Ok(Measured { loss: finite(config, loss)?, gradients, terms, running: Vec::new() })
 }
 
 /// Weights of the readings: from 0.001 up to 1, equal factors apart.
@@ -276,4 +278,43 @@ pub fn trained_names(config: &Config) -> BTreeSet<String> {
     let is_used = |name: &String| config.stage != Stage::Cnn || !name.starts_with("area_bias.");
     let names = config.tensors().into_iter().map(|(name, _)| name);
     names.filter(|name| is_trained(config.stage, name) && is_used(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::super::dataset::Dataset;
+    use super::super::generator::{generate, uniform};
+    use super::*;
+
+    #[test]
+    fn gradients_do_not_depend_on_how_many_timesteps_are_held_together() {
+        for stage in [Stage::Linear, Stage::Final] {
+            let config = Config {
+                warm_up: stage.warm_up().min(3),
+                timesteps: 7,
+                ..Config::new(stage, Dataset::Mnist, 4, 2, 32)
+            };
+            let weights = trainable(&config, &generate(&config, 3).unwrap()).unwrap();
+            let pixels: Vec<f32> = uniform("pictures", 1, 2 * 32 * 32).collect();
+            let images = Tensor::from_vec(pixels, (2, 1, 32, 32), &Device::Cpu).unwrap();
+            let mut labels = vec![0f32; 20];
+            (labels[3], labels[11]) = (1.0, 1.0);
+            let labels = Tensor::from_vec(labels, (2, 10), &Device::Cpu).unwrap();
+            let batch = Batch { images, labels };
+            let whole = dynamic(&config, &weights, &batch, Some(1000)).unwrap();
+            assert!(whole.gradients.len() > 8);
+            for stretch in [1, 3] {
+                let cut = dynamic(&config, &weights, &batch, Some(stretch)).unwrap();
+                assert!((cut.loss - whole.loss).abs() < 1e-6 * whole.loss.abs());
+                assert!(cut.gradients.keys().eq(whole.gradients.keys()));
+                for (name, gradient) in &whole.gradients {
+                    let norm = |x: &Tensor| scalar(&x.sqr().unwrap().sum_all().unwrap()).unwrap().sqrt();
+                    let difference = norm(&(gradient - &cut.gradients[name]).unwrap());
+                    assert!(difference <= 1e-5 * norm(gradient), "{name} at {stretch}: {difference}");
+                }
+            }
+        }
+    }
 }

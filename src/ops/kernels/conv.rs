@@ -9,13 +9,15 @@ use super::geometry::Geometry;
 use super::product::{forward, pack_forward, pack_transposed, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
-use super::{Gradients, Operand, Real, by_dtype, entries, operation_on_two, with_entries};
+use super::{Gradients, Operand, Real, by_dtype, entries, operation_on_two, winograd, with_entries};
 
 /// Which of the three products of a convolution an operation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops) enum Product {
     /// `x` and weight to `y`.
     Forward,
+    /// The same by tiles, from panels that [`pack`] made; it has no gradient of its own.
+    Tiled,
     /// `y` and weight to `x`: the gradient of the input, and the transposed convolution.
     Transposed,
     /// `x` and `y` to weight; it has no gradient of its own.
@@ -50,6 +52,9 @@ impl Convolution {
             Product::Forward => {
                 let panels = self.panels(b, pack_forward);
                 (forward(g, a, &panels, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
+            }
+            Product::Tiled => {
+                (winograd::forward(g, a, b, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
             }
             Product::Transposed => {
                 let panels = self.panels(b, pack_transposed);
@@ -95,6 +100,7 @@ pub(in crate::ops) fn pack(weight: &Tensor, geometry: &Geometry, product: Produc
             let weight = entries::<T>(weight)?;
             let panels = match product {
                 Product::Forward => pack_forward(geometry, weight),
+                Product::Tiled => winograd::pack(geometry, weight),
                 Product::Transposed | Product::Weight => pack_transposed(geometry, weight),
             };
             let n = panels.len();

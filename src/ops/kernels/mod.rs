@@ -4,6 +4,7 @@
 //! the same bit for bit on any number of cores.
 
 mod approximate;
+pub(super) mod channel_affine;
 pub(super) mod conv;
 mod geometry;
 mod lanes;
@@ -24,6 +25,7 @@ mod tile;
 mod weight_gradient;
 mod window_products;
 mod windows;
+pub(super) mod winograd;
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};

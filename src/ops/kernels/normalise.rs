@@ -1,57 +1,102 @@
-//! Group normalisation with its scale and shift.
+//! Group and batch normalisation with scale and shift.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::{Operand, Real, by_dtype, each, entries, sum, with_entries};
 
-/// Each of `groups` equal groups of channels of each sample to mean 0 and biased variance 1.
+/// Each of `groups` equal groups of channels to mean 0 and biased variance 1, in each sample by
+/// itself or over all samples of the batch.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ops) struct Normalise {
     pub groups: usize,
+    pub is_over_batch: bool,
     pub eps: f64,
 }
 
-/// Sizes of the groups of one tensor.
+/// How entries that share mean and variance lie in one tensor.
+///
+/// A piece is a group of channels of one sample; a set is one piece, or that of every sample.
 #[derive(Clone, Copy)]
 struct Sizes {
     channels: usize,
     group_channels: usize,
     map: usize,
+    sets: usize,
 }
 
 impl Sizes {
-    fn group(self) -> usize {
+    fn piece(self) -> usize {
         self.group_channels * self.map
     }
 
-    /// First channel of group `i`, counted over all samples.
+    /// First channel of all pieces of set `i`.
     fn channel(self, i: usize) -> usize {
         i * self.group_channels % self.channels
     }
+
+    /// The maps of a piece of two tensors, counted.
+    fn maps<'a, T>(self, a: &'a [T], b: &'a [T]) -> impl Iterator<Item = (usize, (&'a [T], &'a [T]))> {
+        a.chunks(self.map).zip(b.chunks(self.map)).enumerate()
+    }
+
+    /// The pieces of every set, in the order of the samples.
+    fn gather<P>(self, pieces: impl Iterator<Item = P>) -> Vec<Vec<P>> {
+        let mut sets: Vec<Vec<P>> = (0..self.sets).map(|_| Vec::new()).collect();
+        for (i, piece) in pieces.enumerate() {
+            sets[i % self.sets].push(piece);
+        }
+        sets
+    }
+}
+
+/// Mean and biased variance of all entries of `pieces`.
+fn moments<'a, T: Real>(pieces: impl Iterator<Item = &'a [T]> + Clone) -> (T, f64) {
+    let n = pieces.clone().map(<[T]>::len).sum::<usize>() as f64;
+    let mean = T::from_f64(pieces.clone().map(sum).sum::<f64>() / n);
+    // The mean is rounded, hence the second term.
+    let (mut squares, mut rest) = (0.0, 0.0);
+    let mut centred = [T::zero(); 1024];
+    for x in pieces.flat_map(|piece| piece.chunks(1024)) {
+        let centred = &mut centred[..x.len()];
+        centred.iter_mut().zip(x).for_each(|(centred, &x)| *centred = x - mean);
+        rest += sum(centred);
+        centred.iter_mut().for_each(|x| *x = *x * *x);
+        squares += sum(centred);
+    }
+    (mean, ((squares - rest * rest / n) / n).max(0.0))
+}
+
+fn moments_of_sets<T: Real>(x: &[T], sizes: Sizes) -> Result<[Tensor; 2]> {
+    let mut found = vec![(T::zero(), T::zero()); sizes.sets];
+    let sets = sizes.gather(x.chunks(sizes.piece()));
+    each(found.iter_mut().zip(sets).collect(), x.len() * 2, |(found, pieces)| {
+        let (mean, variance) = moments(pieces.into_iter());
+        *found = (mean, T::from_f64(variance));
+    });
+    let (means, variances): (Vec<T>, Vec<T>) = found.into_iter().unzip();
+    Ok([
+        Tensor::from_vec(means, sizes.sets, &Device::Cpu)?,
+        Tensor::from_vec(variances, sizes.sets, &Device::Cpu)?,
+    ])
 }
 
 impl Normalise {
     fn sizes(&self, shape: &Shape) -> Result<Sizes> {
-        let (_, channels, h, w) = shape.dims4()?;
-        Ok(Sizes { channels, group_channels: channels / self.groups, map: h * w })
+        let (batch, channels, h, w) = shape.dims4()?;
+        let sets = if self.is_over_batch { self.groups } else { self.groups * batch };
+        Ok(Sizes { channels, group_channels: channels / self.groups, map: h * w, sets })
+    }
+
+    /// Mean and biased variance of every set.
+    pub fn moments(&self, x: &Tensor) -> Result<[Tensor; 2]> {
+        let sizes = self.sizes(x.shape())?;
+        with_entries([x], |[x]| by_dtype!(x.0, T => moments_of_sets::<T>(entries(x)?, sizes)))
     }
 
     /// Mean and reciprocal deviation.
-    fn moments<T: Real>(&self, x: &[T]) -> (T, T) {
-        let n = x.len() as f64;
-        let mean = T::from_f64(sum(x) / n);
-        // The mean is rounded, hence the second term.
-        let (mut squares, mut rest) = (0.0, 0.0);
-        let mut centred = [T::zero(); 1024];
-        for x in x.chunks(centred.len()) {
-            let centred = &mut centred[..x.len()];
-            centred.iter_mut().zip(x).for_each(|(centred, &x)| *centred = x - mean);
-            rest += sum(centred);
-            centred.iter_mut().for_each(|x| *x = *x * *x);
-            squares += sum(centred);
-        }
-        let variance = (squares - rest * rest / n) / n;
-        (mean, T::from_f64(1.0 / (variance.max(0.0) + self.eps).sqrt()))
+    fn mean_and_scale<'a, T: Real>(&self, pieces: impl Iterator<Item = &'a [T]> + Clone) -> (T, T) {
+        let (mean, variance) = moments(pieces);
+        (mean, T::from_f64(1.0 / (variance + self.eps).sqrt()))
     }
 
     fn compute<T: Real>(
@@ -66,15 +111,17 @@ impl Normalise {
             None => None,
         };
         let mut y = vec![T::zero(); x.len()];
-        let groups: Vec<_> = y.chunks_mut(sizes.group()).zip(x.chunks(sizes.group())).enumerate().collect();
-        each(groups, x.len() * 4, |(i, (y, x))| {
-            let (mean, scale) = self.moments(x);
-            for (c, (y, x)) in y.chunks_mut(sizes.map).zip(x.chunks(sizes.map)).enumerate() {
-                let channel = sizes.channel(i) + c;
-                let (weight, bias) =
-                    affine.map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]));
-                let scale = scale * weight;
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias);
+        let sets = sizes.gather(y.chunks_mut(sizes.piece()).zip(x.chunks(sizes.piece())));
+        each(sets.into_iter().enumerate().collect(), x.len() * 4, |(i, pieces)| {
+            let (mean, scale) = self.mean_and_scale(pieces.iter().map(|(_, x)| *x));
+            for (y, x) in pieces {
+                for (c, (y, x)) in y.chunks_mut(sizes.map).zip(x.chunks(sizes.map)).enumerate() {
+                    let channel = sizes.channel(i) + c;
+                    let (weight, bias) = affine
+                        .map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]));
+                    let scale = scale * weight;
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias);
+                }
             }
         });
         Ok((T::to_cpu_storage_owned(y), shape))
@@ -85,33 +132,36 @@ impl Normalise {
         let mut gradient = vec![T::zero(); x.len()];
         // Sums of `of` and of `of * normal` per map, then per channel in the order of the samples.
         let mut sums = vec![[0.0; 2]; x.len() / sizes.map];
-        let group = sizes.group();
-        let groups = gradient
-            .chunks_mut(group)
-            .zip(x.chunks(group).zip(of.chunks(group)))
-            .zip(sums.chunks_mut(sizes.group_channels))
-            .enumerate();
-        each(groups.collect(), x.len() * 8, |(i, ((gradient, (x, of)), sums))| {
-            let (mean, scale) = self.moments(x);
+        let piece = sizes.piece();
+        let pieces = gradient
+            .chunks_mut(piece)
+            .zip(x.chunks(piece).zip(of.chunks(piece)))
+            .zip(sums.chunks_mut(sizes.group_channels));
+        let sets: Vec<_> = sizes.gather(pieces).into_iter().enumerate().collect();
+        each(sets, x.len() * 8, |(i, mut pieces)| {
+            let (mean, scale) = self.mean_and_scale(pieces.iter().map(|((_, (x, _)), _)| *x));
             let weight_of = |c| weight.map_or(T::one(), |weight| weight[sizes.channel(i) + c]);
-            let maps = || x.chunks(sizes.map).zip(of.chunks(sizes.map));
             // `gradient` holds the products for the sums before it holds the result.
-            let products = gradient.chunks_mut(sizes.map);
             let mut total = [0.0; 2];
-            for (c, ((product, (x, of)), sums)) in products.zip(maps()).zip(&mut *sums).enumerate() {
-                for ((product, &x), &of) in product.iter_mut().zip(x).zip(of) {
-                    *product = of * ((x - mean) * scale);
+            for ((gradient, (x, of)), sums) in &mut pieces {
+                let products = gradient.chunks_mut(sizes.map).zip(sums.iter_mut());
+                for ((c, (x, of)), (product, sums)) in sizes.maps(x, of).zip(products) {
+                    for ((product, &x), &of) in product.iter_mut().zip(x).zip(of) {
+                        *product = of * ((x - mean) * scale);
+                    }
+                    *sums = [sum(of), sum(product)];
+                    let weight = weight_of(c).to_f64();
+                    total = [total[0] + weight * sums[0], total[1] + weight * sums[1]];
                 }
-                *sums = [sum(of), sum(product)];
-                let weight = weight_of(c).to_f64();
-                total = [total[0] + weight * sums[0], total[1] + weight * sums[1]];
             }
-            let n = group as f64;
+            let n = (piece * pieces.len()) as f64;
             let [shift, slope] = total.map(|total| T::from_f64(total / n));
-            for (c, (gradient, (x, of))) in gradient.chunks_mut(sizes.map).zip(maps()).enumerate() {
-                let weight = weight_of(c);
-                for ((gradient, &x), &of) in gradient.iter_mut().zip(x).zip(of) {
-                    *gradient = (of * weight - shift - (x - mean) * scale * slope) * scale;
+            for ((gradient, (x, of)), _) in pieces {
+                for ((c, (x, of)), gradient) in sizes.maps(x, of).zip(gradient.chunks_mut(sizes.map)) {
+                    let weight = weight_of(c);
+                    for ((gradient, &x), &of) in gradient.iter_mut().zip(x).zip(of) {
+                        *gradient = (of * weight - shift - (x - mean) * scale * slope) * scale;
+                    }
                 }
             }
         });
@@ -128,7 +178,7 @@ impl Normalise {
 
 impl CustomOp1 for Normalise {
     fn name(&self) -> &'static str {
-        "group normalisation"
+        "normalisation"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -149,7 +199,7 @@ impl CustomOp1 for Normalise {
 
 impl CustomOp3 for Normalise {
     fn name(&self) -> &'static str {
-        "affine group normalisation"
+        "affine normalisation"
     }
 
     fn cpu_fwd(
