@@ -55,6 +55,17 @@ pub enum Numerics {
 impl Numerics {
     pub const ALL: [Self; 2] = [Self::Exact, Self::Fast];
 
+    /// What it means; the tooltip.
+    pub fn definition(self) -> &'static str {
+        match self {
+            Self::Exact => "Convolutions sum the products of single entries, as in parity and training",
+            Self::Fast => {
+                "Convolutions with 3 × 3 kernels are computed by tiles with fewer products, which rounds \
+                 more: about 1e-5 of the largest value"
+            }
+        }
+    }
+
     /// In files, on the command line and on screen.
     pub fn name(self) -> &'static str {
         match self {
@@ -123,6 +134,10 @@ impl Workspace {
 
     pub fn with_numerics(numerics: Numerics) -> Self {
         Self { numerics, ..Self::default() }
+    }
+
+    pub fn set_numerics(&mut self, numerics: Numerics) {
+        self.numerics = numerics;
     }
 
     pub fn numerics(&self) -> Numerics {

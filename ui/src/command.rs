@@ -8,6 +8,7 @@ use egui::{Context, Key, KeyboardShortcut, Modifiers, ThemePreference};
 use gainfield::connectivity;
 use gainfield::dynamics::Intervention;
 use gainfield::figure::Format;
+use gainfield::ops::Numerics;
 use gainfield::probe::ProbeRecipe;
 use gainfield::settings::Overrides;
 use gainfield::train::JobCommand;
@@ -180,6 +181,8 @@ pub enum Command {
     SetTimesteps(Option<usize>),
     /// How many timesteps the shown run has before onset; none is the published number.
     SetWarmUp(Option<usize>),
+    /// How the convolutions of the shown run arrange their sums.
+    SetNumerics(Numerics),
     /// Which areas the shown run records (none: all), and every how manieth timestep.
     SetRecordPlan {
         areas: Vec<String>,
@@ -332,6 +335,7 @@ impl Command {
             Self::SelectIntervention(_) => plain("Select intervention", "Show it in the inspector"),
             Self::SetTimesteps(_) => edit(plain("Change length", "How many timesteps the run has")),
             Self::SetWarmUp(_) => edit(plain("Change spontaneous phase", "Timesteps before onset")),
+            Self::SetNumerics(_) => edit(plain("Change numerics", "Run again, exactly or fast")),
             Self::SetRecordPlan { .. } => edit(plain("Change what is recorded", "Run again and keep this")),
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gainfield::dynamics::{Area, Control, Graph, Intervention, TimeUnit};
 use gainfield::families;
 use gainfield::model::Model;
+use gainfield::ops::Numerics;
 use gainfield::probe::ProbeRecipe;
 use gainfield::settings::{Field, MissingValue};
 use gainfield::task::StimulusSpec;
@@ -218,6 +219,7 @@ pub struct RunSpec {
     pub timesteps: Option<usize>,
     /// Timesteps without a stimulus before its onset; `None` is the published number.
     pub warm_up: Option<usize>,
+    pub numerics: Numerics,
     pub seed: u64,
     /// Areas to record; empty is all.
     pub record: Vec<String>,
@@ -232,6 +234,7 @@ impl Default for RunSpec {
             interventions: Vec::new(),
             timesteps: None,
             warm_up: None,
+            numerics: Numerics::Exact,
             seed: 0,
             record: Vec::new(),
             every: NonZeroUsize::MIN,
@@ -261,6 +264,7 @@ impl RunSpec {
         if self.controls != other.controls
             || self.seed != other.seed
             || self.warm_up != other.warm_up
+            || self.numerics != other.numerics
             || self.record != other.record
             || self.every != other.every
         {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egui::Context;
 use gainfield::dynamics::{Area, Controls, Intervention, SegmentKind, Setting, TimeUnit};
+use gainfield::ops::Numerics;
 use gainfield::recipe;
 use gainfield::settings::{Overrides, Source, toml_value};
 
@@ -278,6 +279,7 @@ impl Workbench {
             Command::SetProbe { item, recipe } => self.set_probe(item, *recipe),
             Command::AddProbe(recipe) => self.add_probe(*recipe),
             Command::SetTimesteps(timesteps) => self.change_spec(|spec| spec.timesteps = timesteps),
+            Command::SetNumerics(numerics) => self.change_spec(|spec| spec.numerics = numerics),
             Command::SetWarmUp(warm_up) => self.change_spec(|spec| spec.warm_up = warm_up),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
@@ -319,7 +321,8 @@ impl Workbench {
         let (Some(model), Some(stimulus)) = (self.document.model, self.document.stimulus) else { return };
         let name = self.document.get(stimulus).map_or_else(String::new, |item| item.name.clone());
         let controls = self.default_controls(model, stimulus);
-        let spec = RunSpec { timesteps: self.steps, controls, ..RunSpec::default() };
+        let numerics = self.document.current_recording().map_or(Numerics::Exact, |info| info.spec.numerics);
+        let spec = RunSpec { timesteps: self.steps, controls, numerics, ..RunSpec::default() };
         let info = RecordingInfo { model, stimulus, spec, parent: None };
         self.with_document(|document| {
             let id = document.add(&name, Content::Recording(Arc::new(info)));

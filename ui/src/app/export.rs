@@ -148,6 +148,7 @@ impl Workbench {
             n: stimulus.trial + 1,
             steps: info.spec.timesteps,
             warm_up: info.spec.warm_up,
+            numerics: info.spec.numerics,
             record: vec!["all".to_owned()],
             every: info.spec.every,
             seed: stimulus.seed,

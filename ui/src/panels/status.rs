@@ -1,6 +1,7 @@
 //! Status line: what the cursor is over, the last message, cost of a frame, memory, version.
 
 use egui::{Align, Align2, Layout, Role, Sense, Ui, pos2, vec2};
+use gainfield::ops::Numerics;
 
 use crate::command::Command;
 use crate::icons;
@@ -26,6 +27,7 @@ pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
                 "CPU time of one frame, from the start of its logic to the end of tessellation; median of 61",
             );
         }
+        numerics(ui, view, out);
         message(ui, view, out);
         ui.min_rect().left()
     });
@@ -38,6 +40,19 @@ pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), t.text2);
     let response = ui.interact(room, ui.scope_id().with("cursor"), Sense::hover());
     widgets::name(&response, Role::Status, &format!("Under the cursor: {text}"));
+}
+
+/// How the shown run was computed; a click computes it the other way.
+fn numerics(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
+    let Some(recording) = view.document.current_recording() else { return };
+    let (now, t) = (recording.spec.numerics, tokens(ui));
+    let other = if now == Numerics::Exact { Numerics::Fast } else { Numerics::Exact };
+    let text = format!("Numerics {now}");
+    let label = egui::Label::new(Text::Small.rich(text, t.text2)).sense(Sense::click());
+    let response = ui.add(label).on_hover_text(format!("{}. Click for {other}.", now.definition()));
+    if response.clicked() {
+        out.push(Command::SetNumerics(other));
+    }
 }
 
 fn message(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {

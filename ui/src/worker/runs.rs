@@ -113,6 +113,7 @@ impl Runner {
             }
             (from, start) = (t, state);
         }
+        self.workspace.ops.set_numerics(spec.numerics);
         let mut publisher = Publisher::new(request, shown, notes, outbox);
         let total = schedule.len();
         let mut began = Instant::now();
