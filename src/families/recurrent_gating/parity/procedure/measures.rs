@@ -68,8 +68,9 @@ fn selected_frames(
     };
     let weighted = LossTerms { class_weights: Some(class_weights), ..LossTerms::default() };
     let sequential = LossTerms { sequential: true, ..LossTerms::default() };
-    recomputed.insert_if_stored(format!("ce.{suffix}"), term(&LossTerms::default())?);
-    recomputed.insert_if_stored(format!("ce_weighted.{suffix}"), term(&weighted)?);
+    recomputed.insert(format!("ce.{suffix}"), term(&LossTerms::default())?);
+    recomputed.insert(format!("ce_weighted.{suffix}"), term(&weighted)?);
+    // Stored for one selection alone.
     recomputed.insert_if_stored(format!("ce_sequential.{suffix}"), term(&sequential)?);
 
     let all = Tensor::cat(&picked, 0)?;
@@ -79,7 +80,7 @@ fn selected_frames(
     let weights = inputs.tensor("class_weights")?;
     for (name, weights) in [("ce_sum", None), ("ce_sum_weighted", Some(&weights))] {
         let value = ops::cross_entropy(&all, &targets, weights, Reduction::Sum)?;
-        recomputed.insert_if_stored(format!("{name}.{suffix}"), Array::from_tensor(&value)?);
+        recomputed.insert(format!("{name}.{suffix}"), Array::from_tensor(&value)?);
     }
 
     let gathered = |name: &str| -> Result<Tensor> {
@@ -88,11 +89,11 @@ fn selected_frames(
         Ok(Tensor::cat(&parts, 1)?)
     };
     let (maps, masks) = (gathered("p_masks")?, gathered("masks")?);
-    recomputed.insert_if_stored(format!("mse.{suffix}"), Array::from_tensor(&ops::mse(&maps, &masks)?)?);
+    recomputed.insert(format!("mse.{suffix}"), Array::from_tensor(&ops::mse(&maps, &masks)?)?);
     let (maps, masks) = (flat(&maps)?, flat(&masks)?);
     let scalar = |value: f64| Array::f64(&[], vec![value]);
-    recomputed.insert_if_stored(format!("pixel_error.{suffix}"), scalar(pixel_error(&maps, &masks))?);
-    recomputed.insert_if_stored(format!("normed_acc.{suffix}"), scalar(attention_accuracy(&maps, &masks))?);
+    recomputed.insert(format!("pixel_error.{suffix}"), scalar(pixel_error(&maps, &masks))?);
+    recomputed.insert(format!("normed_acc.{suffix}"), scalar(attention_accuracy(&maps, &masks))?);
     Ok(())
 }
 

@@ -78,7 +78,7 @@ pub(in super::super) fn compose_coco(inputs: &GoldenInputs) -> Result<Recomputed
                 return Err(Error::unknown("photograph task", other, known));
             }
         };
-        insert_trial(&mut recomputed, item, &finished(trial), n_classes)?;
+        insert_trial(&mut recomputed, inputs, item, &finished(trial), n_classes)?;
     }
     if inputs.stores("centre_of_mass_ij") {
         let centre = centre_of_mass(&reader.image("mask2")?, DOT_MARGIN);

@@ -68,14 +68,14 @@ fn compose(
         let mut trial = Curves { cued, ..*task }.compose(&draws);
         let version = name(version);
         let frames: Vec<Image> = trial.frames.distinct.clone();
-        recomputed.insert_if_stored(format!("{version}.frames"), bytes(&frames)?);
+        recomputed.insert(format!("{version}.frames"), bytes(&frames)?);
         let index = trial.frames.index.iter().map(|&k| k as i64);
-        recomputed.insert_if_stored(format!("{version}.frame_index"), whole(index)?);
+        recomputed.insert(format!("{version}.frame_index"), whole(index)?);
         if cued == Cued::Target {
-            recomputed.insert_if_stored(name("components"), bytes(&trial.components)?);
+            recomputed.insert(name("components"), bytes(&trial.components)?);
             let field = Curves::receptive_field(&trial.components)?;
             let field = Array::u8(&field.shape(), field.data().iter().map(|&v| v as u8).collect())?;
-            recomputed.insert_if_stored(name("rec_field"), field);
+            recomputed.insert(name("rec_field"), field);
             trial.masks.distinct.iter_mut().for_each(|mask| *mask = stretched_mask(mask));
             insert_timed(recomputed, item, "mask", &trial.masks)?;
         }
@@ -125,10 +125,10 @@ fn bars(reader: &Reader<'_>, task: &Curves, recomputed: &mut Recomputed) -> Resu
     let part = |of: fn(&QuadrantBars) -> &Image| {
         bytes(&chosen.iter().map(|bar| of(bar).clone()).collect::<Vec<_>>())
     };
-    recomputed.insert_if_stored("tuning.bar_stim", part(|bar| &bar.both)?);
-    recomputed.insert_if_stored("tuning.bar_target_only", part(|bar| &bar.single)?);
-    recomputed.insert_if_stored("tuning.bar_cue_target", part(|bar| &bar.cue_target)?);
-    recomputed.insert_if_stored("tuning.bar_cue_distractor", part(|bar| &bar.cue_distractor)?);
+    recomputed.insert("tuning.bar_stim", part(|bar| &bar.both)?);
+    recomputed.insert("tuning.bar_target_only", part(|bar| &bar.single)?);
+    recomputed.insert("tuning.bar_cue_target", part(|bar| &bar.cue_target)?);
+    recomputed.insert("tuning.bar_cue_distractor", part(|bar| &bar.cue_distractor)?);
     Ok(())
 }
 
@@ -144,6 +144,6 @@ fn gabors(reader: &Reader<'_>, recomputed: &mut Recomputed) -> Result<()> {
     let width = settings.number("k", 2.0);
     let degrees = angles.iter().filter_map(serde_json::Value::as_f64);
     let patches: Vec<Image> = degrees.map(|deg| steep_gabor(size, deg, frequency, width)).collect();
-    recomputed.insert_if_stored(name, stacked(&patches)?);
+    recomputed.insert(name, stacked(&patches)?);
     Ok(())
 }

@@ -81,7 +81,7 @@ fn compose(setting: &Setting<'_>, item: &str, recomputed: &mut Recomputed) -> Re
         "arrow" => {
             let draws = setting.arrow(item)?;
             let cell = arrow_towards(arrows, draws.position)?;
-            recomputed.insert_if_stored(name("arrow_mask"), Array::f32(&cell.shape(), cell.data().to_vec())?);
+            recomputed.insert(name("arrow_mask"), Array::f32(&cell.shape(), cell.data().to_vec())?);
             Arrow { timesteps: settings.count("T", 3) }.compose(digits, arrows, &draws)?
         }
         "cue" => {
@@ -97,8 +97,8 @@ fn compose(setting: &Setting<'_>, item: &str, recomputed: &mut Recomputed) -> Re
             let trial = task.compose(digits, &draws)?;
             let (places, slack) = fixation_candidates(&trial.components[draws.target]);
             let flat: Vec<i64> = places.iter().flatten().map(|&at| at as i64).collect();
-            recomputed.insert_if_stored(name("fix_candidates_ij"), Array::i64(&[places.len(), 2], flat)?);
-            recomputed.insert_if_stored(name("fix_slack_s"), Array::i64(&[], vec![slack as i64])?);
+            recomputed.insert(name("fix_candidates_ij"), Array::i64(&[places.len(), 2], flat)?);
+            recomputed.insert(name("fix_slack_s"), Array::i64(&[], vec![slack as i64])?);
             trial
         }
         "tracking" => tracking(setting, item)?,
@@ -152,7 +152,7 @@ fn compose(setting: &Setting<'_>, item: &str, recomputed: &mut Recomputed) -> Re
             ));
         }
     };
-    insert_trial(recomputed, item, &finished(trial), *n_classes)
+    insert_trial(recomputed, reader.inputs, item, &finished(trial), *n_classes)
 }
 
 fn tracking(setting: &Setting<'_>, item: &str) -> Result<crate::task::recurrent_gating::Trial> {
@@ -214,8 +214,11 @@ fn recognition(
     let width = task.texture_width();
     let table = |image: Image| Array::f32(&[image.height(), image.width()], image.into_data());
     let noise = background_noise(&draws.background_phases, draws.abc, width);
-    recomputed.insert_if_stored(name("bg_pink_cos"), table(noise)?);
-    recomputed.insert_if_stored(name("fg_binary"), table(occluder_texture(&draws.occluder_phases, width))?);
+    // An item that takes the phases of another shares its textures.
+    if phases == item {
+        recomputed.insert(name("bg_pink_cos"), table(noise)?);
+        recomputed.insert(name("fg_binary"), table(occluder_texture(&draws.occluder_phases, width))?);
+    }
     Ok(trial)
 }
 
@@ -237,7 +240,7 @@ pub(in super::super) fn compose_mnist_extra(inputs: &GoldenInputs) -> Result<Rec
         }
         let task = ArrowThenDigits { timesteps: reader.settings(&item).count("T", 3) };
         let trial = task.compose(&setting.digits, &setting.arrows, &setting.arrow(&item)?)?;
-        insert_trial(&mut recomputed, &item, &finished(trial), setting.n_classes)?;
+        insert_trial(&mut recomputed, inputs, &item, &finished(trial), setting.n_classes)?;
     }
     Ok(recomputed)
 }

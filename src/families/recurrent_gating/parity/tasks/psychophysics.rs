@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::reader::{Reader, stacked, whole};
+use super::reader::{Reader, insert_timed, stacked, whole};
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::families::recurrent_gating::stimuli::psychophysics;
@@ -79,13 +79,10 @@ fn compose(reader: &Reader<'_>, gabors: &GaborTable, item: &str, recomputed: &mu
     let noisy: Vec<Image> = (clean.frames.iter().zip(&normals).enumerate())
         .map(|(t, (frame, normals))| clean.with_normals(&frame.thinned(step), t, normals.data()))
         .collect();
-    recomputed.insert_if_stored(name("composites_s2"), stacked(&noisy)?);
-    recomputed.insert_if_stored(name("composites"), stacked(&noisy)?);
+    let composites = if step > 1 { "composites_s2" } else { "composites" };
+    recomputed.insert(name(composites), stacked(&noisy)?);
     recomputed.insert(name("labels"), whole(clean.labels.iter().map(|&label| i64::from(label)))?);
     let masks = Timed::distinct(clean.masks);
-    recomputed.insert_if_stored(name("mask_index"), whole(masks.index.iter().map(|&k| k as i64))?);
-    let thinned: Vec<Image> = masks.distinct.iter().map(|mask| mask.thinned(2)).collect();
-    recomputed.insert_if_stored(name("masks_s2"), stacked(&thinned)?);
-    recomputed.insert_if_stored(name("masks"), stacked(&masks.distinct)?);
+    insert_timed(recomputed, item, "mask", &masks)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
-use crate::parity::{Array, GoldenInputs, Recomputed};
+use crate::parity::{Array, GoldenInputs, Recomputed, Value};
 use crate::stimulus::{Affine, Image};
 use crate::task::recurrent_gating::scene::Colour;
 use crate::task::recurrent_gating::{Timed, Trial};
@@ -159,41 +159,58 @@ pub(super) fn whole(values: impl IntoIterator<Item = i64>) -> Result<Array> {
     Array::i64(&[values.len()], values)
 }
 
-/// A sequence of pictures under `name` in every form that files store: whole, every second pixel, and
-/// as bytes.
+/// A sequence of pictures in the forms that files store, of which each stores one: whole, every second
+/// pixel, and masks as bytes; and which of them each timestep shows.
 pub(super) fn insert_timed(recomputed: &mut Recomputed, item: &str, what: &str, timed: &Timed) -> Result<()> {
     let plural = format!("{item}.{what}s");
     let sequence = Timed::distinct((0..timed.len()).map(|t| timed.at(t).clone()));
     let thinned: Vec<Image> = sequence.distinct.iter().map(|image| image.thinned(2)).collect();
-    recomputed
-        .insert_if_stored(format!("{item}.{what}_index"), whole(sequence.index.iter().map(|&k| k as i64))?);
-    recomputed.insert_if_stored(format!("{plural}_s2"), stacked(&thinned)?);
-    recomputed.insert_if_stored(plural.clone(), stacked(&sequence.distinct)?);
+    recomputed.insert(format!("{item}.{what}_index"), whole(sequence.index.iter().map(|&k| k as i64))?);
+    let mut forms: Vec<Vec<(String, Value)>> = vec![
+        vec![(format!("{plural}_s2"), stacked(&thinned)?.into())],
+        vec![(plural.clone(), stacked(&sequence.distinct)?.into())],
+    ];
     if what == "mask" {
         let halved: Vec<Image> =
             sequence.distinct.iter().map(|mask| mask.map(|value| (value + 1.0) / 2.0)).collect();
-        recomputed.insert_if_stored(format!("{plural}01_u8"), bytes(&halved)?);
+        forms.push(vec![(format!("{plural}01_u8"), bytes(&halved)?.into())]);
     }
+    recomputed.insert_one_of(forms);
     Ok(())
 }
 
-/// Everything that files store of a finished trial.
+/// Items whose answers no file stores.
+const UNLABELLED: [&str; 3] = ["arrowcur", "line", "patterned"];
+
+/// What files store of a finished trial. Masks and components are left out of some: of those that are
+/// made of others, or of tasks without them.
 pub(super) fn insert_trial(
     recomputed: &mut Recomputed,
+    inputs: &GoldenInputs,
     item: &str,
     trial: &Trial,
     n_classes: usize,
 ) -> Result<()> {
     insert_timed(recomputed, item, "frame", &trial.frames)?;
-    insert_timed(recomputed, item, "mask", &trial.masks)?;
+    let stores_masks = inputs.output_names().any(|name| {
+        name.strip_prefix(item)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .is_some_and(|of| of.starts_with("mask"))
+    });
+    if stores_masks {
+        insert_timed(recomputed, item, "mask", &trial.masks)?;
+    }
     let labels = whole(trial.labels.iter().map(|&label| i64::from(label)))?;
-    recomputed.insert_if_stored(format!("{item}.labels"), labels);
+    match UNLABELLED.contains(&item) {
+        true => recomputed.insert_if_stored(format!("{item}.labels"), labels),
+        false => recomputed.insert(format!("{item}.labels"), labels),
+    }
     recomputed.insert_if_stored(format!("{item}.components"), stacked(&trial.components)?);
     if let Some(class) = trial.prompt {
         let n = trial.frames.len();
         let row = (0..n_classes).map(|k| f32::from(k == class as usize));
         let rows: Vec<f32> = std::iter::repeat_n(row, n).flatten().collect();
-        recomputed.insert_if_stored(format!("{item}.hot_labels"), Array::f32(&[n, n_classes], rows)?);
+        recomputed.insert(format!("{item}.hot_labels"), Array::f32(&[n, n_classes], rows)?);
     }
     Ok(())
 }

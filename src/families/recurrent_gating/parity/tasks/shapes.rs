@@ -20,7 +20,7 @@ pub(in super::super) fn compose_shapes(inputs: &GoldenInputs) -> Result<Recomput
         let ids = reader.indices("fbg.shape_ids")?;
         for (name, margin) in [("fbg.shapes_64", 0), ("mm.shapes_64_prepad18", PREPADDED)] {
             let shapes = ids.iter().map(|&shape| drawings.enlarged(shape, margin));
-            recomputed.insert_if_stored(name, stacked(&shapes.collect::<Result<Vec<_>>>()?)?);
+            recomputed.insert(name, stacked(&shapes.collect::<Result<Vec<_>>>()?)?);
         }
     }
     for item in reader.items().iter().filter(|item| inputs.has(&format!("{item}.texture_ids_bg_fg"))) {

@@ -33,7 +33,7 @@ pub(in super::super) fn compose_stl(inputs: &GoldenInputs) -> Result<Recomputed>
                 .compose(&tiles, settings.count("T", 2))?,
             other => return Err(Error::unknown("tile task", other, ["broken", "cued", "search"])),
         };
-        insert_trial(&mut recomputed, item, &finished(trial), n_classes)?;
+        insert_trial(&mut recomputed, inputs, item, &finished(trial), n_classes)?;
     }
     let outputs: Vec<String> = inputs.output_names().map(str::to_owned).collect();
     for name in outputs {
