@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::stimulus::PixelScale;
 
 static NEXT_FRAME: AtomicU64 = AtomicU64::new(1);
 
@@ -76,6 +77,20 @@ impl Frame {
             ));
         }
         Ok(self.image.to_device(like.device())?.to_dtype(like.dtype())?.contiguous()?)
+    }
+
+    /// As [`Frame::pixels`], normalised channel by channel.
+    ///
+    /// # Errors
+    /// As [`Frame::pixels`].
+    pub fn normalised(&self, shape: [usize; 3], by: Option<&PixelScale>, like: &Tensor) -> Result<Tensor> {
+        let image = self.pixels(shape, like)?;
+        let Some(PixelScale { mean, std }) = by else { return Ok(image) };
+        let per_channel = |values: &[f32]| -> Result<Tensor> {
+            let values = Tensor::from_slice(values, (1, values.len(), 1, 1), like.device())?;
+            Ok(values.to_dtype(like.dtype())?)
+        };
+        Ok(image.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(std)?)?)
     }
 }
 

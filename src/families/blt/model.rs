@@ -186,7 +186,8 @@ impl Dynamics for Network {
     }
 
     fn prepare(&self, frame: &Frame, ops: &mut Workspace) -> Result<Prepared> {
-        let image = protocol::normalised(&self.config, frame, &self.like)?;
+        let scale = self.config.normalisation().scale();
+        let image = frame.normalised(self.input_shape(), scale.as_ref(), &self.like)?;
         Ok(Prepared(vec![self.body.drive(image, ops)?]))
     }
 

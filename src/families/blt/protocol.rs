@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::config::{Config, Normalisation};
 use crate::dynamics::{
-    Drive, Frame, LabelSet, Pass, Prepared, Presentation, Schedule, Segment, SegmentKind, State,
+    Drive, LabelSet, Pass, Prepared, Presentation, Schedule, Segment, SegmentKind, State,
 };
 use crate::error::Result;
 use crate::stimulus::{Preparation, Resizing};
@@ -67,17 +67,6 @@ pub(super) fn scored_labels(labels: &LabelSet, state: &State) -> Option<Vec<i64>
         }
         LabelSet::PerObject(_) => None,
     }
-}
-
-/// The picture as the network takes it: checked, moved and normalised.
-pub(super) fn normalised(config: &Config, frame: &Frame, like: &Tensor) -> Result<Tensor> {
-    let image = frame.pixels([3, config.image_size(), config.image_size()], like)?;
-    let Some(moments) = config.normalisation().moments() else { return Ok(image) };
-    let [mean, deviation] = moments;
-    let per_channel = |values: [f32; 3]| -> Result<Tensor> {
-        Ok(Tensor::new(&values, like.device())?.reshape((1, 3, 1, 1))?.to_dtype(like.dtype())?)
-    };
-    Ok(image.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(deviation)?)?)
 }
 
 /// How the source's loaders bring a picture to the input: the shorter side of ImageNet's to 256 of 224

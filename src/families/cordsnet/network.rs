@@ -165,11 +165,6 @@ pub(super) fn repeated(one: &Tensor, batch: usize) -> Result<Tensor> {
 /// The picture as networks take it, normalised if `config` says so; a blank is zeros in normalised
 /// units.
 pub(super) fn pixels(config: &Config, frame: &Frame, like: &Tensor) -> Result<Tensor> {
-    let image = frame.pixels(config.input_shape(), like)?;
-    let Some(scale) = config.pixel_scale().filter(|_| !frame.is_blank()) else { return Ok(image) };
-    let row = |values: &[f32]| -> Result<Tensor> {
-        let values = Tensor::from_slice(values, (1, values.len(), 1, 1), like.device())?;
-        Ok(values.to_dtype(like.dtype())?)
-    };
-    Ok(image.broadcast_sub(&row(&scale.mean)?)?.broadcast_div(&row(&scale.std)?)?)
+    let scale = config.pixel_scale().filter(|_| !frame.is_blank());
+    frame.normalised(config.input_shape(), scale.as_ref(), like)
 }

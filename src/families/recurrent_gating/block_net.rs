@@ -152,7 +152,7 @@ impl BlockNet {
         Ok(Parts {
             areas: areas(block, &softness),
             softness,
-            input: ImageInput::new(block.in_dims, Some((mean, std)), &like)?,
+            input: ImageInput::new(block.in_dims, Some((mean, std)), &like),
             streams: Box::new(streams),
         })
     }

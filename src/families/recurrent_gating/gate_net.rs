@@ -106,7 +106,7 @@ impl GateNet {
         Ok(Parts {
             areas: areas(gate, &softness),
             softness,
-            input: ImageInput::new(gate.in_dims, normalisation, &like)?,
+            input: ImageInput::new(gate.in_dims, normalisation, &like),
             streams: Box::new(streams),
         })
     }

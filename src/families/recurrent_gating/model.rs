@@ -30,7 +30,6 @@ pub struct RecurrentGating {
     protocol: Protocol,
     generation: u64,
     input: ImageInput,
-    normalisation: Option<PixelScale>,
     n_classes: usize,
     streams: Box<dyn Streams>,
 }
@@ -103,7 +102,6 @@ impl RecurrentGating {
             controls: ControlSet::new(&parts.softness, protocol.tasks(), protocol.classes()),
             protocol,
             generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
-            normalisation: normalisation(config),
             input: parts.input,
             n_classes: config.n_classes(),
             streams: parts.streams,
@@ -146,7 +144,7 @@ impl Dynamics for RecurrentGating {
     }
 
     fn normalisation(&self) -> Option<PixelScale> {
-        self.normalisation.clone()
+        self.input.scale()
     }
 
     fn classes(&self) -> &[String] {
@@ -210,14 +208,6 @@ impl Dynamics for RecurrentGating {
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
         Ok(self.protocol.scored_labels(labels, drive))
     }
-}
-
-/// By what GateNet normalises pixels; BlockNet takes them as they are.
-fn normalisation(config: &Config) -> Option<PixelScale> {
-    let Network::Gate(gate) = &config.network else { return None };
-    let (mean, std) = gate.normalisation.as_ref()?;
-    let short = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    Some(PixelScale { mean: short(mean), std: short(std) })
 }
 
 /// `z` through the taps and the nonlinearity of an area.

@@ -6,13 +6,13 @@ use crate::dynamics::Frame;
 use crate::error::Result;
 use crate::ops;
 use crate::rng;
+use crate::stimulus::PixelScale;
 
 /// The image as the first stage sees it.
 #[derive(Clone, Debug)]
 pub struct ImageInput {
     in_dims: [usize; 3],
-    /// Mean and standard deviation, `[1, channels, 1, 1]`.
-    normalisation: Option<(Tensor, Tensor)>,
+    scale: Option<PixelScale>,
     /// A tensor of the type and on the device of the network.
     like: Tensor,
 }
@@ -20,16 +20,10 @@ pub struct ImageInput {
 impl ImageInput {
     /// `normalisation`: mean and standard deviation per channel; the numbers have the dtype and
     /// device of `like`.
-    pub fn new(in_dims: [usize; 3], normalisation: Option<(&[f64], &[f64])>, like: &Tensor) -> Result<Self> {
-        let per_channel = |values: &[f64]| -> Result<Tensor> {
-            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-            Ok(Tensor::from_vec(values, (1, in_dims[0], 1, 1), like.device())?.to_dtype(like.dtype())?)
-        };
-        let normalisation = match normalisation {
-            Some((mean, std)) => Some((per_channel(mean)?, per_channel(std)?)),
-            None => None,
-        };
-        Ok(Self { in_dims, normalisation, like: like.detach() })
+    pub fn new(in_dims: [usize; 3], normalisation: Option<(&[f64], &[f64])>, like: &Tensor) -> Self {
+        let short = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+        let scale = normalisation.map(|(mean, std)| PixelScale { mean: short(mean), std: short(std) });
+        Self { in_dims, scale, like: like.detach() }
     }
 
     /// `(x - mean) / std` per channel.
@@ -37,11 +31,12 @@ impl ImageInput {
     /// # Errors
     /// As [`Frame::pixels`].
     pub fn prepare(&self, frame: &Frame) -> Result<Tensor> {
-        let image = frame.pixels(self.in_dims, &self.like)?;
-        match &self.normalisation {
-            Some((mean, std)) => Ok(image.broadcast_sub(mean)?.broadcast_div(std)?),
-            None => Ok(image),
-        }
+        frame.normalised(self.in_dims, self.scale.as_ref(), &self.like)
+    }
+
+    /// By what pixels are normalised.
+    pub fn scale(&self) -> Option<PixelScale> {
+        self.scale.clone()
     }
 
     pub fn shape(&self) -> [usize; 3] {
