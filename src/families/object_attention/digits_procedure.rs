@@ -3,39 +3,30 @@
 //! The stimuli of an update depend on the seed and its number alone, so a run resumes exactly from
 //! weights, optimiser state and a count.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
-use serde::{Deserialize, Serialize};
+use candle_core::Device;
 
 use super::recipe::{DigitsRecipe, PROCEDURAL};
 use super::train::{BatchUpdate, LossSettings, predictions, train_batch};
 use super::{Batch, Config, ObjectAttention, initial_weights};
-use crate::checkpoint::{self, Description};
+use crate::checkpoint::Description;
 use crate::dynamics::{Controls, Dynamics as _, ProtocolOptions, Run, Workspace, rollout};
 use crate::error::{Error, Result};
 use crate::provenance::Provenance;
+use crate::rng;
 use crate::stimulus::procedural_digits::procedural_digits;
 use crate::stimulus::{DataIdentity, Digits, Split, idx};
 use crate::train::{
-    Evaluation, Metric, Optimiser, OptimiserConfig, OptimiserState, Procedure, Snapshot, UpdateReport,
+    Course, Evaluation, Keeping, Metric, Optimiser, OptimiserConfig, Procedure, Snapshot, UpdateReport,
 };
-use crate::weights::Weights;
-use crate::{files, rng};
 
 /// Share of the training digits that is trained on; the rest validates (`train_mnist.py`).
 const TRAINED_SHARE: f64 = 0.7;
 /// Draws of held-out stimuli are those of an epoch that training never reaches.
 const HELD_OUT_EPOCH: u64 = u64::MAX;
-/// Weights alone, opened as any checkpoint.
-const WEIGHTS: &str = "weights.safetensors";
-/// Weights, optimiser and counts in one file, so that a resume never mixes two checkpoints.
-const RESUME: &str = "resume.safetensors";
-const OF_WEIGHTS: &str = "weights.";
-const OF_OPTIMISER: &str = "optimiser.";
 
 /// The three sets of a run. They share no digit.
 struct Sets {
@@ -44,30 +35,15 @@ struct Sets {
     test: Digits,
 }
 
-/// What a checkpoint holds besides tensors.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SavedState {
-    recipe: DigitsRecipe,
-    update: u64,
-    best_score: Option<f64>,
-    evaluated_at: Option<u64>,
-    optimiser: crate::train::optim::OptimiserScalars,
-}
-
 /// Object attention on digits: one optimiser step per phase, validation by pass.
 pub struct DigitsProcedure {
     recipe: DigitsRecipe,
     config: Config,
     config_json: Arc<serde_json::Value>,
     sets: Sets,
-    weights: Weights,
-    optimiser: Optimiser,
+    course: Course,
     workspace: Workspace,
     device: Device,
-    update: u64,
-    best_score: Option<f64>,
-    evaluated_at: Option<u64>,
 }
 
 impl DigitsProcedure {
@@ -84,15 +60,11 @@ impl DigitsProcedure {
         Ok(Self {
             sets: Sets::load(&recipe)?,
             config_json: Arc::new(config_json),
-            optimiser: Optimiser::new(OptimiserConfig::adam(recipe.learning_rate)),
+            course: Course::new(weights, Optimiser::new(OptimiserConfig::adam(recipe.learning_rate))),
             workspace: Workspace::new(),
             device: device.clone(),
-            update: 0,
-            best_score: None,
-            evaluated_at: None,
             recipe,
             config,
-            weights,
         })
     }
 
@@ -101,30 +73,12 @@ impl DigitsProcedure {
     /// # Errors
     /// [`Error::File`] or [`Error::Io`] if the folder is incomplete.
     pub fn resume(folder: &Path, device: &Device) -> Result<Self> {
-        let path = folder.join(RESUME);
-        let file = checkpoint::read(&path)?;
-        let state = file.saved_config().unwrap_or_default();
-        let saved: SavedState = serde_json::from_value(state.into()).map_err(|err| {
-            let expected = "the state of a digit training run";
-            Error::file(&path, expected, err.to_string(), "resume from another checkpoint")
-        })?;
-        let mut procedure = Self::new(saved.recipe, device)?;
-        let part = |prefix: &str| -> Result<BTreeMap<String, Tensor>> {
-            let named =
-                file.weights.iter().filter_map(|(name, weight)| Some((name.strip_prefix(prefix)?, weight)));
-            named.map(|(name, weight)| Ok((name.to_owned(), weight.tensor().to_device(device)?))).collect()
-        };
-        let weights = Weights::from_tensors(part(OF_WEIGHTS)?);
-        for (name, shape) in procedure.config.tensors()? {
-            weights.get_shaped(&name, &shape)?;
+        let (mut course, recipe): (Course, DigitsRecipe) = Course::resume(folder, device)?;
+        for (name, shape) in recipe.config().tensors()? {
+            course.weights.get_shaped(&name, &shape)?;
         }
-        procedure.weights = weights.trainable()?;
-        let optimiser = OptimiserState { tensors: part(OF_OPTIMISER)?, scalars: saved.optimiser };
-        procedure.optimiser = Optimiser::restored(&optimiser)?;
-        procedure.update = saved.update;
-        procedure.best_score = saved.best_score;
-        procedure.evaluated_at = saved.evaluated_at;
-        Ok(procedure)
+        course.weights = course.weights.trainable()?;
+        Ok(Self { course, ..Self::new(recipe, device)? })
     }
 
     pub fn recipe(&self) -> &DigitsRecipe {
@@ -162,7 +116,7 @@ impl DigitsProcedure {
         n_stimuli: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Evaluation> {
-        let model = ObjectAttention::new(&self.config, &self.weights.detached()?)?;
+        let model = ObjectAttention::new(&self.config, &self.course.weights.detached()?)?;
         let (phases, passes) = (self.config.phases, self.config.passes);
         let mut correct = vec![vec![0_usize; passes]; phases];
         let first: Vec<usize> = (0..n_stimuli.min(digits.len())).collect();
@@ -185,7 +139,7 @@ impl DigitsProcedure {
         let last: Vec<f64> = accuracy.iter().filter_map(|passes| passes.last().copied()).collect();
         let score = last.iter().sum::<f64>() / last.len().max(1) as f64;
         Ok(Evaluation {
-            update: self.update,
+            update: self.course.update,
             split: split.to_owned(),
             n_stimuli: first.len(),
             accuracy,
@@ -225,34 +179,38 @@ impl Procedure for DigitsProcedure {
     }
 
     fn update(&self) -> u64 {
-        self.update
+        self.course.update
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
-        let (first, epoch) = self.first_digits(self.update);
+        let (first, epoch) = self.first_digits(self.course.update);
         let batch = self.batch(&self.sets.training, &first, epoch)?;
         let settings = LossSettings { penalty: self.recipe.penalty, class_weights: None };
         // A divergence in a later phase must not leave the optimiser half-way.
-        let mut optimiser = self.optimiser.clone();
-        let done =
-            train_batch(&self.config, &self.weights, &mut optimiser, &batch, &settings, &mut self.workspace)?;
-        self.optimiser = optimiser;
-        self.update += 1;
+        let mut optimiser = self.course.optimiser.clone();
+        let done = train_batch(
+            &self.config,
+            &self.course.weights,
+            &mut optimiser,
+            &batch,
+            &settings,
+            &mut self.workspace,
+        )?;
+        self.course.optimiser = optimiser;
+        self.course.update += 1;
         let report = UpdateReport {
-            update: self.update,
+            update: self.course.update,
             metrics: metrics(&done),
             learning_rate: self.recipe.learning_rate,
             gradient_norm: done.phases.iter().map(|phase| phase.gradient_norm).fold(0.0, f64::max),
             n_stimuli: batch.len(),
         };
-        self.weights = done.weights;
+        self.course.weights = done.weights;
         Ok(report)
     }
 
     fn is_evaluation_due(&self) -> bool {
-        let is_last = self.update >= self.recipe.updates;
-        let is_due = is_last || self.update.is_multiple_of(self.recipe.validate_every);
-        is_due && self.evaluated_at != Some(self.update)
+        self.course.is_due(self.recipe.validate_every, self.recipe.updates)
     }
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
@@ -260,54 +218,37 @@ impl Procedure for DigitsProcedure {
         let mut evaluation =
             self.evaluate_on("validation", &validation, self.recipe.validation_stimuli, cancelled)?;
         let mut evaluations = Vec::new();
-        if self.update >= self.recipe.updates {
+        if self.course.update >= self.recipe.updates {
             evaluations.push(self.evaluate_on("test", &test, self.recipe.test_stimuli, cancelled)?);
         }
-        evaluation.is_best = self.best_score.is_none_or(|best| evaluation.score > best);
-        if evaluation.is_best {
-            self.best_score = Some(evaluation.score);
-        }
-        self.evaluated_at = Some(self.update);
+        self.course.judge(&mut evaluation);
         evaluations.insert(0, evaluation);
         Ok(evaluations)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
-            weights: self.weights.detached()?,
+            weights: self.course.weights.detached()?,
             config: Arc::clone(&self.config_json),
-            update: self.update,
+            update: self.course.update,
         })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let optimiser = self.optimiser.state();
-        let saved = SavedState {
-            recipe: self.recipe.clone(),
-            update: self.update,
-            best_score: self.best_score,
-            evaluated_at: self.evaluated_at,
-            optimiser: optimiser.scalars,
-        };
-        let named = |prefix: &str, name: &str, tensor: &Tensor| (format!("{prefix}{name}"), tensor.detach());
-        let weights = self.weights.iter().map(|(name, weight)| named(OF_WEIGHTS, name, weight.tensor()));
-        let moments = optimiser.tensors.iter().map(|(name, tensor)| named(OF_OPTIMISER, name, tensor));
-        let all = Weights::from_tensors(weights.chain(moments));
-        let description = |config: &_| Description::new("object_attention", "digits", config);
-        files::create_folder(folder)?;
         let provenance = Provenance {
             config: serde_json::json!(self.recipe),
             seed: Some(self.recipe.seed),
             data: vec![self.sets.training.identity().clone()],
-            notes: vec![format!("update {} of {}", self.update, self.recipe.updates)],
+            notes: vec![format!("update {} of {}", self.course.update, self.recipe.updates)],
             ..Provenance::new(format!("gainfield train {}", crate::train::RECIPE))
         };
-        checkpoint::save(folder.join(WEIGHTS), &self.weights, &description(&self.config)?, &provenance)?;
-        checkpoint::write_safetensors(
-            &folder.join(RESUME),
-            &all,
-            &Description::new("training_run", "digits", &saved)?,
-        )
+        let keeping = Keeping {
+            network: &Description::new("object_attention", "digits", &self.config)?,
+            weights: &self.course.weights,
+            provenance: &provenance,
+            state: &self.recipe,
+        };
+        self.course.save(folder, &keeping)
     }
 }
 
@@ -341,8 +282,11 @@ impl Sets {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Tensor;
+
     use super::*;
     use crate::settings::{Overrides, Source};
+    use crate::weights::Weights;
 
     fn small() -> DigitsRecipe {
         let mut table = DigitsRecipe::table();
@@ -381,7 +325,7 @@ mod tests {
         assert_eq!(resumed.update(), 2);
         assert_eq!(resumed.advance().unwrap(), reports[2]);
         assert_eq!(resumed.advance().unwrap(), reports[3]);
-        assert_eq!(bits(&resumed.weights), bits(&whole.weights));
+        assert_eq!(bits(&resumed.course.weights), bits(&whole.course.weights));
     }
 
     #[test]
@@ -400,7 +344,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let last = folder.path().join("last");
         DigitsProcedure::new(small(), &Device::Cpu).unwrap().save(&last).unwrap();
-        std::fs::copy(last.join(WEIGHTS), last.join(RESUME)).unwrap();
+        std::fs::copy(last.join("weights.safetensors"), last.join("resume.safetensors")).unwrap();
         let message = DigitsProcedure::resume(&last, &Device::Cpu).err().unwrap().to_string();
         assert!(message.contains("resume.safetensors"), "{message}");
     }

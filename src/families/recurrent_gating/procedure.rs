@@ -3,11 +3,10 @@
 //! The tasks take turns, one update each per batch. The stimuli of an update depend on the seed and its
 //! number alone, so a run resumes exactly from weights, optimiser state and a few counts.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
@@ -18,32 +17,24 @@ use super::stimuli::TaskStimulus;
 use super::tasks::TaskSpec;
 use super::train::{Batch, LossTerms, Losses, UpdateSettings, update};
 use super::weights::initial_weights;
-use crate::checkpoint::{self, Description};
+use crate::checkpoint::Description;
 use crate::error::{Error, Result};
 use crate::provenance::Provenance;
+use crate::rng;
 use crate::stimulus::procedural_digits::procedural_digits;
 use crate::stimulus::{DataIdentity, Digits, Split, idx};
 use crate::task::recurrent_gating::{GatingTask, Ior, Materials, Mode};
 use crate::task::{StimulusKind, StimulusSource};
-use crate::train::optim::OptimiserScalars;
 use crate::train::{
-    Evaluation, Metric, Optimiser, OptimiserState, Plateau, PlateauState, Procedure, Rate, Schedule,
+    Course, Evaluation, Keeping, Metric, Optimiser, Plateau, PlateauState, Procedure, Rate, Schedule,
     Snapshot, UpdateReport,
 };
-use crate::weights::Weights;
-use crate::{files, rng};
 
 /// Share of the training digits that is trained on: 50,000 of 60,000 (`main_mnist.py`).
 const TRAINED_SHARE: f64 = 5.0 / 6.0;
 /// Marks the seeds of held-out stimuli.
 const VALIDATION: u64 = 0x9e37_79b9_7f4a_7c15;
 const TEST: u64 = 0xd1b5_4a32_d192_ed03;
-/// Weights alone, opened as any checkpoint.
-const WEIGHTS: &str = "weights.safetensors";
-/// Weights, optimiser and counts in one file, so that a resume never mixes two checkpoints.
-const RESUME: &str = "resume.safetensors";
-const OF_WEIGHTS: &str = "weights.";
-const OF_OPTIMISER: &str = "optimiser.";
 
 /// What the tasks of one split are composed of.
 struct Split3 {
@@ -58,11 +49,7 @@ struct Split3 {
 struct SavedState {
     variant: String,
     recipe: GatingRecipe,
-    update: u64,
-    best_score: Option<f64>,
-    evaluated_at: Option<u64>,
     plateau: Option<PlateauState>,
-    optimiser: OptimiserScalars,
 }
 
 /// Recurrent gating on one or several tasks.
@@ -74,13 +61,9 @@ pub struct GatingProcedure {
     tasks: Vec<(TaskSpec, TaskStimulus)>,
     data: Split3,
     n_samples: usize,
-    weights: Weights,
-    optimiser: Optimiser,
+    course: Course,
     plateau: Option<(Plateau, PlateauState)>,
     device: Device,
-    update: u64,
-    best_score: Option<f64>,
-    evaluated_at: Option<u64>,
 }
 
 impl GatingProcedure {
@@ -109,17 +92,16 @@ impl GatingProcedure {
         let plateau = training.plateau().map(|plateau| (plateau, PlateauState::new(recipe.lr)));
         Ok(Self {
             variant: variant.to_owned(),
-            weights: initial_weights(&config, recipe.seed)?.to_device(device)?,
-            optimiser: Optimiser::new(training.optimiser()?),
+            course: Course::new(
+                initial_weights(&config, recipe.seed)?.to_device(device)?,
+                Optimiser::new(training.optimiser()?),
+            ),
             config_json: Arc::new(config.table.values()),
             tasks,
             data,
             n_samples,
             plateau,
             device: device.clone(),
-            update: 0,
-            best_score: None,
-            evaluated_at: None,
             recipe,
             config,
         })
@@ -130,27 +112,10 @@ impl GatingProcedure {
     /// # Errors
     /// [`Error::File`] or [`Error::Io`] if the folder is incomplete.
     pub fn resume(folder: &Path, device: &Device) -> Result<Self> {
-        let path = folder.join(RESUME);
-        let file = checkpoint::read(&path)?;
-        let state = file.saved_config().unwrap_or_default();
-        let saved: SavedState = serde_json::from_value(state.into()).map_err(|err| {
-            let expected = "the state of a recurrent-gating training run";
-            Error::file(&path, expected, err.to_string(), "resume from another checkpoint")
-        })?;
+        let (course, saved): (Course, SavedState) = Course::resume(folder, device)?;
         let mut procedure = Self::new(&saved.variant, saved.recipe, device)?;
-        let part = |prefix: &str| -> Result<BTreeMap<String, Tensor>> {
-            let named =
-                file.weights.iter().filter_map(|(name, weight)| Some((name.strip_prefix(prefix)?, weight)));
-            named.map(|(name, weight)| Ok((name.to_owned(), weight.tensor().to_device(device)?))).collect()
-        };
-        let weights = Weights::from_tensors(part(OF_WEIGHTS)?);
-        super::weights::check(&procedure.config, &weights)?;
-        procedure.weights = weights;
-        let optimiser = OptimiserState { tensors: part(OF_OPTIMISER)?, scalars: saved.optimiser };
-        procedure.optimiser = Optimiser::restored(&optimiser)?;
-        procedure.update = saved.update;
-        procedure.best_score = saved.best_score;
-        procedure.evaluated_at = saved.evaluated_at;
+        super::weights::check(&procedure.config, &course.weights)?;
+        procedure.course = course;
         if let (Some((_, state)), Some(saved)) = (&mut procedure.plateau, saved.plateau) {
             *state = saved;
         }
@@ -187,8 +152,8 @@ impl GatingProcedure {
         let total = self.tasks.len() as u64 * (1 + self.recipe.n_epochs) * whole_batches.max(1);
         let schedule = self.recipe.training(total).schedule()?;
         let k = match schedule {
-            Schedule::OneCycle { .. } => self.update,
-            _ => self.update / self.updates_per_epoch(),
+            Schedule::OneCycle { .. } => self.course.update,
+            _ => self.course.update / self.updates_per_epoch(),
         };
         Ok(schedule.rate(self.recipe.lr, k))
     }
@@ -196,9 +161,9 @@ impl GatingProcedure {
     /// Task, stimuli and loss of the update to come.
     fn next_batch(&self) -> Result<(usize, Batch, LossTerms)> {
         let n_tasks = self.tasks.len() as u64;
-        let epoch = self.update / self.updates_per_epoch();
-        let batch = (self.update / n_tasks % self.batches_per_epoch()) as usize;
-        let which = (self.update % n_tasks) as usize;
+        let epoch = self.course.update / self.updates_per_epoch();
+        let batch = (self.course.update / n_tasks % self.batches_per_epoch()) as usize;
+        let which = (self.course.update % n_tasks) as usize;
         let (seed, n) = (self.recipe.seed, self.n_samples);
         let order =
             rng::permutation(&mut rng::stream(seed, "order of the samples", &[which as u64, epoch]), n);
@@ -251,7 +216,7 @@ impl GatingProcedure {
                 let trials = source.trials(from, self.recipe.batch_size.min(n - from), seed)?;
                 let terms = self.terms(spec, trials.timesteps())?;
                 let batch = Batch::of_trials(&trials, spec, &self.device)?;
-                scores.add(&Scores::of_batch(&self.config, &self.weights, &batch, &terms)?);
+                scores.add(&Scores::of_batch(&self.config, &self.course.weights, &batch, &terms)?);
             }
             let row = scores.per_trial();
             let names = ["CEi", "CEe", "PixErr", "AttAcc", "ClsAcc"];
@@ -270,7 +235,7 @@ impl GatingProcedure {
         }
         let score = headline.iter().sum::<f64>() / headline.len().max(1) as f64;
         let evaluation = Evaluation {
-            update: self.update,
+            update: self.course.update,
             split: split.to_owned(),
             n_stimuli: n,
             accuracy,
@@ -291,26 +256,26 @@ impl Procedure for GatingProcedure {
     }
 
     fn update(&self) -> u64 {
-        self.update
+        self.course.update
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
         let (which, batch, terms) = self.next_batch()?;
         let rate = self.rate()?;
         // A divergence must not leave the optimiser half-way.
-        let mut optimiser = self.optimiser.clone();
+        let mut optimiser = self.course.optimiser.clone();
         optimiser.set_rate(rate);
         let settings = UpdateSettings {
             max_grad_norm: self.recipe.max_grad_norm,
-            dropout: Some(Dropout { seed: self.recipe.seed, update: self.update }),
+            dropout: Some(Dropout { seed: self.recipe.seed, update: self.course.update }),
             moving_statistics: true,
         };
-        let done = update(&self.config, &self.weights, &batch, &terms, &settings, &mut optimiser)?;
-        self.optimiser = optimiser;
-        self.weights = done.weights;
-        self.update += 1;
+        let done = update(&self.config, &self.course.weights, &batch, &terms, &settings, &mut optimiser)?;
+        self.course.optimiser = optimiser;
+        self.course.weights = done.weights;
+        self.course.update += 1;
         Ok(UpdateReport {
-            update: self.update,
+            update: self.course.update,
             metrics: metrics(which, &done.losses),
             learning_rate: rate.learning_rate,
             gradient_norm: done.losses.gradient_norm,
@@ -323,8 +288,7 @@ impl Procedure for GatingProcedure {
             0 => self.updates_per_epoch(),
             every => every,
         };
-        let is_due = self.update >= self.n_updates() || self.update.is_multiple_of(every);
-        is_due && self.evaluated_at != Some(self.update)
+        self.course.is_due(every, self.n_updates())
     }
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
@@ -332,59 +296,48 @@ impl Procedure for GatingProcedure {
         let (mut validation, watched) =
             self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
         let mut evaluations = Vec::new();
-        if self.update >= self.n_updates() {
+        if self.course.update >= self.n_updates() {
             let n = self.recipe.n_test;
             evaluations.push(self.evaluate_on("test", &self.data.test, n, cancelled)?.0);
         }
-        validation.is_best = self.best_score.is_none_or(|best| validation.score > best);
-        if validation.is_best {
-            self.best_score = Some(validation.score);
-        }
-        let is_epoch = self.update > 0 && self.update.is_multiple_of(self.updates_per_epoch());
+        self.course.judge(&mut validation);
+        let is_epoch = self.course.update > 0 && self.course.update.is_multiple_of(self.updates_per_epoch());
         if let (Some((plateau, state)), true) = (&mut self.plateau, is_epoch) {
             state.observe(plateau, watched);
         }
-        self.evaluated_at = Some(self.update);
         evaluations.insert(0, validation);
         Ok(evaluations)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
-            weights: self.weights.detached()?,
+            weights: self.course.weights.detached()?,
             config: Arc::clone(&self.config_json),
-            update: self.update,
+            update: self.course.update,
         })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let optimiser = self.optimiser.state();
         let saved = SavedState {
             variant: self.variant.clone(),
             recipe: self.recipe.clone(),
-            update: self.update,
-            best_score: self.best_score,
-            evaluated_at: self.evaluated_at,
             plateau: self.plateau.map(|(_, state)| state),
-            optimiser: optimiser.scalars,
         };
-        let named = |prefix: &str, name: &str, tensor: &Tensor| (format!("{prefix}{name}"), tensor.detach());
-        let weights = self.weights.iter().map(|(name, weight)| named(OF_WEIGHTS, name, weight.tensor()));
-        let moments = optimiser.tensors.iter().map(|(name, tensor)| named(OF_OPTIMISER, name, tensor));
-        let all = Weights::from_tensors(weights.chain(moments));
-        files::create_folder(folder)?;
         let provenance = Provenance {
             config: serde_json::json!(self.recipe),
             seed: Some(self.recipe.seed),
             data: vec![self.data().clone()],
-            notes: vec![format!("update {} of {}", self.update, self.n_updates())],
+            notes: vec![format!("update {} of {}", self.course.update, self.n_updates())],
             ..Provenance::new(format!("gainfield train {}", crate::train::RECIPE))
         };
-        let description =
-            Description::new("recurrent_gating", self.config.variant.name(), self.config_json.as_ref())?;
-        checkpoint::save(folder.join(WEIGHTS), &self.weights, &description, &provenance)?;
-        let state = Description::new("training_run", &self.variant, &saved)?;
-        checkpoint::write_safetensors(&folder.join(RESUME), &all, &state)
+        let variant = self.config.variant.name();
+        let keeping = Keeping {
+            network: &Description::new("recurrent_gating", variant, self.config_json.as_ref())?,
+            weights: &self.course.weights,
+            provenance: &provenance,
+            state: &saved,
+        };
+        self.course.save(folder, &keeping)
     }
 }
 
@@ -435,8 +388,11 @@ fn first(digits: &Digits, n: usize) -> Result<Digits> {
 mod tests {
     use serde_json::{Map, json};
 
+    use candle_core::Tensor;
+
     use super::*;
     use crate::settings::Overrides;
+    use crate::weights::Weights;
 
     fn small(variant: &str, sets: &[&str]) -> GatingRecipe {
         let common = [
@@ -492,7 +448,7 @@ mod tests {
             halved.save(folder.path()).unwrap();
             let mut resumed = GatingProcedure::resume(folder.path(), &Device::Cpu).unwrap();
             assert_eq!(run(&mut resumed, 5), reports[3..], "{variant}");
-            assert!(bits(&resumed.weights) == bits(&whole.weights), "{variant}");
+            assert!(bits(&resumed.course.weights) == bits(&whole.course.weights), "{variant}");
             assert!(reports.iter().all(|report| report.gradient_norm > 0.0));
         }
     }
@@ -501,10 +457,13 @@ mod tests {
     fn every_run_learns_something_and_scores() {
         for variant in ["curves", "contrast", "discrimination"] {
             let mut procedure = GatingProcedure::new(variant, small(variant, &[]), &Device::Cpu).unwrap();
-            let before = bits(&procedure.weights);
+            let before = bits(&procedure.course.weights);
             let report = procedure.advance().unwrap();
-            assert!(report.metrics[0].value.is_finite() && bits(&procedure.weights) != before, "{variant}");
-            procedure.update = 5;
+            assert!(
+                report.metrics[0].value.is_finite() && bits(&procedure.course.weights) != before,
+                "{variant}"
+            );
+            procedure.course.update = 5;
             let evaluations = procedure.evaluate(&|| false).unwrap();
             assert_eq!(evaluations.len(), 2);
             assert!(evaluations[0].score.is_finite(), "{variant}");
@@ -515,7 +474,7 @@ mod tests {
     fn training_moves_the_statistics_of_batch_norms() {
         let mut procedure = GatingProcedure::new("shapes", small("shapes", &[]), &Device::Cpu).unwrap();
         let counted = |procedure: &GatingProcedure, name: &str| {
-            let tensor = procedure.weights.get(name).unwrap().tensor().clone();
+            let tensor = procedure.course.weights.get(name).unwrap().tensor().clone();
             tensor.flatten_all().unwrap().to_vec1::<i64>().unwrap()[0]
         };
         procedure.advance().unwrap();
