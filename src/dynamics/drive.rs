@@ -64,7 +64,7 @@ impl Frame {
         let dims = self.image.dims();
         if dims.len() != 4 || dims[1..] != shape || dims[0] == 0 {
             let [channels, height, width] = shape;
-            let expected = format!("[trials, {channels}, {height}, {width}]");
+            let expected = format!("[batch, {channels}, {height}, {width}]");
             return Err(Error::Shape { what: "the stimulus".to_owned(), expected, found: dims.to_vec() });
         }
         // Whatever is not finite survives multiplication by zero.

@@ -219,7 +219,7 @@ fn configuration(
     table: &ConfigTable,
 ) -> Result<(std::path::PathBuf, Map<String, Value>)> {
     if let Some(saved) = checkpoint.saved_config().filter(|_| is_own(checkpoint)) {
-        return Ok((checkpoint.path.clone(), saved));
+        return Ok((checkpoint.config_file(), saved));
     }
     let path = files::beside(&checkpoint.path, ".json");
     let Some(sidecar) = checkpoint.sidecars.iter().find(|sidecar| sidecar.path == path) else {
