@@ -5,9 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::config::{Config, Normalisation};
-use crate::dynamics::{
-    Drive, LabelSet, Pass, Prepared, Presentation, Schedule, Segment, SegmentKind, State,
-};
+use crate::dynamics::{Drive, LabelSet, Pass, Prepared, Presentation, Schedule, Segment, SegmentKind, State};
 use crate::error::Result;
 use crate::stimulus::{Preparation, Resizing};
 

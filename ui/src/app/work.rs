@@ -168,6 +168,7 @@ impl Workbench {
         if !done {
             return;
         }
+        tracing::info!("recorded {n} {what}");
         if self.document.pinned.is_empty() && self.document.recording == Some(item) {
             self.pin_strongest();
         }

@@ -152,17 +152,18 @@ impl Form {
         });
         let mut facts = field.definition.to_owned();
         if let Some([min, max]) = field.range {
-            facts += &format!(". {min} to {max} {}", field.unit);
+            facts += &format!(". Range {min} to {max} {}", field.unit);
         }
         let default = match missing.is_required {
-            true => "needed".to_owned(),
-            false => format!("default {}", text_of(&missing.value)),
+            true => "Needed".to_owned(),
+            false if missing.value.is_null() => "Default none".to_owned(),
+            false => format!("Default {}", text_of(&missing.value)),
         };
         let color = if missing.is_required { t.warn } else { t.text3 };
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(Text::Caption.rich(format!("{}.", facts.trim_end()), t.text2));
-            ui.label(Text::Caption.rich(format!("{default}, {}", field.source), color));
+            ui.label(Text::Caption.rich(format!("{default} ({})", field.source), color));
         });
         ui.add_space(8.0);
     }

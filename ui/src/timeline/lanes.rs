@@ -89,8 +89,11 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
     let t = tokens(ui);
     let segments: Vec<&Segment> =
         run.recording.segments.iter().filter(|segment| segment.kind != SegmentKind::Scored).collect();
-    let scored: Vec<&Segment> =
+    let mut scored: Vec<&Segment> =
         run.recording.segments.iter().filter(|segment| segment.kind == SegmentKind::Scored).collect();
+    // Stimulus and network may both say what is scored.
+    scored.sort_by_key(|segment| (segment.from, segment.to));
+    scored.dedup_by_key(|segment| (segment.from, segment.to));
     // Alone in the collapsed form it is as high as it can be hit easily.
     let collapsed = view.settings.is_timeline_collapsed();
     let (row_height, span_height) = if collapsed { (27.0, 24.0) } else { (20.0, 14.0) };

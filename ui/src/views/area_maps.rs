@@ -75,7 +75,7 @@ impl AreaMaps {
 
     fn tools(&mut self, ui: &mut Ui, run: &RunData) {
         let t = tokens(ui);
-        let gains = run.recording.areas.iter().any(Area::is_gain);
+        let gains = run.recording.areas.iter().any(Area::multiplies);
         let modes: &[(&str, Mode)] = if gains {
             &[("Response", Mode::Response), ("Gain", Mode::Gain), ("Change", Mode::Change)]
         } else {
@@ -233,20 +233,24 @@ impl AreaMaps {
         let (map, range, label) = range_of(run, area, self.mode, change.is_some(), &cells);
         let scale = ColourScale::new(map, range.map(f64::from), label)?;
         let plane = shape[1] * shape[2];
-        let columns = 8.min(shape[0]);
+        let columns = even_columns(shape[0]);
+        let nothing = || Raster::new(vec![f32::NAN; plane], shape[2], scale.clone());
         let mut rows = Vec::new();
         let mut titles = Vec::new();
         for chunk in cells.order.chunks(columns).take(8) {
-            let rasters = chunk
+            let mut rasters = chunk
                 .iter()
                 .map(|&c| {
                     Raster::new(cells.values[c * plane..(c + 1) * plane].to_vec(), shape[2], scale.clone())
                 })
                 .collect::<gainfield::Result<Vec<_>>>()?;
+            while rasters.len() < columns {
+                rasters.push(nothing()?);
+            }
             titles.push(format!("{}–{}", chunk[0], chunk[chunk.len() - 1]));
             rows.push(rasters);
         }
-        let n = rows.iter().map(Vec::len).sum::<usize>();
+        let n = shape[0].min(columns * rows.len());
         let maps = Maps::new(rows)?;
         let maps = if self.order == Order::Index { maps.row_titles(titles)? } else { maps };
         let listed: Vec<String> = cells.order.iter().take(n).map(ToString::to_string).collect();
@@ -276,6 +280,12 @@ fn drawn_shape(area: &Area) -> [usize; 3] {
     }
     let [rows, columns] = vector_shape(channels);
     if rows * columns == channels { [1, rows, columns] } else { [1, 1, channels] }
+}
+
+/// Columns of a figure of `n` maps: eight, or fewer where that fills every row.
+fn even_columns(n: usize) -> usize {
+    let most = 8.min(n).max(1);
+    (4..=most).rev().find(|&columns| n.is_multiple_of(columns)).unwrap_or(most)
 }
 
 /// The areas a mode shows, as positions in the recording.
@@ -611,4 +621,14 @@ impl GridScene<'_> {
 pub fn pin_text(run: &RunData, pin: &UnitRef) -> Option<String> {
     let area = run.recording.area(&pin.area)?;
     Some(unit_text(&run.recording.areas[area], pin.unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_figure_are_filled_where_they_can_be() {
+        assert_eq!([1, 3, 7, 8, 20, 30, 50, 13].map(even_columns), [1, 3, 7, 8, 5, 6, 5, 8]);
+    }
 }

@@ -12,8 +12,8 @@ use gainfield_ui::dock::ViewKind;
 use gainfield_ui::files::folder_dialog;
 use gainfield_ui::item::{Content, Group, ModelInfo, RunSpec, StimulusInfo};
 
-use super::small_models::write;
-use super::support::{Window, click, empty, key, messages, press, settle, wait_until};
+use super::small_models::{self, write};
+use super::support::{Window, click, empty, key, messages, settle, wait_until};
 
 fn open(window: &mut Window, path: &Path) {
     window.state_mut().send(Command::Open(vec![path.to_owned()]));
@@ -178,13 +178,12 @@ fn an_instruction_picks_the_answer_and_opens_gates() {
 #[test]
 fn the_update_is_compared_with_the_gradient_and_exported() {
     let (mut window, folder) = opened(Family::CounterHebb);
-    let id = window.state().document().model.unwrap();
-    window.state_mut().send(Command::Select(id));
+    window.state_mut().send(Command::CompareUpdates);
     window.run_steps(2);
-    press(&mut window, "Compare");
     settle(&mut window);
     let agreement = window.state().probing().agreement(model(&window).identity).unwrap();
-    let whole = &agreement.data.as_ref().unwrap().whole;
+    let data = agreement.data.as_ref().unwrap_or_else(|| panic!("{:?}", agreement.state));
+    let whole = &data.whole;
     assert!(whole.cosine > 0.9999 && whole.max_difference < 1e-6, "{whole:?}");
     window.state_mut().set_dialog(folder_dialog(folder.path().to_owned()));
     window.state_mut().send(Command::Export(ViewKind::UpdateAgreement, ExportFormat::All));
@@ -204,10 +203,12 @@ fn the_stimulus_says_how_it_was_prepared() {
     let path = folder.path().join("wide.png");
     image::RgbImage::new(60, 40).save(&path).unwrap();
     open(&mut window, &path);
+    let stimulus = window.state().document().stimulus.unwrap();
+    window.state_mut().send(Command::Select(stimulus));
+    window.run_steps(3);
     assert!(window.query_all_by_label_contains("Resized to 32 × 32 whatever its proportions").count() > 0);
     assert!(window.query_all_by_label_contains("Grey: ").count() > 0);
     assert!(run(&window).notes.departures.is_empty());
-    let stimulus = window.state().document().stimulus.unwrap();
     let info = window.state().document().stimulus_info(stimulus).unwrap();
     let padded = format!("image:{},fit=pad", path.display()).parse().unwrap();
     let to = Box::new(StimulusInfo { spec: padded, ..StimulusInfo::clone(info) });
@@ -219,7 +220,7 @@ fn the_stimulus_says_how_it_was_prepared() {
 
 /// The weights of a network of recurrent gating, with nothing said of them.
 fn bare_weights(folder: &Path) -> PathBuf {
-    let path = write(Family::RecurrentGating, folder);
+    let path = small_models::gating(folder, [3, 96, 48]);
     let read = gainfield::checkpoint::read(&path).unwrap();
     let nothing = serde_json::Map::new();
     let description = gainfield::checkpoint::Description::new("recurrent_gating", "gate", &nothing).unwrap();
@@ -238,13 +239,13 @@ fn what_a_checkpoint_does_not_say_is_asked_in_one_dialog_and_given_like_set() {
     assert!(messages(&window).iter().any(|line| line.contains("bare.safetensors was not opened yet")));
     let overrides = gainfield::settings::Overrides::read(
         None,
-        &["in_dims=[3, 96, 96]", "pools=[4, 4, 3]", "n_classes=10"].map(str::to_owned),
+        &["in_dims=[3, 96, 48]", "pools=[4, 4, 3]", "n_classes=10"].map(str::to_owned),
     )
     .unwrap();
     window.state_mut().send(Command::OpenWith { path: path.clone(), overrides, replace: None });
     settle(&mut window);
     let info = model(&window);
-    assert_eq!(info.input_shape, [3, 96, 96], "{:?}", messages(&window));
+    assert_eq!(info.input_shape, [3, 96, 48], "{:?}", messages(&window));
     assert_eq!(info.about.config.get("pools").unwrap().source, gainfield::settings::Source::Given);
     assert!(info.missing.iter().any(|missing| missing.field.key == "softness"));
     assert!(info.missing.iter().all(|missing| missing.field.key != "pools"));
@@ -261,7 +262,7 @@ fn what_a_checkpoint_does_not_say_is_asked_in_one_dialog_and_given_like_set() {
     settle(&mut window);
     let info = model(&window);
     assert_eq!(info.controls[0].default, 0.25);
-    assert_eq!(info.input_shape, [3, 96, 96]);
+    assert_eq!(info.input_shape, [3, 96, 48]);
     assert_eq!(window.state().document().group(Group::Models).count(), 1);
 }
 

@@ -20,23 +20,26 @@ fn written(folder: &Path, name: &str, weights: &Weights, description: &Descripti
     save(folder.join(name), weights, description, &Provenance::new("test")).unwrap()
 }
 
+/// Writes a network of recurrent gating for pictures of `in_dims`.
+pub fn gating(folder: &Path, in_dims: [usize; 3]) -> PathBuf {
+    let values = json!({
+        "in_dims": in_dims, "channels": [3, 4, 6, 8], "kernels": 3, "pools": [4, 4, 3],
+        "rnn_dims": [8, 6], "n_classes": 10, "out_dim": 12, "n_tasks": 1,
+    });
+    let config =
+        recurrent_gating::Config::from_values(recurrent_gating::Variant::Gate, &table(values)).unwrap();
+    let weights = recurrent_gating::initial_weights(&config, 1).unwrap();
+    let values = table(config.table.values());
+    let kept: Map<String, Value> = values.into_iter().filter(|(_, value)| !value.is_null()).collect();
+    let name = Family::RecurrentGating.name();
+    written(folder, name, &weights, &Description::new(name, "gate", &kept).unwrap())
+}
+
 /// Writes the network of `family` into `folder`.
 pub fn write(family: Family, folder: &Path) -> PathBuf {
     let name = family.name();
     match family {
-        Family::RecurrentGating => {
-            let values = json!({
-                "in_dims": [3, 96, 96], "channels": [3, 4, 6, 8], "kernels": 3, "pools": [4, 4, 3],
-                "rnn_dims": [8, 6], "n_classes": 10, "out_dim": 12, "n_tasks": 1,
-            });
-            let config =
-                recurrent_gating::Config::from_values(recurrent_gating::Variant::Gate, &table(values))
-                    .unwrap();
-            let weights = recurrent_gating::initial_weights(&config, 1).unwrap();
-            let values = table(config.table.values());
-            let kept: Map<String, Value> = values.into_iter().filter(|(_, value)| !value.is_null()).collect();
-            written(folder, name, &weights, &Description::new(name, "gate", &kept).unwrap())
-        }
+        Family::RecurrentGating => gating(folder, [3, 96, 96]),
         Family::ObjectAttention => {
             let config = object_attention::Config::digits(2);
             let weights = object_attention::initial_weights(&config, 1).unwrap();

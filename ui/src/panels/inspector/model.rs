@@ -126,7 +126,7 @@ impl Form {
                 let choices = field.map_or(&[][..], |field| field.choices);
                 if choices.contains(&text.as_str()) {
                     let chosen = choices.iter().position(|choice| *choice == text).unwrap_or(0);
-                    if let Some(picked) = widgets::combo(ui, key, choices, chosen, width) {
+                    if let Some(picked) = widgets::combo(ui, key, choices, chosen, width - 16.0) {
                         self.edits.insert(key.to_owned(), choices[picked].to_owned());
                     }
                 } else {
