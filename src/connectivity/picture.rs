@@ -331,7 +331,7 @@ mod tests {
 
     fn graph() -> Graph {
         let areas = [Area::activity("V1", &[2, 4, 4]), Area::activity("V2", &[3, 2, 2])];
-        let mut graph = Graph::default_of(&[1, 8, 8], &areas, 2, |area| Some(area));
+        let mut graph = Graph::default_of(&[1, 8, 8], &areas, 2, Some);
         graph.connections.push(GraphConnection::new(2, 2, Direction::Lateral, "conv").delayed());
         graph.connections.push(GraphConnection::new(1, 3, Direction::Forward, "conv"));
         graph

@@ -16,7 +16,7 @@ pub use field::{Number, number_field, number_text, parse_number, slider_row, tex
 pub use image::{color_bar, hatch};
 pub use message::{Banner, BannerAction, EmptyAction, EmptyState, Severity, empty_state, error_block};
 pub use progress::bar;
-pub use row::{header, label_row, section, truncated};
+pub use row::{header, label_row, open_section, section, truncated};
 pub use table::{Column, Table, TableEvent};
 
 use egui::{

@@ -8,6 +8,8 @@ mod stimulus;
 mod training;
 mod variant;
 
+pub use variant::call as call_variant_editor;
+
 use egui::{Rect, ScrollArea, Sense, Ui, pos2, vec2};
 
 use crate::command::Layout;

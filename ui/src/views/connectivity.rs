@@ -9,15 +9,17 @@ use std::sync::Arc;
 use egui::{Align2, Rect, Role, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 use gainfield::connectivity::{About, Diagram, Drawing, FoldedOptions, folded, unrolled};
 use gainfield::dynamics::{Graph, TimeUnit};
+use gainfield::model::Family;
 
 use super::{nothing_to_draw, toolbar};
 use crate::command::Command;
 use crate::figure_ui::paint_line;
 use crate::icons;
-use crate::item::ModelInfo;
+use crate::item::{ItemId, ModelInfo};
+use crate::panels::inspector::call_variant_editor;
 use crate::theme::{Text, tokens};
 use crate::view::{Out, View};
-use crate::widgets::{self, EmptyState, empty_state};
+use crate::widgets::{self, Button, EmptyState, empty_state};
 
 use fit::Fitted;
 
@@ -97,7 +99,9 @@ impl Connectivity {
         };
         let length = run.map(|run| run.recording.n_timesteps);
         let key = self.key(model, length);
-        self.tools(ui, key.columns.zip(length));
+        let is_matrix = model.about.family == Family::Blt && model.about.variant.starts_with("blt_");
+        let editable = view.document.model.filter(|_| is_matrix);
+        self.tools(ui, key.columns.zip(length), editable, out);
         let area = ui.available_rect_before_wrap();
         let legend = Rect::from_min_size(area.min, vec2(area.width(), LEGEND));
         paint::legend(ui, scene.graph(), legend);
@@ -140,7 +144,14 @@ impl Connectivity {
         }
     }
 
-    fn tools(&mut self, ui: &mut Ui, shown: Option<(usize, usize)>) {
+    /// `shown`: timesteps in the picture and in the run; `editable`: a model that a matrix makes.
+    fn tools(
+        &mut self,
+        ui: &mut Ui,
+        shown: Option<(usize, usize)>,
+        editable: Option<ItemId>,
+        out: &mut Out<'_>,
+    ) {
         let t = tokens(ui);
         let mut chosen = None;
         let at = usize::from(self.is_unrolled);
@@ -148,6 +159,14 @@ impl Connectivity {
             ui,
             |ui| chosen = widgets::segmented(ui, "Connectivity", &["Folded", "Unrolled in time"], at, true),
             |ui| {
+                if let Some(model) = editable {
+                    let tip = "Other connections, pooling or timesteps, in the inspector";
+                    if ui.add(Button::new("New variant…").icon(icons::GRID).small().tooltip(tip)).clicked()
+                    {
+                        out.push(Command::Select(model));
+                        call_variant_editor(ui.ctx());
+                    }
+                }
                 if let Some((columns, n)) = shown.filter(|(columns, n)| columns < n) {
                     ui.label(Text::Small.rich(format!("first {columns} of {n} timesteps"), t.text3));
                 }
@@ -308,8 +327,8 @@ fn totals(ui: &Ui, model: &ModelInfo, ms: Option<f64>, row: Rect) {
     let wanted: f32 = facts.iter().map(|(text, _)| width(text)).sum::<f32>() + 3.0 * gap;
     let is_tight = wanted > row.width() - 24.0;
     let gap = if is_tight { 10.0 } else { gap };
-    let facts = facts.map(|(text, help)| (if is_tight { text.replace(" per ", "/") } else { text }, help));
-    let galleys = facts.map(|(text, help)| (laid_out(&text), text, help));
+    let shown = |text: &str| if is_tight { text.replace(" per ", "/") } else { text.to_owned() };
+    let galleys = facts.map(|(text, help)| (laid_out(&shown(&text)), text, help));
     let mut x = row.left() + 12.0;
     for (index, (galley, text, help)) in galleys.into_iter().enumerate() {
         let rect = Rect::from_min_size(pos2(x, row.top()), vec2(galley.size().x, row.height()));

@@ -71,7 +71,7 @@ impl UnitTraces {
         }
         if let Some(x) = drawn.pointer_x() {
             let step = step_of(run.recording.time_unit, x).min(run.recording.n_timesteps.saturating_sub(1));
-            let values: Vec<String> = view
+            let mut values: Vec<String> = view
                 .document
                 .pinned
                 .iter()
@@ -83,6 +83,7 @@ impl UnitTraces {
                     Some(format!("{} {}", pin_text(run, pin)?, significant(f64::from(value), 3)))
                 })
                 .collect();
+            values.dedup();
             out.say(format!("{}  {}", time_words(run, step), values.join("  ")));
             if drawn.response.clicked() {
                 out.push(Command::Seek(step));

@@ -59,6 +59,11 @@ pub fn label_row<R>(ui: &mut Ui, label: &str, help: &str, control: impl FnOnce(&
     super::placed(ui, builder, control)
 }
 
+/// Opens the section of that heading.
+pub fn open_section(ctx: &egui::Context, title: &str) {
+    ctx.data_mut(|data| data.insert_persisted(Id::unique(("section", title)), true));
+}
+
 /// A heading that opens and closes what lies below it; returns whether it is open.
 pub fn section(ui: &mut Ui, title: &str, count: Option<usize>, open_by_default: bool) -> bool {
     let t = tokens(ui);

@@ -36,6 +36,17 @@ fn opened(folder: &std::path::Path) -> Window {
     window
 }
 
+#[test]
+fn the_view_leads_to_the_editor() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = opened(folder.path());
+    let connections = |window: &Window| window.query_by_label("Connection V1 to V4").is_some();
+    assert!(!connections(&window));
+    press(&mut window, "New variant…");
+    assert!(connections(&window));
+    assert_eq!(window.state().document().selected, window.state().document().model);
+}
+
 fn variants(window: &Window) -> Vec<String> {
     let models = window.state().document().group(Group::Models).filter_map(|item| match &item.content {
         Content::Model(info) => Some(info.about.variant.clone()),
@@ -66,12 +77,13 @@ fn what_is_not_live_yet_is_grey_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = opened(folder.path());
     key(&mut window, Key::Home);
-    // In the lane of V4, two connections away from the picture; its own lane has V1 no such stretch.
+    // In the lane of V4, which is two connections away from the first area.
     window.get_by_label("V4 is not live before timestep 3");
     assert!(window.query_by_label_contains("V1 is not live").is_none());
     window.get_by_role_and_label(Role::Tab, "Area maps").click();
     window.run_steps(3);
-    click(&mut window, "Area AM");
+    window.state_mut().send(Command::SelectArea("AM".to_owned()));
+    window.run_steps(3);
     window.get_by_role_and_label(Role::Status, "AM is not live before timestep 6");
     press(&mut window, "Go there");
     assert_eq!(window.state().clock().cursor(), 5);

@@ -60,8 +60,8 @@ impl Form {
         if about.family == Family::CounterHebb {
             updates(ui, view, item, info, out);
         }
-        self.configuration(ui, item, info, out);
         self.variant.show(ui, item, info, out);
+        self.configuration(ui, item, info, out);
         let in_use = view.document.model == Some(item.id);
         buttons(ui, |ui| {
             let why = in_use.then_some("This model is in use");

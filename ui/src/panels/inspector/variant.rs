@@ -18,6 +18,23 @@ const POOLS: [Pooling; 3] = [Pooling::Max, Pooling::Avg, Pooling::Blur];
 /// Column of the names of sources.
 const NAMES: f32 = 30.0;
 
+/// Heading of the editor.
+const SECTION: &str = "New variant";
+
+fn call_id() -> egui::Id {
+    egui::Id::unique("gainfield.variant_editor_called")
+}
+
+/// Opens the editor of the selected model in the next frame, where it can be seen.
+pub fn call(ctx: &egui::Context) {
+    ctx.data_mut(|data| data.insert_temp(call_id(), true));
+    ctx.request_repaint();
+}
+
+fn called(ctx: &egui::Context) -> bool {
+    ctx.data_mut(|data| data.remove_temp::<bool>(call_id())).unwrap_or(false)
+}
+
 /// What is being put together, and what follows from it.
 #[derive(Default)]
 pub(super) struct Editor {
@@ -55,8 +72,17 @@ impl Editor {
             self.tell(info);
         }
         let Some(mut edited) = self.edited.clone() else { return };
-        if !widgets::section(ui, "New variant", None, false) {
+        let top = ui.next_widget_position();
+        let is_called = called(ui.ctx());
+        if is_called {
+            widgets::open_section(ui.ctx(), SECTION);
+        }
+        if !widgets::section(ui, SECTION, None, false) {
             return;
+        }
+        if is_called {
+            let below = Rect::from_min_size(top, vec2(10.0, 240.0));
+            ui.scroll_to_rect(below, Some(egui::Align::TOP));
         }
         let seed = self.seed;
         network(ui, &mut edited);
