@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use crate::families;
     use crate::model::Target;
-    use crate::recipe::train::TrainRecipe;
+    use crate::recipe::train::AnyRecipe;
     use crate::settings::{Overrides, Source};
 
     #[test]
@@ -73,10 +73,9 @@ mod tests {
     #[test]
     fn its_recipe_is_the_one_it_was_trained_with() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pretrained/object_attention_digits");
-        let (recipe, _) = TrainRecipe::read(&path.join("recipe.toml"), &Overrides::default()).unwrap();
-        let TrainRecipe::Digits(recipe) = recipe;
+        let recipe = AnyRecipe::read(&path.join("recipe.toml"), &Overrides::default()).unwrap();
         let text = std::fs::read_to_string(path.join("weights.provenance.json")).unwrap();
         let provenance: crate::provenance::Provenance = serde_json::from_str(&text).unwrap();
-        assert_eq!(provenance.config, serde_json::json!(recipe));
+        assert_eq!(provenance.config, recipe.values());
     }
 }

@@ -15,13 +15,15 @@ use super::{Common, Ending, Failure, Outcome, Settings, print};
 
 #[derive(Debug, Args)]
 pub struct TrainCommand {
-    /// TOML file; object_attention/digits or recurrent_gating/RUN for the reference's settings; the
-    /// folder of a published recurrent-gating network. RUN: digits, recognition, curves, contrast,
-    /// discrimination, change, shapes.
-    #[arg(required_unless_present = "resume")]
+    /// TOML file; FAMILY/RUN for the reference's settings (--runs lists them); the folder of a published
+    /// recurrent-gating network; a configuration file of the Counter-Hebb reference.
+    #[arg(required_unless_present_any = ["resume", "runs"])]
     recipe: Option<String>,
+    /// List the runs that can be started by name, or the settings of the one that is named.
+    #[arg(long)]
+    runs: bool,
     /// Run folder: recipe, manifest, metrics, evaluations, checkpoints.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", required_unless_present = "runs", default_value_if("runs", "true", "."))]
     out: PathBuf,
     /// Go on with the run in --out from its last checkpoint.
     #[arg(long)]
@@ -37,6 +39,9 @@ pub struct TrainCommand {
 
 impl TrainCommand {
     pub fn execute(&self, common: &Common) -> Outcome {
+        if self.runs {
+            return self.list(common);
+        }
         let target = TrainTarget {
             device: common.target()?.device,
             threads: compute::threads(false),
@@ -49,19 +54,14 @@ impl TrainCommand {
             start(recipe, self.out.clone(), &target, || {})?
         };
         let mut shown = Shown::new(common.quiet);
-        let mut n_updates = None;
+        let mut total = 0;
         let mut ending = None;
         for event in &job.events {
             match event {
+                JobEvent::Started { n_updates } => total = n_updates as usize,
                 JobEvent::Update(report) => {
-                    if n_updates.is_none() {
-                        let recipe =
-                            AnyRecipe::read(&self.out.join(gainfield::train::RECIPE), &Default::default())?;
-                        n_updates = Some(recipe.n_updates().unwrap_or_default());
-                    }
                     let done = report.update as usize;
-                    let total = n_updates.unwrap_or_default() as usize;
-                    shown.report("training", done, total.max(done + 1));
+                    shown.report("training", done, total.max(done));
                 }
                 JobEvent::Evaluated(evaluation) if !common.quiet => print::remark(format_args!(
                     "update {}: {} accuracy {:.4} on {} stimuli{}",
@@ -95,6 +95,36 @@ impl TrainCommand {
                 last.map_or(0, |report| report.update),
                 self.out.display()
             ))?;
+        }
+        Ok(Ending::Done)
+    }
+
+    /// Names of runs, or settings of one.
+    fn list(&self, common: &Common) -> Outcome {
+        let Some((family, run)) = self.recipe.as_deref().and_then(|name| name.split_once('/')) else {
+            let names = AnyRecipe::names();
+            if common.json {
+                print::json(&names)?;
+            } else {
+                names.iter().try_for_each(print::line)?;
+            }
+            return Ok(Ending::Done);
+        };
+        let fields = AnyRecipe::fields(family, run).map_err(Failure::usage)?;
+        if common.json {
+            let documented = |field: &gainfield::settings::Field| {
+                let range = field.range;
+                json!({
+                    "key": field.key, "default": field.default, "range": range, "choices": field.choices,
+                    "unit": field.unit, "definition": field.definition, "source": field.source,
+                })
+            };
+            print::json(&fields.iter().map(documented).collect::<Vec<_>>())?;
+        } else {
+            for field in fields {
+                print::line(format_args!("{} = {}", field.key, field.default))?;
+                print::line(format_args!("    {} ({})", field.definition, field.source))?;
+            }
         }
         Ok(Ending::Done)
     }

@@ -4,101 +4,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Device;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::device;
 use crate::error::{Error, Result};
-use crate::families::blt::{BltProcedure, BltRecipe};
-use crate::families::cordsnet::{CordsProcedure, CordsRecipe};
-use crate::families::counter_hebb::{HebbProcedure, HebbRecipe};
-use crate::families::object_attention::{DigitsProcedure, DigitsRecipe};
-use crate::families::recurrent_gating::{GatingProcedure, GatingRecipe};
+use crate::families::blt::{self, BltProcedure, BltRecipe};
+use crate::families::cordsnet::{self, CordsProcedure, CordsRecipe};
+use crate::families::counter_hebb::{self, HebbProcedure, HebbRecipe};
+use crate::families::object_attention::{self, DigitsProcedure, DigitsRecipe};
+use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
 use crate::files;
+use crate::model::Model;
 use crate::provenance::Provenance;
-use crate::settings::{ConfigTable, Field, Overrides};
-use crate::train::{self, Begun, JobSettings, Procedure, RECIPE, RunFolder, TrainingJob, TrainingRecipe};
+use crate::settings::{Field, Overrides};
+use crate::train::{
+    self, Begun, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
+};
+use crate::weights::Weights;
 
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 
-/// What is trained on what, with every setting resolved.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TrainRecipe {
-    /// Object attention on composed digits.
-    Digits(DigitsRecipe),
-}
-
-/// Which recipe a file holds: its keys `family` and `variant`.
+/// Of object attention.
 const FAMILY: &str = "object_attention";
 const VARIANT: &str = "digits";
-
-impl TrainRecipe {
-    /// All settings at their defaults.
-    pub fn default_table() -> ConfigTable {
-        DigitsRecipe::table()
-    }
-
-    /// Names, meanings, ranges and defaults, in the order of the form.
-    pub fn fields() -> Vec<Field> {
-        DigitsRecipe::fields()
-    }
-
-    /// Reads a recipe file; what it does not say takes the default, `overrides` win over it.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a file that is no recipe; [`Error::Unknown`] for a key that suggests the
-    /// nearest; [`Error::Config`] for a value out of range.
-    pub fn read(path: &Path, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
-        Self::from_map(read_map(path)?, overrides)
-    }
-
-    /// A recipe file, or `object_attention/digits` for the defaults.
-    ///
-    /// # Errors
-    /// As [`TrainRecipe::read`].
-    pub fn named(name: &str, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
-        if name == format!("{FAMILY}/{VARIANT}") {
-            let kind = [("family", FAMILY), ("variant", VARIANT)];
-            let map = kind.map(|(key, value)| (key.to_owned(), Value::from(value)));
-            return Self::from_map(map.into_iter().collect(), overrides);
-        }
-        Self::read(Path::new(name), overrides)
-    }
-
-    /// As [`TrainRecipe::read`], of values that are in memory.
-    pub fn from_map(mut map: Map<String, Value>, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
-        for (key, expected) in [("family", FAMILY), ("variant", VARIANT)] {
-            match map.remove(key) {
-                Some(Value::String(found)) if found == expected => {}
-                Some(other) => {
-                    return Err(Error::config(key, format!("{expected:?}, what can be trained"), other));
-                }
-                None => return Err(Error::config(key, format!("{expected:?}"), "nothing")),
-            }
-        }
-        Self::of_settings(&map, overrides)
-    }
-
-    fn of_settings(map: &Map<String, Value>, overrides: &Overrides) -> Result<(Self, ConfigTable)> {
-        let table = Self::default_table().given(map, overrides)?;
-        let recipe: DigitsRecipe = table.parse()?;
-        recipe.validate()?;
-        Ok((Self::Digits(recipe), table))
-    }
-
-    /// The file that [`TrainRecipe::read`] reads.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a value has no TOML form.
-    pub fn to_toml(&self) -> Result<String> {
-        AnyRecipe::from(self.clone()).to_toml()
-    }
-
-    /// The shortest command that makes the same run: only what differs from the default is set.
-    pub fn command(&self, out: &Path) -> String {
-        AnyRecipe::from(self.clone()).command(out)
-    }
-}
 
 /// A family that can be trained: its runs by name, their settings, and how they begin and go on.
 struct Kind {
@@ -108,31 +38,55 @@ struct Kind {
     read: fn(&str, &Map<String, Value>, &Overrides) -> Result<Arc<dyn TrainingRecipe>>,
     /// From the folder of a checkpoint.
     resume: fn(&Path, &Device) -> Result<Box<dyn Procedure>>,
+    /// From the configuration and weights of a snapshot, with a name.
+    model: fn(&Value, Weights, &str) -> Result<Model>,
+}
+
+/// The one run of object attention.
+fn digits(variant: &str) -> Result<()> {
+    match variant {
+        VARIANT => Ok(()),
+        other => Err(Error::unknown("training run of object attention", other, [VARIANT])),
+    }
+}
+
+/// The configuration of a snapshot.
+fn config_of<C: DeserializeOwned>(config: &Value) -> Result<C> {
+    serde_json::from_value(config.clone())
+        .map_err(|err| Error::config("configuration of the snapshot", "that of its family", err))
 }
 
 const KINDS: [Kind; 5] = [
     Kind {
         family: FAMILY,
         variants: || vec![VARIANT],
-        fields: |_| Ok(TrainRecipe::fields()),
+        fields: |variant| digits(variant).map(|()| DigitsRecipe::fields()),
         read: |variant, map, overrides| {
-            if variant != VARIANT {
-                return Err(Error::unknown("training run of object attention", variant, [VARIANT]));
-            }
-            let TrainRecipe::Digits(recipe) = TrainRecipe::of_settings(map, overrides)?.0;
+            digits(variant)?;
+            let recipe: DigitsRecipe = DigitsRecipe::table().given(map, overrides)?.parse()?;
+            recipe.validate()?;
             Ok(Arc::new(recipe))
         },
         resume: |folder, device| Ok(Box::new(DigitsProcedure::resume(folder, device)?)),
+        model: |config, weights, name| object_attention::model_of(&config_of(config)?, weights, name),
     },
     Kind {
         family: GATING,
         variants: GatingRecipe::variants,
-        fields: |_| Ok(Vec::new()),
+        fields: GatingRecipe::fields,
         read: |variant, map, overrides| {
             let recipe = GatingRecipe::from_map(variant, map, overrides)?;
             Ok(Arc::new(GatingRun { variant: variant.to_owned(), recipe }))
         },
         resume: |folder, device| Ok(Box::new(GatingProcedure::resume(folder, device)?)),
+        model: |config, weights, name| {
+            let values: Map<String, Value> = config_of(config)?;
+            let variant = recurrent_gating::Variant::from_values(&values);
+            let variant =
+                variant.ok_or_else(|| Error::config("network", "a gate or block network", "neither"))?;
+            let config = recurrent_gating::Config::from_values(variant, &values)?;
+            recurrent_gating::model_of(&config, weights, name)
+        },
     },
     Kind {
         family: "blt",
@@ -140,6 +94,7 @@ const KINDS: [Kind; 5] = [
         fields: BltRecipe::fields,
         read: |variant, map, overrides| Ok(Arc::new(BltRecipe::from_map(variant, map, overrides)?)),
         resume: |folder, device| Ok(Box::new(BltProcedure::resume(folder, device)?)),
+        model: |config, weights, name| blt::model_of(&config_of(config)?, weights, name),
     },
     Kind {
         family: "cordsnet",
@@ -147,6 +102,7 @@ const KINDS: [Kind; 5] = [
         fields: CordsRecipe::fields,
         read: |variant, map, overrides| Ok(Arc::new(CordsRecipe::from_map(variant, map, overrides)?)),
         resume: |folder, device| Ok(Box::new(CordsProcedure::resume(folder, device)?)),
+        model: |config, weights, name| cordsnet::model_of(&config_of(config)?, weights, name),
     },
     Kind {
         family: "counter_hebb",
@@ -154,6 +110,7 @@ const KINDS: [Kind; 5] = [
         fields: HebbRecipe::fields,
         read: |variant, map, overrides| Ok(Arc::new(HebbRecipe::from_map(variant, map, overrides)?)),
         resume: |folder, device| Ok(Box::new(HebbProcedure::resume(folder, device)?)),
+        model: |config, weights, name| counter_hebb::model_of(&config_of(config)?, weights, name),
     },
 ];
 
@@ -238,13 +195,6 @@ pub struct AnyRecipe {
     family: &'static str,
     variant: String,
     recipe: Arc<dyn TrainingRecipe>,
-}
-
-impl From<TrainRecipe> for AnyRecipe {
-    fn from(recipe: TrainRecipe) -> Self {
-        let TrainRecipe::Digits(recipe) = recipe;
-        Self { family: FAMILY, variant: VARIANT.to_owned(), recipe: Arc::new(recipe) }
-    }
 }
 
 impl PartialEq for AnyRecipe {
@@ -332,6 +282,29 @@ impl AnyRecipe {
         Self::from_map(&family, &variant, &map, overrides)
     }
 
+    /// `FAMILY/RUN` of every run that starts without further files.
+    pub fn names() -> Vec<String> {
+        let name = |family: &str, runs: Vec<&str>| -> Vec<String> {
+            let complete = runs.into_iter().filter(|run| Self::fields(family, run).is_ok());
+            complete.map(|run| format!("{family}/{run}")).collect()
+        };
+        Self::known().into_iter().flat_map(|(family, runs)| name(family, runs)).collect()
+    }
+
+    /// As [`AnyRecipe::fields`], of a name such as `object_attention/digits`.
+    ///
+    /// # Errors
+    /// As [`AnyRecipe::fields`].
+    pub fn fields_of(name: &str) -> Result<Vec<Field>> {
+        let (family, run) = name.split_once('/').unwrap_or((name, ""));
+        Self::fields(family, run)
+    }
+
+    /// `FAMILY/RUN`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.family, self.variant)
+    }
+
     pub fn family(&self) -> &'static str {
         self.family
     }
@@ -384,6 +357,14 @@ impl AnyRecipe {
     /// Updates of the whole run; `None` where the data decide.
     pub fn n_updates(&self) -> Option<u64> {
         self.recipe.n_updates()
+    }
+
+    /// The network of a snapshot of such a run.
+    ///
+    /// # Errors
+    /// Those of building the network.
+    pub fn model_of(&self, snapshot: &Snapshot, name: &str) -> Result<Model> {
+        (Kind::of(self.family)?.model)(&snapshot.config, snapshot.weights.clone(), name)
     }
 
     fn job_settings(&self, out: &Path, target: &TrainTarget) -> JobSettings {
@@ -449,12 +430,11 @@ pub struct TrainTarget {
 /// # Errors
 /// [`Error::Io`] if no thread can be started; everything later arrives as an event.
 pub fn start(
-    recipe: impl Into<AnyRecipe>,
+    recipe: AnyRecipe,
     out: PathBuf,
     target: &TrainTarget,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Result<TrainingJob> {
-    let recipe = recipe.into();
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
@@ -491,7 +471,7 @@ mod tests {
     use super::*;
     use crate::train::{JobCommand, JobEvent, RunHistory, StopReason};
 
-    fn small() -> TrainRecipe {
+    fn small() -> AnyRecipe {
         let sets = [
             "objects=2",
             "passes=2",
@@ -505,7 +485,7 @@ mod tests {
             "snapshot_every=1",
         ];
         let overrides = Overrides::read(None, &sets.map(str::to_owned)).unwrap();
-        TrainRecipe::named("object_attention/digits", &overrides).unwrap().0
+        AnyRecipe::named("object_attention/digits", &overrides).unwrap()
     }
 
     fn cpu() -> TrainTarget {
@@ -517,10 +497,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(RECIPE);
         std::fs::write(&path, small().to_toml().unwrap()).unwrap();
-        assert_eq!(TrainRecipe::read(&path, &Overrides::default()).unwrap().0, small());
+        assert_eq!(AnyRecipe::read(&path, &Overrides::default()).unwrap(), small());
         std::fs::write(&path, "family = \"object_attention\"\nvariant = \"digits\"\nlearning_rat = 1\n")
             .unwrap();
-        let message = TrainRecipe::read(&path, &Overrides::default()).unwrap_err().to_string();
+        let message = AnyRecipe::read(&path, &Overrides::default()).unwrap_err().to_string();
         assert!(message.contains("did you mean \"learning_rate\""), "{message}");
     }
 
@@ -564,6 +544,71 @@ mod tests {
         assert!(run(folder.path().join("halved"), Some(1)) == whole);
         let message = AnyRecipe::named("recurrent_gating/curve", &Overrides::default()).unwrap_err();
         assert!(message.to_string().contains("did you mean \"curves\""), "{message}");
+    }
+
+    #[test]
+    fn every_family_trains_from_a_name_resumes_and_opens_its_snapshots() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, sets) in [
+            (
+                "counter_hebb/multi_mnist",
+                &["network={conv_channels=[4, 4]}", "drawn=40", "batch_size=4", "updates=3"][..],
+            ),
+            (
+                "cordsnet/small",
+                &[
+                    "stages=[\"cnn\"]",
+                    "base=2",
+                    "drawn=40",
+                    "test_stimuli=4",
+                    "validation_stimuli=4",
+                    "cnn={updates=3, batch=4, learning_rates=[0.1]}",
+                ],
+            ),
+            (
+                "blt/small",
+                &["drawn=20", "batch_size=2", "updates=3", "validation_stimuli=2", "test_stimuli=2"],
+            ),
+        ] {
+            let sets: Vec<String> =
+                sets.iter().chain(&["save_every=1", "snapshot_every=1"]).map(|&set| set.to_owned()).collect();
+            let recipe = AnyRecipe::named(name, &Overrides::read(None, &sets).unwrap()).unwrap();
+            let path = folder.path().join("recipe.toml");
+            std::fs::write(&path, recipe.to_toml().unwrap()).unwrap();
+            assert_eq!(AnyRecipe::read(&path, &Overrides::default()).unwrap(), recipe);
+            let command = recipe.command(Path::new("out"));
+            assert!(command.starts_with(&format!("gainfield train {name} --set ")), "{command}");
+            let run = |out: PathBuf, stop_at: Option<u64>| {
+                let mut job = start(recipe.clone(), out.clone(), &cpu(), || {}).unwrap();
+                if let Some(stop_at) = stop_at {
+                    for event in &job.events {
+                        if matches!(event, JobEvent::Update(ref report) if report.update == stop_at) {
+                            job.commands.send(JobCommand::Stop).unwrap();
+                        }
+                    }
+                    job = resume(out.clone(), &cpu(), || {}).unwrap();
+                }
+                let last = job.events.iter().last();
+                assert!(matches!(last, Some(JobEvent::Finished(StopReason::Completed))), "{name}: {last:?}");
+                let model = recipe.model_of(&job.snapshots.take().unwrap(), "snapshot").unwrap();
+                assert!(!model.dynamics.areas().is_empty());
+                let text = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
+                let weights = std::fs::read(out.join("checkpoints/last/weights.safetensors")).unwrap();
+                (text("metrics.csv"), text("evaluations.csv"), weights)
+            };
+            let short = name.replace('/', "-");
+            let whole = run(folder.path().join(format!("{short}-whole")), None);
+            assert!(run(folder.path().join(format!("{short}-halved")), Some(1)) == whole, "{name}");
+        }
+        let message = |name: &str| AnyRecipe::named(name, &Overrides::default()).unwrap_err().to_string();
+        assert!(message("cordnet/small").contains("did you mean \"cordsnet\""));
+        assert!(message("blt/smal").contains("did you mean \"small\""));
+    }
+
+    #[test]
+    fn values_are_quoted_for_the_shell_where_they_must_be() {
+        assert_eq!(on_command_line(&json!(0.5)), "0.5");
+        assert_eq!(on_command_line(&json!({"a": [1, 2], "b": "x y"})), "'{ a = [1, 2], b = \"x y\" }'");
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub const SMOOTHING: f64 = 0.9;
 /// Columns that a line is thinned to: more than any plot is wide.
 const COLUMNS: f64 = 600.0;
 
+/// Most lines of passes in one plot.
+const MAX_LINES: usize = 10;
+
 /// One run in a figure of several.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedRun<'a> {
@@ -73,7 +76,7 @@ pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<
     let updates: Vec<[f64; 2]> = validations.iter().map(|one| [one.update as f64, 0.0]).collect();
     let mut plot = Plot::new(updates_axis(updates.iter()), Axis::new("Validation accuracy").range(0.0, 1.0))
         .with(Reference::horizontal(1.0 / n_classes as f64, "chance")?);
-    for pass in 0..passes.len() {
+    for pass in shown(passes.len()) {
         let value = |evaluation: &&Evaluation| {
             let accuracy = *evaluation.accuracy.get(phase)?.get(pass)?;
             Some([evaluation.update as f64, accuracy])
@@ -99,6 +102,12 @@ pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<
     let panel = Panel::new(format!("accuracy by pass, phase {}", phase + 1), plot).headline(headline);
     let caption = "Held-out stimuli that pick the best weights; the interval is Wilson's 95 %.".to_owned();
     Ok(Some(Figure::single(Width::OneColumn, panel)?.caption(caption)))
+}
+
+/// Which of `n` passes are drawn: all of a few, else some at equal distances with the last.
+fn shown(n: usize) -> Vec<usize> {
+    let step = n.div_ceil(MAX_LINES).max(1);
+    (0..n).rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect()
 }
 
 /// Updates from 0 to the next round number.
@@ -190,6 +199,13 @@ mod tests {
         let points = term_over_updates(&history(), "class_loss");
         assert_eq!(points[0], [1.0, 2.0]);
         assert!(smoothed(&points).iter().all(|point| (point[1] - 2.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn many_passes_are_thinned_to_the_last() {
+        assert_eq!(shown(3), [0, 1, 2]);
+        assert_eq!(shown(100), [9, 19, 29, 39, 49, 59, 69, 79, 89, 99]);
+        assert!(shown(0).is_empty());
     }
 
     #[test]

@@ -33,9 +33,17 @@ pub enum JobCommand {
 /// From the worker to the window: small facts.
 #[derive(Clone, Debug)]
 pub enum JobEvent {
+    /// The data are read and the first update is next.
+    Started {
+        /// Updates of the whole run.
+        n_updates: u64,
+    },
     Update(UpdateReport),
     Evaluated(Evaluation),
-    Saved { update: u64, path: PathBuf },
+    Saved {
+        update: u64,
+        path: PathBuf,
+    },
     Paused,
     Resumed,
     Finished(StopReason),
@@ -172,6 +180,7 @@ pub fn run(
     let best = settings.folder.join("checkpoints").join("best");
     let mut paused = false;
     reporter.publish(procedure.snapshot()?);
+    reporter.send(JobEvent::Started { n_updates: procedure.n_updates() });
     loop {
         match next_command(commands, paused) {
             Ok(JobCommand::Pause) => {

@@ -27,8 +27,16 @@ pub struct RunFolder {
     /// Names of the metric columns; empty until the first update.
     columns: Vec<String>,
     evaluations: File,
+    /// Names of further numbers of an evaluation; `None` until the first.
+    further: Option<Vec<String>>,
     log: File,
 }
+
+/// Columns of `metrics.csv` before those of the metrics.
+const UPDATE_COLUMNS: [&str; 4] = ["update", "n_stimuli", "learning_rate", "gradient_norm"];
+/// Columns of `evaluations.csv` before those of the metrics.
+const EVALUATION_COLUMNS: [&str; 10] =
+    ["update", "split", "phase", "pass", "n", "accuracy", "low", "high", "score", "is_best"];
 
 /// Updates and evaluations read back from a run folder.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +71,10 @@ impl RunFolder {
             cut_after(&path.join(name), update)?;
         }
         let mut folder = Self::open_for_append(path)?;
-        folder.columns = header(&path.join(METRICS))?.into_iter().skip(4).collect();
+        folder.columns = header(&path.join(METRICS))?.into_iter().skip(UPDATE_COLUMNS.len()).collect();
+        let further = header(&path.join(EVALUATIONS))?;
+        folder.further =
+            (!further.is_empty()).then(|| further.into_iter().skip(EVALUATION_COLUMNS.len()).collect());
         folder.log(&format!("resumed from update {update}"))?;
         Ok(folder)
     }
@@ -78,6 +89,7 @@ impl RunFolder {
             metrics: open(METRICS)?,
             columns: Vec::new(),
             evaluations: open(EVALUATIONS)?,
+            further: None,
             log: open(LOG)?,
         })
     }
@@ -90,31 +102,32 @@ impl RunFolder {
     pub fn update(&mut self, report: &UpdateReport) -> Result<()> {
         if self.columns.is_empty() {
             self.columns = report.metrics.iter().map(|metric| metric.name.clone()).collect();
-            let fixed = ["update", "n_stimuli", "learning_rate", "gradient_norm"].map(str::to_owned);
+            let fixed = UPDATE_COLUMNS.map(str::to_owned);
             append(&mut self.metrics, &self.path, fixed.iter().chain(&self.columns))?;
         }
-        let value = |name: &String| {
-            let metric = report.metrics.iter().find(|metric| metric.name == *name);
-            metric.map_or_else(String::new, |metric| metric.value.to_string())
-        };
         let fixed = [
             report.update.to_string(),
             report.n_stimuli.to_string(),
             report.learning_rate.to_string(),
             report.gradient_norm.to_string(),
         ];
-        let metrics: Vec<String> = self.columns.iter().map(value).collect();
+        let metrics = in_columns(&self.columns, &report.metrics);
         append(&mut self.metrics, &self.path, fixed.iter().chain(&metrics))
     }
 
     /// Appends one row per phase and pass to `evaluations.csv`, with Wilson 95 % intervals.
     pub fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
-        let is_new = self.evaluations.metadata().map_err(Error::io("read", &self.path))?.len() == 0;
-        if is_new {
-            let columns =
-                ["update", "split", "phase", "pass", "n", "accuracy", "low", "high", "score", "is_best"];
-            append(&mut self.evaluations, &self.path, columns)?;
-        }
+        let further = match &self.further {
+            Some(further) => further.clone(),
+            None => {
+                let further: Vec<String> =
+                    evaluation.metrics.iter().map(|metric| metric.name.clone()).collect();
+                let fixed = EVALUATION_COLUMNS.map(str::to_owned);
+                append(&mut self.evaluations, &self.path, fixed.iter().chain(&further))?;
+                self.further.insert(further).clone()
+            }
+        };
+        let metrics = in_columns(&further, &evaluation.metrics);
         for (phase, passes) in evaluation.accuracy.iter().enumerate() {
             for (pass, accuracy) in passes.iter().enumerate() {
                 let n = evaluation.n_stimuli as u64;
@@ -131,7 +144,7 @@ impl RunFolder {
                     evaluation.score.to_string(),
                     evaluation.is_best.to_string(),
                 ];
-                append(&mut self.evaluations, &self.path, &row)?;
+                append(&mut self.evaluations, &self.path, row.iter().chain(&metrics))?;
             }
         }
         Ok(())
@@ -154,18 +167,16 @@ impl RunHistory {
         let names = header(&path)?;
         for (row, record) in records(&path)?.into_iter().enumerate() {
             let number = |column: usize| parse::<f64>(&path, row, &record, column);
-            let metrics = names.iter().enumerate().skip(4).filter(|(column, _)| !record[*column].is_empty());
             history.updates.push(UpdateReport {
                 update: parse(&path, row, &record, 0)?,
                 n_stimuli: parse(&path, row, &record, 1)?,
                 learning_rate: number(2)?,
                 gradient_norm: number(3)?,
-                metrics: metrics
-                    .map(|(column, name)| Ok(Metric { name: name.clone(), value: number(column)? }))
-                    .collect::<Result<_>>()?,
+                metrics: further(&path, row, &record, &names, UPDATE_COLUMNS.len())?,
             });
         }
         let path = folder.join(EVALUATIONS);
+        let names = header(&path)?;
         for (row, record) in records(&path)?.into_iter().enumerate() {
             let update: u64 = parse(&path, row, &record, 0)?;
             let is_new = !history
@@ -180,7 +191,7 @@ impl RunHistory {
                     accuracy: Vec::new(),
                     score: parse(&path, row, &record, 8)?,
                     is_best: parse(&path, row, &record, 9)?,
-                    metrics: Vec::new(),
+                    metrics: further(&path, row, &record, &names, EVALUATION_COLUMNS.len())?,
                 });
             }
             let phase: usize = parse(&path, row, &record, 2)?;
@@ -196,6 +207,30 @@ impl RunHistory {
         }
         Ok(history)
     }
+}
+
+/// Values of metrics under the names of columns; empty where there is none.
+fn in_columns(columns: &[String], metrics: &[Metric]) -> Vec<String> {
+    let value = |name: &String| {
+        let metric = metrics.iter().find(|metric| metric.name == *name);
+        metric.map_or_else(String::new, |metric| metric.value.to_string())
+    };
+    columns.iter().map(value).collect()
+}
+
+/// Metrics in the columns of a row from `first` on; empty ones are left out.
+fn further(
+    path: &Path,
+    row: usize,
+    record: &csv::StringRecord,
+    names: &[String],
+    first: usize,
+) -> Result<Vec<Metric>> {
+    let filled = names.iter().enumerate().skip(first);
+    let filled = filled.filter(|(column, _)| record.get(*column).is_some_and(|text| !text.is_empty()));
+    filled
+        .map(|(column, name)| Ok(Metric { name: name.clone(), value: parse(path, row, record, column)? }))
+        .collect()
 }
 
 fn append<S: AsRef<[u8]>>(file: &mut File, folder: &Path, row: impl IntoIterator<Item = S>) -> Result<()> {
@@ -276,7 +311,7 @@ mod tests {
             accuracy: vec![vec![0.25, 0.5], vec![0.75, 1.0]],
             score: 0.75,
             is_best: true,
-            metrics: Vec::new(),
+            metrics: vec![Metric { name: "loss".to_owned(), value: 0.5 }],
         }
     }
 
@@ -313,5 +348,7 @@ mod tests {
         let updates: Vec<u64> = history.updates.iter().map(|report| report.update).collect();
         assert_eq!(updates, [1, 2, 3, 4]);
         assert!(history.evaluations.is_empty());
+        run.evaluation(&evaluation(4)).unwrap();
+        assert_eq!(RunHistory::read(&path).unwrap().evaluations, [evaluation(4)]);
     }
 }

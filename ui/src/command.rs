@@ -198,6 +198,8 @@ pub enum Command {
         key: String,
         value: Value,
     },
+    /// Makes the next training run another one, at its defaults.
+    SetRecipeName(String),
     /// Starts a training run with the settings of the form.
     StartTraining,
     Training(ItemId, JobCommand),
@@ -340,6 +342,7 @@ impl Command {
             Self::SetStimulus { .. } => edit(plain("Change stimulus", "What is shown, and run again")),
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
             Self::SetRecipe { .. } => edit(plain("Change setting", "Of the next training run")),
+            Self::SetRecipeName(_) => edit(plain("Change training run", "What the next run trains on what")),
             Self::StartTraining => plain("Start run", "Train with these settings while you work"),
             Self::Training(_, JobCommand::Pause) => plain("Pause", "Wait after this update"),
             Self::Training(_, JobCommand::Resume) => plain("Resume", "Go on where it waits"),

@@ -31,7 +31,9 @@ pub struct Document {
     pub probe: Option<ItemId>,
     /// The training run in the Train views.
     pub training: Option<ItemId>,
-    /// Settings of the next training run that differ from their defaults.
+    /// What the next training run is, as on the command line: `object_attention/digits`.
+    pub recipe_name: String,
+    /// Its settings that differ from their defaults.
     pub recipe: std::collections::BTreeMap<String, serde_json::Value>,
     /// The area in the views of areas.
     pub area: Option<String>,
@@ -53,6 +55,7 @@ impl Default for Document {
             recording: None,
             probe: None,
             training: None,
+            recipe_name: "object_attention/digits".to_owned(),
             recipe: std::collections::BTreeMap::new(),
             area: None,
             pinned: Vec::new(),

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use egui::Context;
 use gainfield::compute;
-use gainfield::families::object_attention::{Config, model_of};
 use gainfield::figure::Figure;
 use gainfield::model::{Model, Target};
-use gainfield::recipe::train::{self, TrainRecipe, TrainTarget};
+use gainfield::recipe::train::{self, AnyRecipe, TrainTarget};
+use gainfield::settings::Overrides;
 use gainfield::train::figures::{self, NamedRun};
-use gainfield::train::{JobCommand, JobEvent, RunHistory, Snapshot, StopReason, TrainingJob};
+use gainfield::train::{JobCommand, JobEvent, RECIPE, RunHistory, Snapshot, StopReason, TrainingJob};
 
 use crate::item::ItemId;
 
@@ -69,7 +69,9 @@ pub struct Curves {
 /// One run.
 pub struct TrainingRun {
     pub name: String,
-    pub recipe: TrainRecipe,
+    pub recipe: AnyRecipe,
+    /// Updates of the whole run; 0 until the data are read.
+    n_updates: u64,
     pub out: PathBuf,
     pub state: RunState,
     pub history: RunHistory,
@@ -86,7 +88,58 @@ pub struct TrainingRun {
     paused_at: Option<Instant>,
 }
 
+/// A run's folder, read.
+#[derive(Debug)]
+pub struct OpenedRun {
+    pub recipe: AnyRecipe,
+    pub out: PathBuf,
+    pub history: RunHistory,
+    /// The network of the last checkpoint.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl OpenedRun {
+    /// # Errors
+    /// Those of reading recipe, tables and checkpoint.
+    pub fn read(out: &Path) -> gainfield::Result<Self> {
+        let recipe = AnyRecipe::read(&out.join(RECIPE), &Overrides::default())?;
+        let history = RunHistory::read(out)?;
+        let last = out.join("checkpoints").join("last").join("weights.safetensors");
+        let snapshot = match last.is_file() {
+            false => None,
+            true => {
+                let file = gainfield::checkpoint::read(&last)?;
+                let config = file.saved_config().unwrap_or_default();
+                let update = history.updates.last().map_or(0, |report| report.update);
+                Some(Snapshot { weights: file.weights, config: Arc::new(config.into()), update })
+            }
+        };
+        Ok(Self { recipe, out: out.to_owned(), history, snapshot })
+    }
+}
+
 impl TrainingRun {
+    fn new(name: &str, recipe: AnyRecipe, out: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            n_updates: recipe.n_updates().unwrap_or_default(),
+            recipe,
+            out: out.to_owned(),
+            state: RunState::Starting,
+            history: RunHistory::default(),
+            snapshot: None,
+            samples: None,
+            saved: None,
+            started: Instant::now(),
+            job: None,
+            sampler: None,
+            changed: true,
+            first: None,
+            paused_for: Duration::ZERO,
+            paused_at: None,
+        }
+    }
+
     /// Updates done.
     pub fn update(&self) -> u64 {
         self.history.updates.last().map_or(0, |report| report.update)
@@ -94,8 +147,7 @@ impl TrainingRun {
 
     /// Updates of the whole run.
     pub fn n_updates(&self) -> u64 {
-        let TrainRecipe::Digits(recipe) = &self.recipe;
-        recipe.updates
+        self.n_updates
     }
 
     /// Time spent training, pauses left out.
@@ -173,7 +225,7 @@ impl Training {
         &mut self,
         id: ItemId,
         name: &str,
-        recipe: TrainRecipe,
+        recipe: AnyRecipe,
         out: &Path,
         ctx: &Context,
     ) -> Result<(), String> {
@@ -189,24 +241,29 @@ impl Training {
         let job = train::start(recipe.clone(), out.to_owned(), &target, wake(ctx))
             .map_err(|err| err.to_string())?;
         let run = TrainingRun {
-            name: name.to_owned(),
             sampler: Sampler::start(&recipe, wake(ctx)),
-            recipe,
-            out: out.to_owned(),
-            state: RunState::Starting,
-            history: RunHistory::default(),
-            snapshot: None,
-            samples: None,
-            saved: None,
-            started: Instant::now(),
             job: Some(job),
-            changed: true,
-            first: None,
-            paused_for: Duration::ZERO,
-            paused_at: None,
+            ..TrainingRun::new(name, recipe, out)
         };
         self.runs.insert(id, run);
         Ok(())
+    }
+
+    /// Shows a run that is not, or no longer, of this session.
+    pub fn add(&mut self, id: ItemId, name: &str, opened: OpenedRun) {
+        let OpenedRun { recipe, out, history, snapshot } = opened;
+        let done = history.updates.last().map_or(0, |report| report.update);
+        let n_updates = recipe.n_updates().unwrap_or(done);
+        let state = if done >= n_updates { RunState::Finished } else { RunState::Stopped };
+        let run = TrainingRun {
+            n_updates,
+            state,
+            history,
+            snapshot: snapshot.map(Arc::new),
+            paused_at: Some(Instant::now()),
+            ..TrainingRun::new(name, recipe, &out)
+        };
+        self.runs.insert(id, run);
     }
 
     /// Passes a command to the run's job.
@@ -264,9 +321,11 @@ impl Training {
             }
             let n_phases = run.history.evaluations.last().map_or(0, |evaluation| evaluation.accuracy.len());
             let accuracy = |phase| figures::accuracy(&run.history, phase, N_CLASSES).ok().flatten();
+            let loss = |term| figures::loss(&ordered, term).ok().flatten();
             let curves = Curves {
-                class_loss: figures::loss(&ordered, "class_loss").ok().flatten(),
-                mask_loss: figures::loss(&ordered, "mask_loss").ok().flatten(),
+                // Families without parts of a loss report it whole.
+                class_loss: loss("class_loss").or_else(|| loss("loss")),
+                mask_loss: loss("mask_loss").or_else(|| loss("error")),
                 accuracy: (0..n_phases).filter_map(accuracy).collect(),
             };
             self.curves.insert(*id, curves);
@@ -296,6 +355,7 @@ impl TrainingRun {
 
     fn take(&mut self, event: JobEvent, notices: &mut Vec<Notice>) {
         match event {
+            JobEvent::Started { n_updates } => self.n_updates = n_updates,
             JobEvent::Update(report) => {
                 if matches!(self.state, RunState::Starting) {
                     self.state = RunState::Running;
@@ -356,9 +416,7 @@ impl Training {
         let run = self.runs.get(&id).ok_or("The run is not in this session.")?;
         let snapshot = run.snapshot.as_ref().ok_or("The first snapshot is not there yet.")?;
         let name = format!("{} · update {}", run.name, snapshot.update);
-        let config: Config =
-            serde_json::from_value((*snapshot.config).clone()).map_err(|err| err.to_string())?;
-        let model = model_of(&config, snapshot.weights.clone(), &name).map_err(|err| err.to_string())?;
+        let model = run.recipe.model_of(snapshot, &name).map_err(|err| err.to_string())?;
         Ok((name, model))
     }
 }

@@ -28,6 +28,7 @@ mod procedure;
 mod protocol;
 mod python_repr;
 mod recipe;
+mod recipe_fields;
 mod scores;
 mod stages;
 mod stimuli;

@@ -13,7 +13,7 @@ use gainfield::settings::{Overrides, Source, toml_value};
 use super::Workbench;
 use crate::command::Command;
 use crate::dock;
-use gainfield::recipe::train::TrainRecipe;
+use gainfield::recipe::train::AnyRecipe;
 
 use crate::document::{Document, UnitRef};
 use crate::files::Ask;
@@ -281,6 +281,10 @@ impl Workbench {
             Command::SetTimesteps(timesteps) => self.change_spec(|spec| spec.timesteps = timesteps),
             Command::SetNumerics(numerics) => self.change_spec(|spec| spec.numerics = numerics),
             Command::SetWarmUp(warm_up) => self.change_spec(|spec| spec.warm_up = warm_up),
+            Command::SetRecipeName(name) => self.with_document(|document| {
+                document.recipe_name = name;
+                document.recipe.clear();
+            }),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
             }
@@ -485,7 +489,8 @@ pub(super) fn settle_areas(document: &mut Document) {
 
 /// Notes a setting of the next training run; its default is not noted.
 fn set_recipe(document: &mut Document, key: String, value: serde_json::Value) {
-    let default = TrainRecipe::fields().into_iter().find(|field| field.key == key).map(|field| field.default);
+    let fields = AnyRecipe::fields_of(&document.recipe_name).unwrap_or_default();
+    let default = fields.into_iter().find(|field| field.key == key).map(|field| field.default);
     if default.as_ref() == Some(&value) {
         document.recipe.remove(&key);
     } else {

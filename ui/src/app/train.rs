@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
-use gainfield::recipe::train::TrainRecipe;
+use gainfield::recipe::train::AnyRecipe;
 use gainfield::settings::Overrides;
 
 use super::Workbench;
 use crate::command::{Command, Layout};
 use crate::item::{Content, Group, ItemId, ModelInfo, TrainingInfo};
+use crate::training::OpenedRun;
 
 /// Below the working folder, as on the command line.
 const RUNS: &str = "runs";
@@ -27,22 +28,18 @@ impl Workbench {
     }
 
     fn start_training(&mut self, ctx: &Context) {
-        let map = serde_json::Map::from_iter([
-            ("family".to_owned(), "object_attention".into()),
-            ("variant".to_owned(), "digits".into()),
-        ]);
         let mut overrides = Overrides::default();
         for (key, value) in &self.document.recipe {
             overrides.push(key.clone(), value.clone());
         }
-        let recipe = match TrainRecipe::from_map(map, &overrides) {
-            Ok((recipe, _)) => recipe,
+        let recipe = match AnyRecipe::named(&self.document.recipe_name, &overrides) {
+            Ok(recipe) => recipe,
             Err(err) => {
                 self.messages.error("The run was not started", err.to_string());
                 return;
             }
         };
-        let (name, out) = self.free_run();
+        let (name, out) = self.free_run(recipe.variant());
         let info = TrainingInfo { recipe: recipe.command(&out), out: out.clone() };
         let document = Arc::make_mut(&mut self.document);
         let id = document.add(&name, Content::Training(Arc::new(info)));
@@ -55,18 +52,32 @@ impl Workbench {
     }
 
     /// The next free name, `digits-01` and so on, and its folder.
-    fn free_run(&self) -> (String, PathBuf) {
+    fn free_run(&self, kind: &str) -> (String, PathBuf) {
         let known: Vec<&str> =
             self.document.group(Group::TrainingRuns).map(|item| item.name.as_str()).collect();
         let mut number = 1;
         loop {
-            let name = format!("digits-{number:02}");
+            let name = format!("{kind}-{number:02}");
             let out = PathBuf::from(RUNS).join(&name);
             if !known.contains(&name.as_str()) && !out.exists() {
                 return (name, out);
             }
             number += 1;
         }
+    }
+
+    /// Shows the run of a folder, with what it has written so far.
+    pub(super) fn add_run(&mut self, opened: OpenedRun) {
+        let info = TrainingInfo { recipe: opened.recipe.command(&opened.out), out: opened.out.clone() };
+        let name = opened.out.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| opened.recipe.variant().to_owned());
+        let document = Arc::make_mut(&mut self.document);
+        let id = document.add(&name, Content::Training(Arc::new(info)));
+        document.training = Some(id);
+        document.selected = Some(id);
+        self.settings.layout = Layout::Train;
+        self.messages.say(format!("{name}: {} updates", opened.history.updates.len()));
+        self.training.add(id, &name, opened);
     }
 
     fn open_snapshot(&mut self, id: ItemId) {

@@ -118,8 +118,12 @@ impl Workbench {
                 self.messages.say(format!("Probing {}", recipe.area));
                 self.send(Command::AddProbe(recipe));
             }
-            Opened::Training(settings) => {
-                self.with_document(|document| document.recipe = settings);
+            Opened::Run(run) => self.add_run(*run),
+            Opened::Training { name, settings } => {
+                self.with_document(|document| {
+                    document.recipe_name = name;
+                    document.recipe = settings;
+                });
                 self.settings.layout = Layout::Train;
                 self.wants_model = self.document.model.is_none();
                 self.messages.say("The form holds the settings of the recipe");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, unbounded};
 use gainfield::compute::{self, Interactive};
 use gainfield::dynamics::{Controls, ProtocolOptions, Run, Workspace, flat, rollout};
-use gainfield::families::object_attention::{Batch, Config, build};
+use gainfield::families::object_attention::{Batch, Config, DigitsRecipe, build};
 use gainfield::model::Target;
 use gainfield::ops::compute_pool;
-use gainfield::recipe::train::TrainRecipe;
+use gainfield::recipe::train::AnyRecipe;
 use gainfield::stimulus::Split;
 use gainfield::stimulus::procedural_digits::procedural_digits;
 use gainfield::train::{LatestReceiver, Snapshot, latest};
@@ -43,11 +43,15 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// `None` if no thread can be started; the run goes on without samples.
-    pub fn start(recipe: &TrainRecipe, wake: impl Fn() + Send + 'static) -> Option<Self> {
+    /// `None` for a family without gain maps, or if no thread can be started; the run goes on without
+    /// samples.
+    pub fn start(recipe: &AnyRecipe, wake: impl Fn() + Send + 'static) -> Option<Self> {
         let (requests, incoming) = unbounded::<(u64, Arc<Snapshot>)>();
         let (outgoing, results) = latest();
-        let recipe = recipe.clone();
+        if recipe.family() != "object_attention" {
+            return None;
+        }
+        let recipe: DigitsRecipe = serde_json::from_value(recipe.values()).ok()?;
         let work = move || {
             let pool = compute_pool(compute::threads(true));
             let mut workspace = Workspace::new();
@@ -91,12 +95,11 @@ impl Sampler {
 }
 
 fn samples(
-    recipe: &TrainRecipe,
+    recipe: &DigitsRecipe,
     set: u64,
     snapshot: &Snapshot,
     workspace: &mut Workspace,
 ) -> Result<Samples> {
-    let TrainRecipe::Digits(recipe) = recipe;
     let config: Config = serde_json::from_value((*snapshot.config).clone())
         .map_err(|err| Error::config("the snapshot's configuration", "that of object attention", err))?;
     let model = build(&config, &snapshot.weights)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use egui::{Align, Align2, Layout, Rect, Sense, Ui, pos2, vec2};
 use gainfield::figure::number::{count, fixed, significant};
-use gainfield::recipe::train::TrainRecipe;
+use gainfield::recipe::train::AnyRecipe;
 use gainfield::train::JobCommand;
 
 use super::training::{no_run, shown};
@@ -193,12 +193,14 @@ fn others(ui: &mut Ui, id: ItemId, view: &View<'_>) {
 }
 
 /// `penalty 250, lr 3e-4`: the settings of `other` that are not those of `own`.
-fn difference(own: &TrainRecipe, other: &TrainRecipe) -> String {
-    let (TrainRecipe::Digits(own), TrainRecipe::Digits(other)) = (own, other);
-    let values = |recipe| serde_json::to_value(recipe).unwrap_or_default();
-    let (own, other) = (values(own), values(other));
-    let differing = TrainRecipe::fields().into_iter().filter(|field| own[field.key] != other[field.key]);
-    let words: Vec<String> = differing.map(|field| format!("{} {}", field.key, other[field.key])).collect();
+fn difference(own: &AnyRecipe, other: &AnyRecipe) -> String {
+    if own.name() != other.name() {
+        return other.name();
+    }
+    let (own, other) = (own.values(), other.values());
+    let values = other.as_object().into_iter().flatten();
+    let differing = values.filter(|(key, value)| own[key.as_str()] != **value);
+    let words: Vec<String> = differing.map(|(key, value)| format!("{key} {value}")).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 

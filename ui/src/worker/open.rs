@@ -9,16 +9,18 @@ use gainfield::families;
 use gainfield::model::{Model, Target};
 use gainfield::pretrained;
 use gainfield::probe::ProbeRecipe;
-use gainfield::recipe::train::TrainRecipe;
+use gainfield::recipe::train::AnyRecipe;
 use gainfield::settings::{MissingValue, Overrides};
 use gainfield::stimulus::Split;
 use gainfield::stimulus::idx;
 use gainfield::stimulus::image_file::pictures_in;
 use gainfield::task::{PictureStimulus, StimulusKind, StimulusSpec};
+use gainfield::train::RECIPE;
 use gainfield::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::{Event, OpenRequest, Outbox, guarded};
+use crate::training::OpenedRun;
 
 /// What a file turned out to hold.
 pub enum Opened {
@@ -34,7 +36,12 @@ pub enum Opened {
     /// A probe of the model in use.
     Probe(Box<ProbeRecipe>),
     /// Settings of a training run that differ from their defaults.
-    Training(BTreeMap<String, Value>),
+    Training {
+        name: String,
+        settings: BTreeMap<String, Value>,
+    },
+    /// A run's folder.
+    Run(Box<OpenedRun>),
 }
 
 /// Recipes and the like are never larger.
@@ -123,6 +130,9 @@ fn name_of(path: &Path) -> String {
 }
 
 fn folder(path: &Path) -> Result<Opened> {
+    if path.join(RECIPE).is_file() {
+        return Ok(Opened::Run(Box::new(OpenedRun::read(path)?)));
+    }
     if [Split::Train, Split::Test].into_iter().any(|split| idx::find_digit_files(path, split).is_some()) {
         return digits(path);
     }
@@ -180,13 +190,16 @@ fn probe(text: &str) -> std::result::Result<Opened, Box<dyn std::error::Error>> 
 }
 
 fn training(path: &Path) -> Result<Opened> {
-    let (_, table) = TrainRecipe::read(path, &Overrides::default())?;
-    let defaults = TrainRecipe::default_table();
-    let differs = |(key, entry): (&str, &gainfield::settings::Entry)| {
-        let is_default = defaults.get(key).is_some_and(|known| known.value == entry.value);
-        (!is_default).then(|| (key.to_owned(), entry.value.clone()))
+    let recipe = AnyRecipe::read(path, &Overrides::default())?;
+    let name = recipe.name();
+    let defaults: BTreeMap<&str, Value> =
+        AnyRecipe::fields_of(&name)?.into_iter().map(|field| (field.key, field.default)).collect();
+    let Value::Object(values) = recipe.values() else {
+        return Ok(Opened::Training { name, settings: BTreeMap::new() });
     };
-    Ok(Opened::Training(table.iter().filter_map(differs).collect()))
+    let settings =
+        values.into_iter().filter(|(key, value)| defaults.get(key.as_str()) != Some(value)).collect();
+    Ok(Opened::Training { name, settings })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The form of a training run: every setting of the reference with its default, meaning and source.
 
 use egui::{Align2, Sense, Ui, pos2, vec2};
-use gainfield::recipe::train::TrainRecipe;
-use gainfield::settings::Field;
+use gainfield::recipe::train::AnyRecipe;
+use gainfield::settings::{Field, toml_value};
 use serde_json::Value;
 
 use super::{buttons, copy_command, note, title};
@@ -21,7 +21,10 @@ const FIELD_AT: f32 = 130.0;
 pub(super) struct Form {
     /// Text being typed into a field of words.
     text: Option<(String, String)>,
-    fields: Vec<Field>,
+    /// Of the run that is named.
+    fields: (String, Vec<Field>),
+    /// Runs that can be started.
+    names: Vec<String>,
     /// The setting the pointer was over last; its meaning is written below.
     about: usize,
 }
@@ -30,25 +33,37 @@ impl Form {
     /// The settings of `run`, or of the next run if there is none or it has ended.
     pub fn show(&mut self, ui: &mut Ui, view: &View<'_>, run: Option<ItemId>, out: &mut Out<'_>) {
         let t = tokens(ui);
-        if self.fields.is_empty() {
-            self.fields = TrainRecipe::fields();
+        if self.names.is_empty() {
+            self.names = AnyRecipe::names();
         }
         let live = run.and_then(|id| view.training.get(id)).filter(|run| run.state.is_live());
-        let values = live.map(|run| {
-            let TrainRecipe::Digits(recipe) = &run.recipe;
-            serde_json::to_value(recipe).unwrap_or_default()
-        });
-        let name = live.map_or("Next run: object attention, digits", |run| run.name.as_str());
+        let kind = live.map_or_else(|| view.document.recipe_name.clone(), |run| run.recipe.name());
+        if self.fields.0 != kind {
+            let fields = AnyRecipe::fields_of(&kind).unwrap_or_default();
+            (self.fields, self.about) = ((kind.clone(), fields), 0);
+        }
+        let values = live.map(|run| run.recipe.values());
+        let name = live.map_or("Next run", |run| run.name.as_str());
         title(ui, icons::SLIDERS, name, t.text2, |ui| {
             if live.is_some() {
                 widgets::chip(ui, icons::LOCK, "while running", t.text2);
             }
         });
+        if live.is_none() {
+            let chosen = self.names.iter().position(|name| *name == kind).unwrap_or(0);
+            let width = (ui.available_width() - 32.0).max(80.0);
+            ui.horizontal(|ui| {
+                ui.add_space(16.0);
+                if let Some(index) = widgets::combo(ui, "Training run", &self.names, chosen, width) {
+                    out.push(Command::SetRecipeName(self.names[index].clone()));
+                }
+            });
+        }
         let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
         let at = pos2(row.right() - 12.0, row.center().y);
         ui.painter().text(at, Align2::RIGHT_CENTER, "default", Text::Caption.font(), t.text3);
-        for index in 0..self.fields.len() {
-            let field = self.fields[index].clone();
+        for index in 0..self.fields.1.len() {
+            let field = self.fields.1[index].clone();
             let value = match &values {
                 Some(values) => values[field.key].clone(),
                 None => view.document.recipe.get(field.key).unwrap_or(&field.default).clone(),
@@ -66,7 +81,7 @@ impl Form {
             copy_command(ui, &info.recipe, out);
         }
         ui.add_space(6.0);
-        if let Some(field) = self.fields.get(self.about) {
+        if let Some(field) = self.fields.1.get(self.about) {
             let range = field.range.map_or_else(String::new, |[min, max]| format!(" Range {min} to {max}."));
             note(ui, &format!("{}. {}{range} Source: {}.", field.label, field.definition, field.source));
         }
@@ -130,6 +145,11 @@ impl Form {
                     let shown = widgets::truncated(ui, &plain(value), Text::Small, field_rect.width());
                     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), t.text2);
                 }
+                (Value::String(text), _) if !field.choices.is_empty() => {
+                    let chosen = field.choices.iter().position(|choice| choice == text).unwrap_or(0);
+                    let picked = widgets::combo(ui, field.label, field.choices, chosen, field_rect.width());
+                    set = picked.map(|index| Value::from(field.choices[index]));
+                }
                 (value, _) => {
                     let mut text = match &self.text {
                         Some((key, text)) if key == field.key => text.clone(),
@@ -137,8 +157,7 @@ impl Form {
                     };
                     let response = widgets::text_field(ui, field.label, &mut text, field_rect.width());
                     if response.lost_focus() {
-                        set =
-                            (!locked && text != plain(value)).then(|| Value::String(text.trim().to_owned()));
+                        set = (!locked && text != plain(value)).then(|| typed(value, text.trim()));
                         self.text = None;
                     } else if response.changed() {
                         self.text = Some((field.key.to_owned(), text));
@@ -160,6 +179,16 @@ fn step_of(field: &Field) -> f64 {
         () if field.default.is_u64() || default >= 100.0 => 1.0,
         () if field.is_logarithmic && default < 1e-2 => 1e-5,
         () => 0.01,
+    }
+}
+
+/// What was typed in place of `old`: a list or table, as JSON or TOML, where that was one, else text.
+fn typed(old: &Value, text: &str) -> Value {
+    match old {
+        Value::Array(_) | Value::Object(_) => {
+            serde_json::from_str(text).unwrap_or_else(|_not_json| toml_value(text))
+        }
+        _ => Value::String(text.to_owned()),
     }
 }
 
