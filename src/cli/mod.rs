@@ -10,6 +10,7 @@ mod print;
 mod probe;
 mod progress;
 mod run;
+mod sweep;
 mod train;
 
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Command {
     Probe(Box<probe::ProbeCommand>),
     /// Train a network; write a run folder that reopens and resumes.
     Train(train::TrainCommand),
+    /// Train a network for every combination of settings; write a table of what came of it.
+    Sweep(sweep::SweepCommand),
     /// Make a network that nobody has trained yet: weights drawn from a seed, saved to be opened.
     New(new::New),
     /// Draw a model's areas and connections, with parameters and multiply-adds.
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(common),
         Command::Probe(command) => command.execute(common),
         Command::Train(command) => command.execute(common),
+        Command::Sweep(command) => command.execute(common),
         Command::New(command) => command.execute(common),
         Command::Connectivity(command) => command.execute(common),
         Command::Bench(command) => command.execute(common),

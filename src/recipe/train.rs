@@ -19,7 +19,7 @@ use crate::model::Model;
 use crate::provenance::Provenance;
 use crate::settings::{Field, Overrides};
 use crate::train::{
-    self, Begun, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
+    self, Begun, Course, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
 };
 use crate::weights::Weights;
 
@@ -445,7 +445,8 @@ pub fn start(
     train::spawn(build, settings, wake)
 }
 
-/// Goes on with the run in the folder `out` from its last checkpoint, bit for bit.
+/// Goes on with the run in the folder `out` from its last checkpoint, bit for bit; from its beginning
+/// where it was stopped before the first.
 ///
 /// # Errors
 /// [`Error::File`] or [`Error::Io`] if the folder holds no run or no checkpoint.
@@ -459,8 +460,11 @@ pub fn resume(
     let target = target.clone();
     let build = move || {
         let last = out.join("checkpoints").join("last");
-        let procedure = (Kind::of(recipe.family)?.resume)(&last, &target.device)?;
-        let folder = RunFolder::resume(&out, procedure.update())?;
+        let procedure = match Course::is_in(&last) {
+            true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
+            false => recipe.procedure(&out, &target)?.0,
+        };
+        let folder = RunFolder::resume(&out, procedure.update(), procedure.is_evaluation_due())?;
         Ok((procedure, Some(folder)))
     };
     train::spawn(build, settings, wake)
@@ -599,6 +603,12 @@ mod tests {
             let short = name.replace('/', "-");
             let whole = run(folder.path().join(format!("{short}-whole")), None);
             assert!(run(folder.path().join(format!("{short}-halved")), Some(1)) == whole, "{name}");
+            let early = folder.path().join(format!("{short}-early"));
+            std::fs::create_dir(&early).unwrap();
+            std::fs::write(early.join(RECIPE), recipe.to_toml().unwrap()).unwrap();
+            let job = resume(early.clone(), &cpu(), || {}).unwrap();
+            assert!(matches!(job.events.iter().last(), Some(JobEvent::Finished(StopReason::Completed))));
+            assert_eq!(std::fs::read_to_string(early.join("metrics.csv")).unwrap(), whole.0);
         }
         let message = |name: &str| AnyRecipe::named(name, &Overrides::default()).unwrap_err().to_string();
         assert!(message("cordnet/small").contains("did you mean \"cordsnet\""));

@@ -62,6 +62,11 @@ impl Course {
         Self { weights, optimiser, update: 0, best_score: None, evaluated_at: None }
     }
 
+    /// Does `folder` hold a course to resume?
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(RESUME).is_file()
+    }
+
     /// Is an evaluation due every `every` updates, and after the last of `n_updates`, and not yet made?
     pub fn is_due(&self, every: u64, n_updates: u64) -> bool {
         let is_due = self.update >= n_updates || self.update.is_multiple_of(every.max(1));

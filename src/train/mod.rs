@@ -11,6 +11,7 @@ mod procedure;
 mod recipe;
 mod run_folder;
 pub mod schedule;
+mod tensorboard;
 mod unroll;
 
 pub use course::{Course, Keeping};

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::tensorboard::EventFile;
 use super::{Evaluation, Metric, UpdateReport};
 use crate::analysis::statistics::wilson;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub struct RunFolder {
     evaluations: File,
     /// Names of further numbers of an evaluation; `None` until the first.
     further: Option<Vec<String>>,
+    events: EventFile,
     log: File,
 }
 
@@ -59,18 +61,18 @@ impl RunFolder {
         files::write_atomic(path.join(RECIPE), recipe)?;
         let manifest = format!("{manifest:#}\n");
         files::write_atomic(path.join(MANIFEST), manifest)?;
-        Self::open_for_append(path)
+        Self::open_for_append(path, None)
     }
 
-    /// Goes on with the run in `path` from its checkpoint of `update`.
+    /// Goes on with the run in `path` from its checkpoint of `update`; whatever was written later goes,
+    /// and so does the evaluation of that update where it `is_due` again.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read or written.
-    pub fn resume(path: &Path, update: u64) -> Result<Self> {
-        for name in [METRICS, EVALUATIONS] {
-            cut_after(&path.join(name), update)?;
-        }
-        let mut folder = Self::open_for_append(path)?;
+    pub fn resume(path: &Path, update: u64, is_due: bool) -> Result<Self> {
+        cut_after(&path.join(METRICS), |row| row <= update)?;
+        cut_after(&path.join(EVALUATIONS), |row| row < update || (row == update && !is_due))?;
+        let mut folder = Self::open_for_append(path, Some(update))?;
         folder.columns = header(&path.join(METRICS))?.into_iter().skip(UPDATE_COLUMNS.len()).collect();
         let further = header(&path.join(EVALUATIONS))?;
         folder.further =
@@ -79,7 +81,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    fn open_for_append(path: &Path) -> Result<Self> {
+    fn open_for_append(path: &Path, update: Option<u64>) -> Result<Self> {
         let open = |name: &str| {
             let path = path.join(name);
             OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io("write", path))
@@ -90,6 +92,7 @@ impl RunFolder {
             columns: Vec::new(),
             evaluations: open(EVALUATIONS)?,
             further: None,
+            events: EventFile::open(path, update)?,
             log: open(LOG)?,
         })
     }
@@ -112,7 +115,8 @@ impl RunFolder {
             report.gradient_norm.to_string(),
         ];
         let metrics = in_columns(&self.columns, &report.metrics);
-        append(&mut self.metrics, &self.path, fixed.iter().chain(&metrics))
+        append(&mut self.metrics, &self.path, fixed.iter().chain(&metrics))?;
+        self.events.update(report)
     }
 
     /// Appends one row per phase and pass to `evaluations.csv`, with Wilson 95 % intervals.
@@ -128,6 +132,7 @@ impl RunFolder {
             }
         };
         let metrics = in_columns(&further, &evaluation.metrics);
+        self.events.evaluation(evaluation)?;
         for (phase, passes) in evaluation.accuracy.iter().enumerate() {
             for (pass, accuracy) in passes.iter().enumerate() {
                 let n = evaluation.n_stimuli as u64;
@@ -276,14 +281,18 @@ fn parse<T: std::str::FromStr>(
     })
 }
 
-/// Keeps the header and the rows whose first column is at most `update`.
-fn cut_after(path: &Path, update: u64) -> Result<()> {
+/// Keeps the header and the rows whose first column is an update that `is_kept`. A run that was stopped
+/// before its first row has no file yet.
+fn cut_after(path: &Path, is_kept: impl Fn(u64) -> bool) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
     let file = File::open(path).map_err(Error::io("read", path))?;
     let mut kept = String::new();
     for (i, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(Error::io("read", path))?;
         let number = line.split(',').next().and_then(|first| first.parse::<u64>().ok());
-        if i == 0 || number.is_some_and(|number| number <= update) {
+        if i == 0 || number.is_some_and(&is_kept) {
             kept.push_str(&line);
             kept.push('\n');
         }
@@ -342,7 +351,7 @@ mod tests {
         }
         run.evaluation(&evaluation(5)).unwrap();
         drop(run);
-        let mut run = RunFolder::resume(&path, 3).unwrap();
+        let mut run = RunFolder::resume(&path, 3, false).unwrap();
         run.update(&report(4)).unwrap();
         let history = RunHistory::read(&path).unwrap();
         let updates: Vec<u64> = history.updates.iter().map(|report| report.update).collect();
@@ -350,5 +359,10 @@ mod tests {
         assert!(history.evaluations.is_empty());
         run.evaluation(&evaluation(4)).unwrap();
         assert_eq!(RunHistory::read(&path).unwrap().evaluations, [evaluation(4)]);
+        drop(run);
+        RunFolder::resume(&path, 4, false).unwrap();
+        assert_eq!(RunHistory::read(&path).unwrap().evaluations.len(), 1);
+        RunFolder::resume(&path, 4, true).unwrap();
+        assert!(RunHistory::read(&path).unwrap().evaluations.is_empty());
     }
 }
