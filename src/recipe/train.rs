@@ -16,7 +16,7 @@ use crate::families::object_attention::{self, DigitsProcedure, DigitsRecipe};
 use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::model::Model;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, quoted};
 use crate::settings::{Field, Overrides};
 use crate::train::{
     self, Begun, Course, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
@@ -334,7 +334,7 @@ impl AnyRecipe {
         let start = format!("gainfield train {}/{}", self.family, self.variant);
         let defaults = Self::from_map(self.family, &self.variant, &Map::new(), &Overrides::default());
         let (Ok(defaults), Value::Object(values)) = (defaults, self.values()) else {
-            return format!("gainfield train {RECIPE} --out {}", out.display());
+            return format!("gainfield train {RECIPE} --out {}", quoted(&out.to_string_lossy()));
         };
         let defaults = defaults.values();
         let sets: Vec<String> = values
@@ -348,10 +348,10 @@ impl AnyRecipe {
                     }
                     (value, _) => value.clone(),
                 };
-                format!(" --set {key}={}", on_command_line(&changed))
+                format!(" --set {}", quoted(&format!("{key}={}", as_set(&changed))))
             })
             .collect();
-        format!("{start}{} --out {}", sets.concat(), out.display())
+        format!("{start}{} --out {}", sets.concat(), quoted(&out.to_string_lossy()))
     }
 
     /// Updates of the whole run; `None` where the data decide.
@@ -406,15 +406,13 @@ fn read_map(path: &Path) -> Result<Map<String, Value>> {
     })
 }
 
-/// A value as `--set` takes it, quoted for the shell where it must be.
-fn on_command_line(value: &Value) -> String {
-    let text = match (value, toml::Value::try_from(value)) {
+/// A value as `--set` takes it.
+fn as_set(value: &Value) -> String {
+    match (value, toml::Value::try_from(value)) {
         (Value::String(text), _) => text.clone(),
         (_, Ok(toml)) => toml.to_string(),
         (value, Err(_)) => value.to_string(),
-    };
-    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "._-/:+".contains(c));
-    if is_plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    }
 }
 
 /// How and where a run computes.
@@ -616,9 +614,9 @@ mod tests {
     }
 
     #[test]
-    fn values_are_quoted_for_the_shell_where_they_must_be() {
-        assert_eq!(on_command_line(&json!(0.5)), "0.5");
-        assert_eq!(on_command_line(&json!({"a": [1, 2], "b": "x y"})), "'{ a = [1, 2], b = \"x y\" }'");
+    fn values_are_written_as_they_are_given() {
+        assert_eq!(as_set(&json!(0.5)), "0.5");
+        assert_eq!(as_set(&json!({"a": [1, 2], "b": "x y"})), "{ a = [1, 2], b = \"x y\" }");
     }
 
     #[test]
