@@ -1,7 +1,5 @@
 //! In steady state no timestep takes memory from the system.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
-
 use std::ops::ControlFlow;
 
 use gainfield::dynamics::{Controls, Presentation, ProtocolOptions, Run, State, Workspace, rollout};

@@ -42,7 +42,7 @@ impl New {
             if common.json {
                 print::json(&names)?;
             } else {
-                names.iter().try_for_each(|name| print::line(name))?;
+                names.iter().try_for_each(print::line)?;
             }
             return Ok(Ending::Done);
         };
