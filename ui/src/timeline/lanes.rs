@@ -138,7 +138,11 @@ pub(super) fn task(ui: &mut Ui, view: &View<'_>, run: &RunData, track: &Track, o
             diamond(ui, pos2(track.x(segment.from), lane.center().y), t.text);
         } else if !covered {
             let rect = segment_rect(lane, track, segment, span_height);
-            segment_span(ui, rect, Some(t.roles.stimulus), &segment.name);
+            let text = match segment.name.as_str() {
+                "scored" => "scored".to_owned(),
+                name => format!("{name}, scored"),
+            };
+            segment_span(ui, rect, Some(t.roles.stimulus), &text);
         }
     }
 }

@@ -8,19 +8,16 @@ use gainfield_ui::item::{Content, Group};
 use super::files::Dropped;
 use super::support::{Window, answering, empty, messages, press, settle};
 
-/// Larger files are opened by the tests of the library; here each is run as well.
-const LARGEST: u64 = 2 << 20;
+/// Folders of checkpoints, and the largest file that is opened here, where each is run as well; the
+/// tests of the library open all.
+const FOLDERS: [(&str, u64); 5] =
+    [("brg", 4 << 20), ("oba", 4 << 20), ("butd", 4 << 20), ("blt", 3 << 20), ("cordsnet", 1 << 20)];
 
-/// The checkpoints of all families, in a fixed order; none where the folder is absent.
-fn checkpoints() -> Vec<PathBuf> {
+/// The checkpoints of a family, in a fixed order; none where the folder is absent.
+fn checkpoints(family: &str, largest: u64) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/checkpoints");
     let mut found = Vec::new();
-    for folder in ["brg", "oba"] {
-        collect(&root.join(folder), u64::MAX, &mut found);
-    }
-    for folder in ["butd", "blt", "cordsnet"] {
-        collect(&root.join(folder), LARGEST, &mut found);
-    }
+    collect(&root.join(family), largest, &mut found);
     found.sort();
     if found.is_empty() {
         println!("skipped: ../shared is absent");
@@ -54,20 +51,22 @@ fn opened(window: &Window) -> Vec<PathBuf> {
 
 #[test]
 fn all_checkpoints_open_by_dialog() {
-    let paths = checkpoints();
-    if paths.is_empty() {
-        return;
+    for (family, largest) in FOLDERS {
+        let paths = checkpoints(family, largest);
+        if paths.is_empty() {
+            continue;
+        }
+        let mut window = empty();
+        window.state_mut().set_dialog(answering(paths.clone()));
+        press(&mut window, "Open files");
+        settle(&mut window);
+        assert_eq!(opened(&window), paths, "{:?}", messages(&window));
     }
-    let mut window = empty();
-    window.state_mut().set_dialog(answering(paths.clone()));
-    press(&mut window, "Open files");
-    settle(&mut window);
-    assert_eq!(opened(&window), paths, "{:?}", messages(&window));
 }
 
 #[test]
 fn all_checkpoints_open_by_drop() {
-    let paths = checkpoints();
+    let paths = checkpoints("oba", u64::MAX);
     if paths.is_empty() {
         return;
     }
