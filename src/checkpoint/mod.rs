@@ -28,7 +28,7 @@ use crate::weights::Weights;
 
 use pickle::Fault;
 pub use report::{Mismatch, Report, compare};
-pub use save::{Description, save, write_safetensors};
+pub use save::{Description, Stored, save, write_safetensors, write_tensors};
 pub use sidecar::Sidecar;
 pub use table::{Pickled, read_pickled};
 

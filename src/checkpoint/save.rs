@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use safetensors::View as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -91,20 +91,63 @@ pub fn write_safetensors(path: &Path, weights: &Weights, description: &Descripti
     }
     // Wide elements first keeps every tensor aligned; the sort is stable, so names stay in order.
     tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size_in_bytes()));
-    let mut header = Map::new();
-    let metadata: Map<String, Value> =
+    let metadata =
         description.entries().map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+    write_tensors(path, metadata, &tensors)
+}
+
+/// What is written as one tensor of a safetensors file.
+pub trait Stored {
+    /// `F32`, `I64` …
+    fn dtype(&self) -> String;
+
+    fn dims(&self) -> &[usize];
+
+    fn n_bytes(&self) -> usize;
+
+    /// Writes the entries in row-major order, little-endian.
+    ///
+    /// # Errors
+    /// Those of the file.
+    fn write(&self, file: &mut dyn io::Write) -> io::Result<()>;
+}
+
+impl Stored for Tensor {
+    fn dtype(&self) -> String {
+        safetensors::View::dtype(self).to_string()
+    }
+
+    fn dims(&self) -> &[usize] {
+        Tensor::dims(self)
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.data_len()
+    }
+
+    fn write(&self, file: &mut dyn io::Write) -> io::Result<()> {
+        file.write_all(&self.data())
+    }
+}
+
+/// Writes one safetensors file, whole or not at all, without holding it in memory. Tensors come in the
+/// order given, which is to be from wide elements to narrow ones.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) if it cannot be written.
+pub fn write_tensors<T: Stored>(
+    path: &Path,
+    metadata: Map<String, Value>,
+    tensors: &[(impl AsRef<str>, T)],
+) -> Result<()> {
+    let mut header = Map::new();
     header.insert("__metadata__".to_owned(), metadata.into());
     let mut offset = 0;
-    for (name, tensor) in &tensors {
-        let end = offset + tensor.data_len();
+    for (name, tensor) in tensors {
+        let end = offset + tensor.n_bytes();
         header.insert(
-            (*name).to_owned(),
-            json!({
-                "dtype": safetensors::View::dtype(tensor).to_string(),
-                "shape": tensor.dims(),
-                "data_offsets": [offset, end],
-            }),
+            name.as_ref().to_owned(),
+            json!({"dtype": tensor.dtype(), "shape": tensor.dims(), "data_offsets": [offset, end]}),
         );
         offset = end;
     }
@@ -116,7 +159,7 @@ pub fn write_safetensors(path: &Path, weights: &Weights, description: &Descripti
     files::write_atomic_with(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
-        tensors.iter().try_for_each(|(_, tensor)| -> io::Result<()> { file.write_all(&tensor.data()) })
+        tensors.iter().try_for_each(|(_, tensor)| tensor.write(file))
     })
 }
 

@@ -1,14 +1,12 @@
 //! Writes what a run gave: recording, read-out table, configuration, recipe, provenance.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use safetensors::Dtype;
-use safetensors::tensor::View;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ReadoutStep, RunOutcome, to_toml};
+use crate::checkpoint::{self, Stored};
 use crate::device;
 use crate::dynamics::Pass;
 use crate::error::{Error, Result};
@@ -27,8 +25,7 @@ pub fn write(model: &Model, outcome: &RunOutcome, folder: &Path) -> Result<Vec<P
     let mut written = Vec::new();
     let path = |name: &str| folder.join(name);
     if !outcome.recordings.is_empty() {
-        let bytes = recording_bytes(model, outcome)?;
-        files::write_atomic(path("recording.safetensors"), bytes)?;
+        write_recording(model, outcome, &path("recording.safetensors"))?;
         written.push(path("recording.safetensors"));
     }
     files::write_atomic(path("readout.csv"), readout_csv(outcome)?)?;
@@ -161,7 +158,7 @@ fn softmax(logits: &[f32]) -> impl Iterator<Item = f32> {
     logits.iter().map(move |logit| (logit - max).exp() / sum)
 }
 
-fn recording_bytes(model: &Model, outcome: &RunOutcome) -> Result<Vec<u8>> {
+fn write_recording(model: &Model, outcome: &RunOutcome, path: &Path) -> Result<()> {
     let first = &outcome.recordings[0];
     let mut tensors: Vec<(String, Joined<'_>)> = Vec::new();
     let mut axes = serde_json::Map::new();
@@ -191,12 +188,11 @@ fn recording_bytes(model: &Model, outcome: &RunOutcome) -> Result<Vec<u8>> {
         "recipe": outcome.recipe,
         "config": model.info.config,
     });
-    let metadata: HashMap<String, String> = match metadata {
-        Value::Object(map) => map.into_iter().map(|(key, value)| (key, value.to_string())).collect(),
-        _ => HashMap::new(),
+    let metadata = match metadata {
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, value.to_string().into())).collect(),
+        _ => Map::new(),
     };
-    safetensors::serialize(tensors, Some(metadata))
-        .map_err(|err| Error::Unsupported(format!("the recording cannot be written: {err}")))
+    checkpoint::write_tensors(path, metadata, &tensors)
 }
 
 /// A tensor `[timestep, trial, …]` made of batches that lie one after the other.
@@ -205,38 +201,29 @@ enum Joined<'a> {
     Readout { steps: &'a [ReadoutStep], dims: Vec<usize> },
 }
 
-impl Joined<'_> {
+impl Stored for Joined<'_> {
+    fn dtype(&self) -> String {
+        "F32".to_owned()
+    }
+
     fn dims(&self) -> &[usize] {
         match self {
             Self::Area { dims, .. } | Self::Readout { dims, .. } => dims,
         }
     }
-}
 
-impl View for Joined<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.dims()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        let mut push = |values: &[f32]| bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        match self {
-            Joined::Area { recordings, area, dims } => {
-                for step in 0..dims[0] {
-                    recordings.iter().for_each(|recording| push(&recording.steps[step].values[*area]));
-                }
-            }
-            Joined::Readout { steps, .. } => steps.iter().for_each(|step| push(&step.logits)),
-        }
-        bytes.into()
-    }
-
-    fn data_len(&self) -> usize {
+    fn n_bytes(&self) -> usize {
         self.dims().iter().product::<usize>() * size_of::<f32>()
+    }
+
+    fn write(&self, file: &mut dyn Write) -> io::Result<()> {
+        let mut push =
+            |values: &[f32]| values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()));
+        match self {
+            Joined::Area { recordings, area, dims } => (0..dims[0]).try_for_each(|step| {
+                recordings.iter().try_for_each(|recording| push(&recording.steps[step].values[*area]))
+            }),
+            Joined::Readout { steps, .. } => steps.iter().try_for_each(|step| push(&step.logits)),
+        }
     }
 }

@@ -188,7 +188,7 @@ fn what_is_missing_or_wrong_is_named() {
     for shape in [(3, 1, 28, 27), (3, 3, 28, 28)] {
         let wrong = Presentation::held(Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap());
         let message = states(&model, &wrong, &[], None).unwrap_err().to_string();
-        assert!(message.contains("in_shape") && message.contains("[batch, 1, 28, 28]"), "{message}");
+        assert!(message.contains("stimulus") && message.contains("[batch, 1, 28, 28]"), "{message}");
     }
 }
 
