@@ -5,6 +5,8 @@
 mod counter_hebb;
 #[path = "../support/damage.rs"]
 mod damage;
+#[path = "../support/folders.rs"]
+mod folders;
 mod full_size;
 mod hostile;
 mod layouts;

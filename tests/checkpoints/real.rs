@@ -7,6 +7,7 @@ use candle_core::DType;
 use gainfield::checkpoint::{self, Checkpoint, Container};
 use pytorch_reader::PytorchReader;
 
+use crate::folders::checkpoints_below;
 use crate::support::{FIXTURES, legacy_of, open, shared, tiny_zip};
 
 /// File, number of tensors, key, prefix.
@@ -59,20 +60,6 @@ const FILES: [(&str, usize, Option<&str>, Option<&str>); 47] = [
     ("oba/paper_coco_model.pt", 20, None, None),
     ("oba/paper_mnist_model.pt", 12, None, None),
 ];
-
-fn checkpoints_below(folder: &Path) -> BTreeSet<PathBuf> {
-    let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            found.extend(checkpoints_below(&path));
-        } else if ["pth", "pt", "tar"].contains(&extension.as_str()) {
-            found.insert(path);
-        }
-    }
-    found
-}
 
 fn is_finite(checkpoint: &Checkpoint) -> bool {
     checkpoint.weights.iter().all(|(_, weight)| {

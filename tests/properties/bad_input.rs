@@ -5,42 +5,20 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use gainfield::Result;
-use gainfield::checkpoint::{self, Description};
 use gainfield::dynamics::{
     Action, Controls, Frame, Instruction, Intervention, MapSource, Presentation, ProtocolOptions, Run,
     Setting, Units, Workspace, rollout,
 };
-use gainfield::families::{self, blt, counter_hebb};
+use gainfield::families;
 use gainfield::model::{Family, Model, Target};
 use gainfield::progress::Silent;
-use gainfield::provenance::Provenance;
 use gainfield::recipe::{self, Execution, RunRecipe};
 use gainfield::settings::Overrides;
-use serde_json::json;
+
+use crate::networks::{saved_blt, saved_counter_hebb};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checkpoints").join(name)
-}
-
-fn saved_blt(folder: &Path) -> PathBuf {
-    let config = blt::Config::Blt(blt::BltConfig {
-        widths: vec![32; 6],
-        image_size: 64,
-        times: 7,
-        n_classes: 5,
-        ..blt::BltConfig::named("blt_blt").unwrap()
-    });
-    let weights = blt::initial_weights(&config, 1).unwrap();
-    let description = Description::new("blt", config.name(), &config).unwrap();
-    checkpoint::save(folder.join("blt"), &weights, &description, &Provenance::new("test")).unwrap()
-}
-
-fn saved_counter_hebb(folder: &Path) -> PathBuf {
-    let values = json!({"network_name": "simple net", "mtl": true, "n_tasks": 2});
-    let config = counter_hebb::Config::from_values(values.as_object().unwrap()).unwrap();
-    let weights = counter_hebb::initial_weights(&config, 1, &counter_hebb::InitOptions::default()).unwrap();
-    let description = counter_hebb::description(&config).unwrap();
-    checkpoint::save(folder.join("instructed"), &weights, &description, &Provenance::new("test")).unwrap()
 }
 
 /// One checkpoint of each family.
@@ -50,7 +28,7 @@ fn checkpoints(folder: &Path) -> Vec<PathBuf> {
         fixture("resatt_small/model_random_init.pth"),
         fixture("tiny_base4_mnist_r2_random_init.pth"),
         saved_blt(folder),
-        saved_counter_hebb(folder),
+        saved_counter_hebb(folder, [1, 28, 28]),
     ]
 }
 
@@ -302,7 +280,7 @@ fn a_wrong_value_in_a_configuration_file_is_blamed_on_that_file() {
     for (path, good, bad, key) in [
         (saved_blt(folder.path()), "times = 7", "times = 0", "times"),
         (saved_blt(folder.path()), "n_classes = 5", "n_classes = \"five\"", "n_classes"),
-        (saved_counter_hebb(folder.path()), "n_classes = 10", "n_classes = 0", "n_classes"),
+        (saved_counter_hebb(folder.path(), [1, 28, 28]), "n_classes = 10", "n_classes = 0", "n_classes"),
     ] {
         let toml = path.with_extension("toml");
         let text = std::fs::read_to_string(&toml).unwrap();

@@ -10,6 +10,8 @@ mod counter_hebb;
 mod damage;
 mod damaged_data;
 mod interventions;
+#[path = "../support/networks.rs"]
+mod networks;
 mod object_attention;
 mod recurrent_gating;
 mod recurrent_gating_training;

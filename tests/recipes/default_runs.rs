@@ -1,35 +1,20 @@
 //! Every checkpoint is described, and steps and records what it shows by default, without being told more.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use gainfield::checkpoint::{self, Description};
 use gainfield::dynamics::Setting;
-use gainfield::families::{self, blt, counter_hebb};
+use gainfield::families;
 use gainfield::model::{Family, Model, Target};
 use gainfield::progress::Silent;
-use gainfield::provenance::Provenance;
 use gainfield::recipe::{self, Execution, RunOutcome, RunRecipe};
 use gainfield::settings::Overrides;
 use gainfield::task::StimulusKind;
-use serde_json::json;
+
+use crate::folders::checkpoints_below;
+use crate::networks::{saved_blt, saved_counter_hebb};
 
 const STEPS: usize = 5;
-
-/// Files below `folder` that a training script may have written.
-fn checkpoints_below(folder: &Path) -> BTreeSet<PathBuf> {
-    let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            found.extend(checkpoints_below(&path));
-        } else if ["pth", "pt", "tar"].contains(&extension.as_str()) {
-            found.insert(path);
-        }
-    }
-    found
-}
 
 /// Describes the checkpoint, runs it for a few timesteps with every area recorded, and looks at what
 /// was written.
@@ -89,28 +74,6 @@ fn checkpoints_that_ship_with_the_sources_run_by_default() {
     families.insert(described_and_run(&saved_blt(folder.path())).0.info.family);
     families.insert(described_and_run(&saved_counter_hebb(folder.path(), [1, 28, 28])).0.info.family);
     assert_eq!(families, Family::ALL.into());
-}
-
-fn saved_blt(folder: &Path) -> PathBuf {
-    let config = blt::Config::Blt(blt::BltConfig {
-        widths: vec![32; 6],
-        image_size: 64,
-        times: 7,
-        n_classes: 5,
-        ..blt::BltConfig::named("blt_blt").unwrap()
-    });
-    let weights = blt::initial_weights(&config, 1).unwrap();
-    let description = Description::new("blt", config.name(), &config).unwrap();
-    checkpoint::save(folder.join("blt"), &weights, &description, &Provenance::new("test")).unwrap()
-}
-
-/// An instructed network of one or three channels.
-fn saved_counter_hebb(folder: &Path, in_shape: [usize; 3]) -> PathBuf {
-    let values = json!({"network_name": "simple net", "mtl": true, "in_shape": in_shape});
-    let config = counter_hebb::Config::from_values(values.as_object().unwrap()).unwrap();
-    let weights = counter_hebb::initial_weights(&config, 1, &counter_hebb::InitOptions::default()).unwrap();
-    let description = counter_hebb::description(&config).unwrap();
-    checkpoint::save(folder.join("instructed"), &weights, &description, &Provenance::new("test")).unwrap()
 }
 
 #[test]

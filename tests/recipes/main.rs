@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
 mod default_runs;
+#[path = "../support/folders.rs"]
+mod folders;
+#[path = "../support/networks.rs"]
+mod networks;
 
 use std::path::{Path, PathBuf};
 
