@@ -110,7 +110,7 @@ pub fn naming_file(err: Error, table: &ConfigTable, file: &Path, weights: &Path)
     let key = key_of(&field);
     match table.get(key).map(|entry| entry.source) {
         Some(Source::File) => {
-            let hint = format!("correct it, or give it with --set {key}=…");
+            let hint = format!("correct it, or give it with --set {key}=…{}", given(table));
             Error::file(file, format!("{field} to be {requirement}"), value, hint)
         }
         Some(Source::Given) => {
@@ -126,13 +126,17 @@ pub fn naming_file(err: Error, table: &ConfigTable, file: &Path, weights: &Path)
 
 /// Adds to what is wrong with weights which values the user gave.
 pub fn naming_given(err: Error, table: &ConfigTable) -> Error {
-    let given = table.iter().filter(|(_, entry)| entry.source == Source::Given);
-    let given: Vec<String> = given.map(|(key, entry)| format!("{key} = {}", entry.value)).collect();
     match err {
-        Error::Weights { path, message } if !given.is_empty() => {
-            let message = format!("{message}; given were {}", given.join(", "));
-            Error::Weights { path, message }
+        Error::Weights { path, message } => {
+            Error::Weights { path, message: format!("{message}{}", given(table)) }
         }
         other => other,
     }
+}
+
+/// What the user gave, as the end of a sentence; empty for nothing.
+fn given(table: &ConfigTable) -> String {
+    let given = table.iter().filter(|(_, entry)| entry.source == Source::Given);
+    let given: Vec<String> = given.map(|(key, entry)| format!("{key} = {}", entry.value)).collect();
+    if given.is_empty() { String::new() } else { format!("; given were {}", given.join(", ")) }
 }
