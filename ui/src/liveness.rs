@@ -56,7 +56,7 @@ pub fn words(unit: TimeUnit, area: &str, live_from: Option<usize>) -> String {
     }
 }
 
-/// Timestep `t` with its unit, as the ruler counts it: "timestep 3", "4 ms".
+/// Timestep `t` with its unit, as the ruler counts it: "timestep 3", "6 ms".
 pub fn moment(unit: TimeUnit, t: usize) -> String {
     match unit {
         TimeUnit::Ms { .. } => format!("{} ms", time_text(unit, t)),
@@ -74,7 +74,7 @@ mod tests {
     fn the_words_count_as_the_ruler_does() {
         let unit = TimeUnit::Timestep;
         assert_eq!(words(unit, "V4", Some(2)), "V4 is not live before timestep 3");
-        assert_eq!(words(TimeUnit::Ms { dt_ms: 2.0 }, "V4", Some(2)), "V4 is not live before 4 ms");
+        assert_eq!(words(TimeUnit::Ms { dt_ms: 2.0 }, "V4", Some(2)), "V4 is not live before 6 ms");
         assert!(words(unit, "AM", None).contains("never"));
     }
 
