@@ -23,8 +23,8 @@ pub struct TrainCommand {
     #[arg(long)]
     runs: bool,
     /// Run folder: recipe, manifest, metrics, evaluations, checkpoints.
-    #[arg(long, value_name = "DIR", required_unless_present = "runs", default_value_if("runs", "true", "."))]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "runs")]
+    out: Option<PathBuf>,
     /// Go on with the run in --out from its last checkpoint.
     #[arg(long)]
     resume: bool,
@@ -39,19 +39,20 @@ pub struct TrainCommand {
 
 impl TrainCommand {
     pub fn execute(&self, common: &Common) -> Outcome {
-        if self.runs {
-            return self.list(common);
-        }
+        let out = match &self.out {
+            Some(out) if !self.runs => out,
+            _ => return self.list(common),
+        };
         let target = TrainTarget {
             device: common.target()?.device,
             threads: compute::threads(false),
             beside_window: false,
         };
         let job = if self.resume {
-            resume(self.out.clone(), &target, || {})?
+            resume(out.clone(), &target, || {})?
         } else {
             let recipe = self.recipe().map_err(Failure::usage)?;
-            start(recipe, self.out.clone(), &target, || {})?
+            start(recipe, out.clone(), &target, || {})?
         };
         let mut shown = Shown::new(common.quiet);
         let mut total = 0;
@@ -80,11 +81,11 @@ impl TrainCommand {
             }
         }
         shown.finish();
-        let history = RunHistory::read(&self.out)?;
+        let history = RunHistory::read(out)?;
         let last = history.updates.last();
         if common.json {
             print::json(&json!({
-                "out": self.out,
+                "out": out,
                 "updates": last.map_or(0, |report| report.update),
                 "completed": ending == Some(StopReason::Completed),
                 "evaluations": history.evaluations,
@@ -93,7 +94,7 @@ impl TrainCommand {
             print::line(format_args!(
                 "{} updates in {}",
                 last.map_or(0, |report| report.update),
-                self.out.display()
+                out.display()
             ))?;
         }
         Ok(Ending::Done)
