@@ -59,6 +59,22 @@ fn our_own_goldens_are_met() {
 }
 
 #[test]
+fn our_own_goldens_are_small() {
+    let (mut bytes, mut folders) = (0, vec![own()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
+            if about.is_dir() {
+                folders.push(path);
+            } else {
+                bytes += about.len();
+            }
+        }
+    }
+    assert!(bytes < 10_000_000, "{bytes} bytes in a clone");
+}
+
+#[test]
 fn corrupting_our_own_goldens_is_noticed() {
     let mut folders: Vec<PathBuf> =
         std::fs::read_dir(own()).unwrap().map(|entry| entry.unwrap().path()).collect();
