@@ -19,7 +19,7 @@ pub fn starts() -> Vec<String> {
 /// Configuration and weights of a new network.
 ///
 /// # Errors
-/// [`Error::Unknown`] or [`Error::Config`] naming the key.
+/// [`crate::Error::Unknown`] or [`crate::Error::Config`] naming the key.
 pub fn create(start: Start<'_>, overrides: &Overrides, seed: u64) -> Result<(Description, Weights)> {
     let (variant, values) = match start {
         Start::Named(name) => {

@@ -56,7 +56,7 @@ impl Protocol {
     /// Sweeps over the frames (the last one held, if there are more sweeps), then the read-out pass.
     ///
     /// # Errors
-    /// [`Error::Config`] for no frames, no sweeps, or another number of instructions than frames.
+    /// [`crate::Error::Config`] for no frames, no sweeps, or another number of instructions than frames.
     pub fn schedule(&self, presentation: &Presentation, options: &ProtocolOptions) -> Result<Schedule> {
         presentation.check()?;
         let (frames, instructions) = (&presentation.frames, &presentation.instructions);
