@@ -48,6 +48,17 @@ impl Recomputed {
         })
     }
 
+    /// Whether a file that stores neither `name` nor `other` is told to lack one of them: they are the
+    /// same, or belong to forms of one quantity.
+    pub fn are_alternatives(&self, name: &str, other: &str) -> bool {
+        let has = |forms: &[Vec<String>], name: &str| forms.iter().flatten().any(|known| known == name);
+        name == other
+            || self.expectations.iter().any(|expectation| match expectation {
+                Expectation::All(_) => false,
+                Expectation::OneOf(forms) => has(forms, name) && has(forms, other),
+            })
+    }
+
     /// A quantity that is stored in one of several forms, for example in full or thinned with
     /// statistics: one list of (name, value) per form.
     pub fn insert_one_of(&mut self, forms: impl IntoIterator<Item = Vec<(String, Value)>>) {
