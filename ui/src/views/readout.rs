@@ -229,7 +229,7 @@ fn over_time(ui: &mut Ui, view: &View<'_>, run: &RunData, shown: &ClassMap, map:
         unit => format!("{} {from} to {to}", unit.name()),
     };
     if classes.len() < names.len() {
-        span = format!("{} of {} classes, {span}", classes.len(), names.len());
+        span = format!("{} of {} classes", classes.len(), names.len());
     }
     ui.painter().text(pos2(map.right(), y), Align2::RIGHT_CENTER, span, Text::Caption.font(), t.text2);
 
