@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use egui::{
-    Align2, CornerRadius, CursorIcon, Id, Key, Response, Role, Sense, Stroke, StrokeKind, TextEdit, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, CursorIcon, Id, Key, Response, Role, Sense, Stroke, StrokeKind, TextEdit,
+    Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::expression::evaluate;
@@ -162,7 +162,11 @@ pub fn number_field(ui: &mut Ui, number: &Number<'_>, width: f32) -> Option<f64>
             StrokeKind::Inside,
         );
     }
-    if !number.unit.is_empty() {
+    // In a narrow column the tooltip alone tells the unit.
+    let width = |text: &str| {
+        ui.painter().layout_no_wrap(text.to_owned(), Text::Small.font(), Color32::PLACEHOLDER).size().x
+    };
+    if width(&number.text(number.value)) + width(number.unit) + 18.0 <= rect.width() {
         let at = pos2(rect.right() - 8.0, rect.center().y);
         ui.painter().text(at, Align2::RIGHT_CENTER, number.unit, Text::Small.font(), t.text3);
     }
