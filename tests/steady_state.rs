@@ -36,14 +36,7 @@ fn a_hundred_timesteps_live_on_the_memory_of_those_before() {
     let options = ProtocolOptions { timesteps: Some(150), ..ProtocolOptions::default() };
     let schedule = dynamics.schedule(&Presentation::held(picture), &options).unwrap();
     let controls = Controls::defaults(dynamics.controls());
-    let run = Run {
-        model: dynamics,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(dynamics, &schedule, &controls);
     let taken = compute_pool(1).unwrap().install(|| {
         let mut workspace = Workspace::new();
         let mut at: Vec<u64> = Vec::with_capacity(schedule.len());

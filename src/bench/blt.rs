@@ -92,14 +92,7 @@ fn whole_run(
             let presentation = Presentation::held(pictures.clone());
             let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
             let controls = Controls::defaults(model.controls());
-            let run = Run {
-                model: model.as_ref(),
-                schedule: &schedule,
-                controls: &controls,
-                interventions: &[],
-                seed: 0,
-                first_trial: 0,
-            };
+            let run = Run::plain(model.as_ref(), &schedule, &controls);
             let rest = model.rest(batch)?;
             let go_on = |_: usize, _: &_, _: &_| Ok(ControlFlow::Continue(()));
             rollout(&run, rest, 0..schedule.len(), &mut workspace, go_on)?;

@@ -71,7 +71,7 @@ fn network(stage: Stage, dataset: Dataset, depth: usize, base: usize, side: usiz
 }
 
 fn run_of<'a>(model: &'a CordsNet, schedule: &'a Schedule, controls: &'a Controls) -> Run<'a> {
-    Run { model, schedule, controls, interventions: &[], seed: 0, first_trial: 0 }
+    Run::plain(model, schedule, controls)
 }
 
 /// One timestep of all areas, with the read-out; the picture has been prepared.

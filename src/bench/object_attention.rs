@@ -107,14 +107,7 @@ fn runner(
     let controls = Controls::defaults(model.controls());
     let rest: State = model.rest(schedule.batch())?;
     Ok(Box::new(move || {
-        let run = Run {
-            model: model.as_ref(),
-            schedule: &schedule,
-            controls: &controls,
-            interventions: &[],
-            seed: 0,
-            first_trial: 0,
-        };
+        let run = Run::plain(model.as_ref(), &schedule, &controls);
         rollout(&run, rest.clone(), 0..n_steps, &mut workspace, |_, _, _| Ok(ControlFlow::Continue(())))?;
         Ok(())
     }))

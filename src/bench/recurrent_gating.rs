@@ -120,14 +120,7 @@ fn forward(
     Ok(Box::new(move || {
         // Frames are prepared anew in every call, as in the peer.
         workspace.forget_frames();
-        let run = Run {
-            model: model.as_ref(),
-            schedule: &schedule,
-            controls: &controls,
-            interventions: &[],
-            seed: 0,
-            first_trial: 0,
-        };
+        let run = Run::plain(model.as_ref(), &schedule, &controls);
         rollout(&run, rest.clone(), 0..schedule.len(), &mut workspace, |_, _, _| {
             Ok(ControlFlow::Continue(()))
         })?;

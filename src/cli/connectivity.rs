@@ -116,8 +116,7 @@ impl Connectivity {
 fn measured_ms(model: &Model, schedule: &Schedule) -> Result<f64> {
     let dynamics = model.dynamics.as_ref();
     let controls = Controls::defaults(dynamics.controls());
-    let run =
-        Run { model: dynamics, schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(dynamics, schedule, &controls);
     let mut workspace = Workspace::new();
     let n_timesteps = schedule.len().min(MOST_TIMESTEPS);
     let mut times = Vec::with_capacity(n_timesteps);

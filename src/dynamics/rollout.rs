@@ -66,6 +66,13 @@ pub struct Run<'a> {
     pub first_trial: u64,
 }
 
+impl<'a> Run<'a> {
+    /// Without interventions, hence without noise: neither seed nor number of trials matters.
+    pub fn plain(model: &'a dyn Dynamics, schedule: &'a Schedule, controls: &'a Controls) -> Self {
+        Self { model, schedule, controls, interventions: &[], seed: 0, first_trial: 0 }
+    }
+}
+
 /// Applies timesteps `steps` of `run` to `start`, the state at the beginning of `steps.start`.
 ///
 /// `observe(t, drive, state)` sees the state at the end of timestep `t` and may stop the run.

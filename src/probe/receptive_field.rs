@@ -116,14 +116,7 @@ pub fn receptive_fields(
         };
         let schedule = dynamics.schedule(&presentation, &ProtocolOptions::default())?;
         let controls = Controls::defaults(dynamics.controls());
-        let run = Run {
-            model: dynamics,
-            schedule: &schedule,
-            controls: &controls,
-            interventions: &[],
-            seed: 0,
-            first_trial: 0,
-        };
+        let run = Run::plain(dynamics, &schedule, &controls);
         let end = recipe.timestep + 1;
         let state = rollout(&run, dynamics.rest(batch.len())?, 0..end, workspace, |_, _, _| {
             Ok(ControlFlow::Continue(()))

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::optim::OptimiserScalars;
-use super::{Evaluation, Optimiser, OptimiserState};
+use super::{Evaluation, Optimiser, OptimiserState, RECIPE, Snapshot};
 use crate::checkpoint::{self, Description};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::provenance::Provenance;
+use crate::stimulus::DataIdentity;
 use crate::weights::Weights;
 
 /// Weights alone, opened as any checkpoint.
@@ -80,6 +83,25 @@ impl Course {
             self.best_score = Some(validation.score);
         }
         self.evaluated_at = Some(self.update);
+    }
+
+    /// The network as it is now, outside any graph.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn snapshot(&self, config: &Arc<Value>) -> Result<Snapshot> {
+        Ok(Snapshot { weights: self.weights.detached()?, config: Arc::clone(config), update: self.update })
+    }
+
+    /// Where the weights come from: what the recipe says, what it was trained on and for how long.
+    pub fn provenance(&self, recipe: Value, seed: u64, data: DataIdentity, n_updates: u64) -> Provenance {
+        Provenance {
+            config: recipe,
+            seed: Some(seed),
+            data: vec![data],
+            notes: vec![format!("update {} of {n_updates}", self.update)],
+            ..Provenance::new(format!("gainfield train {RECIPE}"))
+        }
     }
 
     /// Writes weights and course into `folder`, each file whole or not at all.

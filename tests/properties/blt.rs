@@ -123,8 +123,7 @@ fn steps(model: &dyn Dynamics) {
     let options = ProtocolOptions { timesteps: Some(5), ..ProtocolOptions::default() };
     let schedule = model.schedule(&Presentation::held(image), &options).unwrap();
     let controls = Controls::defaults(model.controls());
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, &controls);
     let go_on = |_: usize, _: &_, _: &_| Ok(ControlFlow::Continue(()));
     let last = rollout(&run, model.rest(1).unwrap(), 0..5, &mut Workspace::new(), go_on).unwrap();
     assert!(largest(&last, find_area(model.areas(), "V4").unwrap()) > 0.0);

@@ -182,14 +182,7 @@ fn the_full_size_network_steps_within_its_announced_memory() {
     let schedule =
         model.schedule(&Presentation::held(image(&config, 1)), &ProtocolOptions::default()).unwrap();
     let controls = Controls::defaults(model.controls());
-    let run = Run {
-        model: &model,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(&model, &schedule, &controls);
     let plan = RecordPlan { states: false, ..RecordPlan::everything(&model) };
     let announced = plan.cost(&model, schedule.len(), 1).unwrap().total();
     assert_eq!(announced, 4 * 4 * (752_640 + 1000));

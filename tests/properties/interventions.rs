@@ -180,14 +180,7 @@ fn the_announced_cost_is_the_real_one_and_is_checked_first() {
     let toy = Toy::new();
     let schedule = schedule(&toy, 2, 4);
     let controls = toy.defaults();
-    let run = Run {
-        model: &toy,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(&toy, &schedule, &controls);
     let plan = RecordPlan { states: false, ..RecordPlan::everything(&toy) };
     // 4 timesteps × 2 trials × (12 + 12 units + 2 classes) × 4 bytes.
     assert_eq!(Recorder::new(&run, plan.clone(), BUDGET).unwrap().cost().total(), 832);

@@ -207,14 +207,7 @@ fn stimuli_and_states_of_another_shape_are_refused() {
     let setup = setup(2, 2);
     let (three, _) = presentation(3, 2);
     let schedule = setup.model.schedule(&three, &ProtocolOptions::default()).unwrap();
-    let run = Run {
-        model: setup.model.as_ref(),
-        schedule: &schedule,
-        controls: &setup.controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(setup.model.as_ref(), &schedule, &setup.controls);
     let go = |schedule: &Schedule, start: State| {
         let run = Run { schedule, ..run };
         rollout(&run, start, 0..1, &mut Workspace::new(), |_, _, _| Ok(ControlFlow::Continue(())))

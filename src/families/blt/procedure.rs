@@ -20,10 +20,10 @@ use super::weights::initial_weights;
 use crate::checkpoint::Description;
 use crate::error::{Error, Result};
 use crate::model::Family;
-use crate::provenance::{DataIdentity, Provenance};
+use crate::provenance::DataIdentity;
 use crate::stimulus::PictureSet;
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, RECIPE, Snapshot, UpdateReport,
+    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Snapshot, UpdateReport,
 };
 
 /// Pictures of a batch of an evaluation.
@@ -211,21 +211,16 @@ impl Procedure for BltProcedure {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            weights: self.course.weights.detached()?,
-            config: Arc::clone(&self.config_json),
-            update: self.course.update,
-        })
+        self.course.snapshot(&self.config_json)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let provenance = Provenance {
-            config: json!(self.recipe),
-            seed: Some(self.recipe.seed),
-            data: vec![self.data().clone()],
-            notes: vec![format!("update {} of {}", self.course.update, self.n_updates())],
-            ..Provenance::new(format!("gainfield train {RECIPE}"))
-        };
+        let provenance = self.course.provenance(
+            json!(self.recipe),
+            self.recipe.seed,
+            self.data().clone(),
+            self.n_updates(),
+        );
         let keeping = Keeping {
             network: &Description::new(Family::Blt.name(), self.config.name(), &self.config)?,
             weights: &self.course.weights,

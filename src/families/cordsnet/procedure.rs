@@ -27,8 +27,7 @@ use crate::settings::Overrides;
 use crate::stimulus::PictureSet;
 use crate::stimulus::sets::{Division, Drawn, Portions};
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, RECIPE, Rate, Snapshot,
-    UpdateReport,
+    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot, UpdateReport,
 };
 use crate::weights::Weights;
 
@@ -179,18 +178,10 @@ impl CordsProcedure {
     }
 
     fn provenance(&self) -> Provenance {
-        Provenance {
-            config: json!(self.recipe),
-            seed: Some(self.recipe.seed),
-            data: vec![self.data().clone()],
-            notes: vec![format!(
-                "update {} of {}, step {}",
-                self.course.update,
-                self.n_updates(),
-                self.config.stage.name()
-            )],
-            ..Provenance::new(format!("gainfield train {RECIPE}"))
-        }
+        let (recipe, data) = (json!(self.recipe), self.data().clone());
+        let mut provenance = self.course.provenance(recipe, self.recipe.seed, data, self.n_updates());
+        provenance.notes.push(format!("step {}", self.config.stage.name()));
+        provenance
     }
 
     /// Writes a file of the steps.
@@ -224,14 +215,7 @@ impl CordsProcedure {
             let presentation = Presentation::held(batch.images.clone());
             let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
             let controls = Controls::defaults(model.controls());
-            let run = Run {
-                model: model.as_ref(),
-                schedule: &schedule,
-                controls: &controls,
-                interventions: &[],
-                seed: 0,
-                first_trial: 0,
-            };
+            let run = Run::plain(model.as_ref(), &schedule, &controls);
             let rest = model.rest(chunk.len())?;
             let onset = self.config.warm_up;
             rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |t, _, state| {
@@ -387,11 +371,7 @@ impl Procedure for CordsProcedure {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            weights: self.course.weights.detached()?,
-            config: Arc::new(json!(self.config)),
-            update: self.course.update,
-        })
+        self.course.snapshot(&Arc::new(json!(self.config)))
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

@@ -205,14 +205,7 @@ fn dynamic(config: &Config, weights: &Weights, batch: &Batch, stretch: Option<us
     let model = CordsNet::new(config, weights)?;
     let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let tracked = Run {
-        model: &model,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let tracked = Run::plain(&model, &schedule, &controls);
     let (onset, end) = (config.warm_up, schedule.len());
     let offset = onset + config.timesteps;
     // The spontaneous state is a constant, made without a graph.

@@ -19,11 +19,11 @@ use super::train::{Lesson, Score};
 use super::update::Batch;
 use crate::dynamics::Workspace;
 use crate::error::{Error, Result};
-use crate::provenance::{DataIdentity, Provenance};
+use crate::provenance::DataIdentity;
 use crate::rng;
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, RECIPE, Rate, Snapshot,
-    UpdateReport, clip_global_norm,
+    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot, UpdateReport,
+    clip_global_norm,
 };
 
 /// An instructed network on pictures, by either learning rule.
@@ -236,21 +236,16 @@ impl Procedure for HebbProcedure {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            weights: self.course.weights.detached()?,
-            config: Arc::clone(&self.config_json),
-            update: self.course.update,
-        })
+        self.course.snapshot(&self.config_json)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let provenance = Provenance {
-            config: json!(self.recipe),
-            seed: Some(self.recipe.seed),
-            data: vec![self.data().clone()],
-            notes: vec![format!("update {} of {}", self.course.update, self.n_updates())],
-            ..Provenance::new(format!("gainfield train {RECIPE}"))
-        };
+        let provenance = self.course.provenance(
+            json!(self.recipe),
+            self.recipe.seed,
+            self.data().clone(),
+            self.n_updates(),
+        );
         let keeping = Keeping {
             network: &description(&self.config)?,
             weights: &with_aliases(&self.config, &self.course.weights)?,

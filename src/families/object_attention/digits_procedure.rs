@@ -15,7 +15,6 @@ use super::{Batch, Config, ObjectAttention, initial_weights};
 use crate::checkpoint::Description;
 use crate::dynamics::{Controls, Dynamics as _, ProtocolOptions, Run, Workspace, rollout};
 use crate::error::{Error, Result};
-use crate::provenance::Provenance;
 use crate::rng;
 use crate::stimulus::procedural_digits::procedural_digits;
 use crate::stimulus::{DataIdentity, Digits, Split, idx};
@@ -156,8 +155,7 @@ type Answers = Vec<(Vec<Vec<i64>>, Vec<i64>)>;
 fn answers(model: &ObjectAttention, batch: &Batch, workspace: &mut Workspace) -> Result<Answers> {
     let schedule = model.schedule(&batch.presentation(), &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, &controls);
     let labels = batch.label_set();
     let mut answers: Answers = vec![(Vec::new(), Vec::new()); model.config().phases];
     rollout(&run, model.rest(batch.len())?, 0..schedule.len(), workspace, |_, drive, state| {
@@ -227,21 +225,16 @@ impl Procedure for DigitsProcedure {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            weights: self.course.weights.detached()?,
-            config: Arc::clone(&self.config_json),
-            update: self.course.update,
-        })
+        self.course.snapshot(&self.config_json)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let provenance = Provenance {
-            config: serde_json::json!(self.recipe),
-            seed: Some(self.recipe.seed),
-            data: vec![self.sets.training.identity().clone()],
-            notes: vec![format!("update {} of {}", self.course.update, self.recipe.updates)],
-            ..Provenance::new(format!("gainfield train {}", crate::train::RECIPE))
-        };
+        let provenance = self.course.provenance(
+            serde_json::json!(self.recipe),
+            self.recipe.seed,
+            self.sets.training.identity().clone(),
+            self.recipe.updates,
+        );
         let keeping = Keeping {
             network: &Description::new("object_attention", "digits", &self.config)?,
             weights: &self.course.weights,

@@ -141,7 +141,7 @@ fn phase_loss(
     workspace: &mut Workspace,
 ) -> Result<PhaseOutcome> {
     let controls = Controls::defaults(model.controls());
-    let run = Run { model, schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, schedule, &controls);
     let passes = model.config().passes;
     let steps = phase * passes..(phase + 1) * passes;
     let state = rollout(&run, start, steps, workspace, |_, _, _| Ok(ControlFlow::Continue(())))?;

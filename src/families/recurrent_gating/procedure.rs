@@ -19,7 +19,6 @@ use super::train::{Batch, LossTerms, Losses, UpdateSettings, update};
 use super::weights::initial_weights;
 use crate::checkpoint::Description;
 use crate::error::{Error, Result};
-use crate::provenance::Provenance;
 use crate::rng;
 use crate::stimulus::procedural_digits::procedural_digits;
 use crate::stimulus::{DataIdentity, Digits, Split, idx};
@@ -310,11 +309,7 @@ impl Procedure for GatingProcedure {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            weights: self.course.weights.detached()?,
-            config: Arc::clone(&self.config_json),
-            update: self.course.update,
-        })
+        self.course.snapshot(&self.config_json)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -323,13 +318,12 @@ impl Procedure for GatingProcedure {
             recipe: self.recipe.clone(),
             plateau: self.plateau.map(|(_, state)| state),
         };
-        let provenance = Provenance {
-            config: serde_json::json!(self.recipe),
-            seed: Some(self.recipe.seed),
-            data: vec![self.data().clone()],
-            notes: vec![format!("update {} of {}", self.course.update, self.n_updates())],
-            ..Provenance::new(format!("gainfield train {}", crate::train::RECIPE))
-        };
+        let provenance = self.course.provenance(
+            serde_json::json!(self.recipe),
+            self.recipe.seed,
+            self.data().clone(),
+            self.n_updates(),
+        );
         let variant = self.config.variant.name();
         let keeping = Keeping {
             network: &Description::new("recurrent_gating", variant, self.config_json.as_ref())?,

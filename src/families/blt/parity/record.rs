@@ -16,8 +16,7 @@ pub(super) fn run(
     let presentation = Presentation::held(pictures.clone());
     let schedule = model.schedule(&presentation, &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, &controls);
     let rest = model.rest(pictures.dims()[0])?;
     rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |t, _, state| {
         observe(t, state)?;

@@ -70,14 +70,7 @@ fn run(network: &Network, presentation: &Presentation) -> Result<Seen> {
     let model = CordsNet::new(config, weights)?;
     let schedule = model.schedule(presentation, &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let run = Run {
-        model: &model,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(&model, &schedule, &controls);
     let depth = config.depth;
     let mut seen = Seen {
         areas: vec![Vec::new(); depth],

@@ -50,14 +50,7 @@ pub(super) fn jacobian(inputs: &GoldenInputs) -> Result<Recomputed> {
     let model = CordsNet::new(&config, &weights)?;
     let schedule = model.schedule(&Presentation::held(pictures(inputs)?), &ProtocolOptions::default())?;
     let controls = Controls::defaults(model.controls());
-    let run = Run {
-        model: &model,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(&model, &schedule, &controls);
     let go_on = |_: usize, _: &_, _: &_| Ok(ControlFlow::Continue(()));
     let rest = model.rest(schedule.batch())?;
     let state = rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), go_on)?;

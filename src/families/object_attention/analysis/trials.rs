@@ -64,7 +64,7 @@ pub fn attend(
 ) -> Result<Vec<Trial>> {
     let config = model.config();
     let schedule = model.schedule(&batch.presentation(), &ProtocolOptions::default())?;
-    let run = Run { model, schedule: &schedule, controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, controls);
     let mut reader = Reader::new(model, batch)?;
     rollout(&run, model.rest(batch.len())?, 0..schedule.len(), workspace, |_, drive, state| {
         reader.read_scores(state)?;

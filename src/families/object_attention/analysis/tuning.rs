@@ -167,7 +167,7 @@ fn run_chunk(
     let passes = model.config().passes;
     let options = ProtocolOptions { timesteps: Some(2 * passes), ..Default::default() };
     let schedule = model.schedule(&presentation, &options)?;
-    let run = Run { model, schedule: &schedule, controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, controls);
     let mut found = empty(model);
     found.n_distinct = n;
     rollout(&run, model.rest(n)?, 0..schedule.len(), &mut Workspace::new(), |_, drive, state| {

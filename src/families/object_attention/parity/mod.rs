@@ -92,8 +92,7 @@ fn states(
     let model = &network.model;
     let schedule: Schedule = model.schedule(&batch.presentation(), &ProtocolOptions::default())?;
     let controls = network.controls();
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, &controls);
     let mut workspace = Workspace::new();
     let mut state = model.rest(batch.len())?;
     let mut states = Vec::with_capacity(schedule.len());

@@ -152,8 +152,7 @@ impl Stimulus {
 fn states(model: &dyn Dynamics, drives: Vec<Drive>) -> Result<Vec<State>> {
     let schedule = Schedule { drives, segments: Vec::new(), published: None };
     let controls = Controls::defaults(model.controls());
-    let run =
-        Run { model, schedule: &schedule, controls: &controls, interventions: &[], seed: 0, first_trial: 0 };
+    let run = Run::plain(model, &schedule, &controls);
     let mut states = Vec::with_capacity(schedule.len());
     let rest = model.rest(schedule.batch())?;
     rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |_, _, state| {

@@ -301,14 +301,7 @@ pub(super) fn respond(
     }
     let schedule = Schedule { drives, segments: Vec::new(), published: None };
     let controls = Controls::defaults(model.controls());
-    let run = Run {
-        model: &model,
-        schedule: &schedule,
-        controls: &controls,
-        interventions: &[],
-        seed: 0,
-        first_trial: 0,
-    };
+    let run = Run::plain(&model, &schedule, &controls);
     let map = find_area(model.areas(), "m0")?;
     let mut responses =
         Responses { labels: Vec::new(), maps: Vec::new(), read_out: None, statistics: Vec::new() };
