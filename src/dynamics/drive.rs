@@ -169,6 +169,8 @@ pub struct Segment {
 pub struct Presentation {
     /// One per stimulus timestep; a held image repeats the same `Arc`. Never empty.
     pub frames: Vec<Arc<Frame>>,
+    /// Shown after the last of `frames`; `None` holds that one.
+    pub beyond: Option<Arc<Frame>>,
     /// Empty, or one per entry of `frames`.
     pub instructions: Vec<Option<Instruction>>,
     /// See [`Drive::target`].
@@ -182,6 +184,7 @@ impl Presentation {
     pub fn held(image: Tensor) -> Self {
         Self {
             frames: vec![Arc::new(Frame::new(image))],
+            beyond: None,
             instructions: Vec::new(),
             target: None,
             segments: Vec::new(),
@@ -197,7 +200,9 @@ impl Presentation {
         let Some(first) = self.frames.first() else {
             return Err(Error::config("frames of a presentation", "at least one", "none"));
         };
-        if let Some(other) = self.frames.iter().find(|frame| frame.batch() != first.batch()) {
+        if let Some(other) =
+            self.frames.iter().chain(&self.beyond).find(|frame| frame.batch() != first.batch())
+        {
             return Err(Error::shape("trials of a frame", [first.batch()], &[other.batch()]));
         }
         let n_instructions = self.instructions.len();
@@ -215,7 +220,10 @@ impl Presentation {
 
     /// The frame at stimulus timestep `t`, of a presentation that was checked.
     pub fn frame_at(&self, t: usize) -> &Arc<Frame> {
-        &self.frames[self.shown_at(t)]
+        match &self.beyond {
+            Some(beyond) if t >= self.frames.len() => beyond,
+            _ => &self.frames[self.shown_at(t)],
+        }
     }
 
     /// The instruction at stimulus timestep `t`.

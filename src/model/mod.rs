@@ -169,6 +169,7 @@ impl Model {
     pub fn blank_schedule(&self) -> Result<Schedule> {
         let presentation = Presentation {
             frames: vec![Arc::new(Frame::blank(1, self.dynamics.input_shape())?)],
+            beyond: None,
             instructions: Vec::new(),
             target: None,
             segments: Vec::new(),

@@ -205,6 +205,7 @@ impl Design {
         let instruction = self.task.map(|task| Instruction { task: Some(task), prompt: None });
         Ok(Presentation {
             frames: vec![Arc::new(frame)],
+            beyond: None,
             instructions: vec![instruction],
             target,
             segments: Vec::new(),

@@ -39,7 +39,10 @@ pub fn departures(
         }
     }
     let fit = match &stimulus.kind {
-        StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.fit,
+        StimulusKind::Image(picture) | StimulusKind::Folder(picture) | StimulusKind::Trials(picture) => {
+            picture.fit
+        }
+        StimulusKind::Set(set) => set.fit,
         _ => Fit::Auto,
     };
     if let (true, Some(preparation)) = (fit != Fit::Auto, dynamics.preparation()) {

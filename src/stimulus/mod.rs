@@ -19,6 +19,7 @@ pub mod procedural_digits;
 mod resize;
 mod scene;
 pub mod sets;
+mod trial_list;
 
 pub use crate::provenance::{DataFile, DataIdentity};
 pub use affine::{Affine, AffineRange, rotated, rotated_smoothly};
@@ -34,3 +35,4 @@ pub use pink_noise::pink_noise;
 pub use preparation::{PixelScale, Preparation, PreparationStep, Resizing};
 pub use resize::{resize, resize_bytes};
 pub use scene::coloured_scene;
+pub use trial_list::{ListedPicture, ListedTrial, TrialList};

@@ -1,6 +1,6 @@
 //! Pictures with classes from any source; files are read when a picture is asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::image_file::read_picture;
@@ -30,6 +30,23 @@ pub enum Pictures {
     Joined(Box<[PictureSet; 2]>),
     /// Drawn by seed and number.
     Drawn { seed: u64, draw: fn(u64, usize) -> Pixels },
+}
+
+impl Pictures {
+    /// The file of a stored picture.
+    fn file(&self, stored: usize) -> Option<&Path> {
+        match self {
+            Self::Files(paths) => paths.get(stored).map(PathBuf::as_path),
+            Self::Joined(sets) => {
+                let (set, at) = match stored.checked_sub(sets[0].len()) {
+                    None => (&sets[0], stored),
+                    Some(at) => (&sets[1], at),
+                };
+                set.pictures.file(set.order[at] as usize)
+            }
+            Self::Bytes { .. } | Self::Digits(_) | Self::Drawn { .. } => None,
+        }
+    }
 }
 
 /// Answers about pictures beside their class: yes or no to each of several attributes.
@@ -182,6 +199,20 @@ impl PictureSet {
     /// The class of a picture. Panics outside `0..len()`.
     pub fn label(&self, index: usize) -> u32 {
         self.labels[self.order[index] as usize]
+    }
+
+    /// What a picture is called: its file with the folder of its class, else its class and its number.
+    /// Panics outside `0..len()`.
+    pub fn name_of(&self, index: usize) -> String {
+        let stored = self.order[index] as usize;
+        let class = &self.class_names[self.label(index) as usize];
+        let Some(path) = self.pictures.file(stored) else { return format!("{class}, number {index}") };
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let file = name(path).unwrap_or_default();
+        match path.parent().and_then(name) {
+            Some(folder) if folder == *class => format!("{folder}/{file}"),
+            _ => file,
+        }
     }
 
     /// Whether a picture has an attribute. Panics outside both ranges.

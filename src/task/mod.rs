@@ -18,4 +18,4 @@ pub use pictures::{Canvas, Fit, PictureStimulus};
 pub use stimulus_source::StimulusSource;
 pub use stimulus_spec::{StimulusKind, StimulusSpec};
 pub use timing::Timing;
-pub use trials::{Decision, Question, Trials, stacked, stacked_sets};
+pub use trials::{Condition, Decision, Question, Trials, stacked, stacked_sets};

@@ -1,12 +1,17 @@
 //! Picture files as stimuli, fitted to a model's input.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
-    stimulus::{Image, Preparation, image_file::Picture, resize, resize_bytes},
+    stimulus::{
+        Image, PictureSet, Preparation, Split,
+        image_file::Picture,
+        resize, resize_bytes,
+        sets::{Drawn, PROCEDURAL, SetKind},
+    },
 };
 
 /// Grey that fills what a picture leaves free.
@@ -69,6 +74,44 @@ impl SceneStimulus {
             0..=100 => Ok(()),
             shapes => Err(Error::config("shapes", "0 to 100", shapes)),
         }
+    }
+}
+
+/// The pictures of a data set, one per trial.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SetStimulus {
+    pub set: SetKind,
+    pub fit: Fit,
+    /// Only the pictures of the first classes; 0 is all.
+    pub classes: usize,
+    /// The answer is whether a picture has this attribute, 0 or 1, instead of its class.
+    pub attribute: String,
+}
+
+/// Seed and number of the drawn pictures that stand in where no data is given.
+const DRAWN: Drawn = Drawn { seed: 0, n: [4_000, 2_000] };
+
+impl SetStimulus {
+    /// # Errors
+    /// As [`SetKind::open`].
+    pub fn open(&self, folder: Option<&Path>, split: Split) -> Result<PictureSet> {
+        let data = folder.map_or_else(|| PROCEDURAL.into(), Path::to_string_lossy);
+        let set = self.set.open(&data, split, DRAWN)?;
+        if self.classes == 0 { Ok(set) } else { set.of_first_classes(self.classes) }
+    }
+
+    /// The number of the attribute that is asked for, if one is.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for an attribute that pictures of `set` do not have.
+    pub fn attribute_of(&self, set: &PictureSet) -> Result<Option<usize>> {
+        if self.attribute.is_empty() {
+            return Ok(None);
+        }
+        let names = set.attribute_names();
+        let found = names.iter().position(|name| name.eq_ignore_ascii_case(&self.attribute));
+        found.map(Some).ok_or_else(|| Error::unknown("attribute", &self.attribute, names))
     }
 }
 

@@ -26,6 +26,18 @@ impl StimulusSource {
                 let path = &self.pictures[trial % self.pictures.len().max(1)];
                 self.of_picture(picture_size(path)?, canvas, picture.fit)
             }
+            StimulusKind::Trials(stimulus) => {
+                let listed = self.listed()?;
+                self.of_picture(picture_size(listed.first_picture(trial))?, canvas, stimulus.fit)
+            }
+            StimulusKind::Set(stimulus) => {
+                let set = self.set()?;
+                let [rows, columns, _] = set.pixels(trial % set.len())?.shape;
+                match (stimulus.fit, as_source(canvas, stimulus.fit, self.preparation)) {
+                    (Fit::Auto, None) => self.of_picture([rows, columns], canvas, Fit::Stretch),
+                    (fit, _) => self.of_picture([rows, columns], canvas, fit),
+                }
+            }
             StimulusKind::OneDigit => enlarged_steps(canvas),
             StimulusKind::Digits(_) => drawn("Composed of digits of 28 × 28 as the source does"),
             StimulusKind::MultiMnist(_) => {

@@ -40,6 +40,7 @@ impl Trials {
         let frame = |&k: &usize| Arc::clone(distinct.get(k).unwrap_or(&blank));
         Ok(Presentation {
             frames: self.frame_index.iter().map(frame).collect(),
+            beyond: self.goes_off.then(|| Arc::clone(&blank)),
             instructions,
             target: match &self.targets {
                 Some(targets) => Some(tensor(targets, device)?),

@@ -9,7 +9,7 @@ use super::{
     bars_and_digit::BarsAndDigit,
     digit_pairs::DigitPairs,
     multi_mnist::MultiMnist,
-    pictures::{PhotographStimulus, PictureStimulus, SceneStimulus},
+    pictures::{PhotographStimulus, PictureStimulus, SceneStimulus, SetStimulus},
     recurrent_gating::{GatingTask, Mode},
     timing::{self, Timing},
 };
@@ -25,10 +25,10 @@ use crate::{
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct StimulusSpec {
     pub kind: StimulusKind,
-    /// Folder with the digits (IDX files), and for some tasks `arrows/` or `shapes/`; `None` is the
-    /// built-in set.
+    /// Folder with the digits (IDX files) or the data set, and for some tasks `arrows/` or `shapes/`;
+    /// `None` is the built-in set.
     pub data: Option<PathBuf>,
-    /// Which part of the digits.
+    /// Which part of the digits or of the data set.
     pub split: Split,
     /// When pictures are shown, of the kinds that are pictures.
     pub timing: Timing,
@@ -51,6 +51,10 @@ pub enum StimulusKind {
     Image(PictureStimulus),
     /// The picture files of a folder, one per trial.
     Folder(PictureStimulus),
+    /// Pictures of a data set, each with its class.
+    Set(SetStimulus),
+    /// The trials of a CSV file: pictures with onsets, durations and conditions.
+    Trials(PictureStimulus),
     /// Photographs with two annotated objects.
     Photographs(PhotographStimulus),
     /// One oriented bar; several trials turn it through 180 degrees.
@@ -77,7 +81,18 @@ impl StimulusSpec {
         ["digits", "multi-mnist"]
             .into_iter()
             .chain(gating.iter().map(GatingTask::name))
-            .chain(["one-digit", "scene", "image", "folder", "photographs", "bar", "bars", "grating"])
+            .chain([
+                "one-digit",
+                "scene",
+                "image",
+                "folder",
+                "set",
+                "trials",
+                "photographs",
+                "bar",
+                "bars",
+                "grating",
+            ])
             .collect()
     }
 
@@ -93,6 +108,8 @@ impl StimulusSpec {
             "scene" => StimulusKind::Scene(SceneStimulus::default()),
             "image" => StimulusKind::Image(PictureStimulus::default()),
             "folder" => StimulusKind::Folder(PictureStimulus::default()),
+            "set" => StimulusKind::Set(SetStimulus::default()),
+            "trials" => StimulusKind::Trials(PictureStimulus::default()),
             "photographs" => StimulusKind::Photographs(PhotographStimulus::default()),
             "bar" => StimulusKind::Bar(Bar::default()),
             "bars" => StimulusKind::Bars { orientation: 0.0, bars: BarsAndDigit::default() },
@@ -115,6 +132,8 @@ impl StimulusSpec {
             StimulusKind::Scene(_) => "scene",
             StimulusKind::Image(_) => "image",
             StimulusKind::Folder(_) => "folder",
+            StimulusKind::Set(_) => "set",
+            StimulusKind::Trials(_) => "trials",
             StimulusKind::Photographs(_) => "photographs",
             StimulusKind::Bar(_) => "bar",
             StimulusKind::Bars { .. } => "bars",
@@ -159,6 +178,7 @@ impl StimulusSpec {
                 | StimulusKind::Scene(_)
                 | StimulusKind::Image(_)
                 | StimulusKind::Folder(_)
+                | StimulusKind::Set(_)
         )
     }
 
@@ -176,6 +196,7 @@ impl StimulusSpec {
             StimulusKind::OneDigit => Ok(()),
             StimulusKind::Scene(scene) => scene.validate(),
             StimulusKind::Image(picture) | StimulusKind::Folder(picture) => picture.validate(),
+            StimulusKind::Set(_) | StimulusKind::Trials(_) => Ok(()),
             StimulusKind::Photographs(photographs) => photographs.validate(),
             StimulusKind::Bar(bar) => bar.validate(),
             StimulusKind::Bars { orientation, bars } => match orientation.is_finite() {
@@ -201,7 +222,10 @@ impl StimulusSpec {
             }
             StimulusKind::OneDigit => Map::new(),
             StimulusKind::Scene(scene) => object(scene),
-            StimulusKind::Image(picture) | StimulusKind::Folder(picture) => object(picture),
+            StimulusKind::Image(picture) | StimulusKind::Folder(picture) | StimulusKind::Trials(picture) => {
+                object(picture)
+            }
+            StimulusKind::Set(set) => object(set),
             StimulusKind::Photographs(photographs) => object(photographs),
             StimulusKind::Bar(bar) => object(bar),
             StimulusKind::Bars { orientation, bars } => {
@@ -213,11 +237,12 @@ impl StimulusSpec {
             StimulusKind::Grating(grating) => object(grating),
         };
         table.extend(settings.into_iter().filter(|(key, _)| key != "kind"));
-        if self.uses_digits() || matches!(self.kind, StimulusKind::Gating { task: GatingTask::Shapes(_), .. })
-        {
+        let is_set = matches!(self.kind, StimulusKind::Set(_));
+        let is_shapes = matches!(self.kind, StimulusKind::Gating { task: GatingTask::Shapes(_), .. });
+        if self.uses_digits() || is_set || is_shapes {
             table.insert("data".to_owned(), value(&self.data));
         }
-        if self.uses_digits() {
+        if self.uses_digits() || is_set {
             table.insert("split".to_owned(), value(&self.split));
         }
         if self.is_pictures() {
@@ -284,7 +309,8 @@ impl StimulusSpec {
                 StimulusKind::Bars { orientation, bars: serde_json::from_value(table.into())? }
             }
             "one-digit" => StimulusKind::OneDigit,
-            "digits" | "multi-mnist" | "scene" | "image" | "folder" | "photographs" | "bar" | "grating" => {
+            "digits" | "multi-mnist" | "scene" | "image" | "folder" | "set" | "trials" | "photographs"
+            | "bar" | "grating" => {
                 take("kind");
                 let table = Value::from(table);
                 match name {
@@ -293,6 +319,8 @@ impl StimulusSpec {
                     "scene" => StimulusKind::Scene(serde_json::from_value(table)?),
                     "image" => StimulusKind::Image(serde_json::from_value(table)?),
                     "folder" => StimulusKind::Folder(serde_json::from_value(table)?),
+                    "set" => StimulusKind::Set(serde_json::from_value(table)?),
+                    "trials" => StimulusKind::Trials(serde_json::from_value(table)?),
                     "photographs" => StimulusKind::Photographs(serde_json::from_value(table)?),
                     "bar" => StimulusKind::Bar(serde_json::from_value(table)?),
                     _ => StimulusKind::Grating(serde_json::from_value(table)?),

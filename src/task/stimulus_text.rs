@@ -8,30 +8,33 @@ use super::StimulusSpec;
 use crate::error::{Error, Result};
 
 /// Settings whose value is text even where it looks like a number.
-const TEXTS: [&str; 5] = ["path", "data", "split", "images", "annotations"];
+const TEXTS: [&str; 7] = ["path", "set", "data", "split", "images", "annotations", "attribute"];
 /// Settings that hold a path: a part without `=` after one belongs to it.
 const PATHS: [&str; 4] = ["path", "data", "images", "annotations"];
+/// Settings whose key may be left out where they come first.
+const LEADING: [&str; 2] = ["path", "set"];
 
 impl FromStr for StimulusSpec {
     type Err = Error;
 
-    /// `KIND`, `KIND:key=value,key=value`, `image:PATH` or `folder:PATH`, the path followed by
-    /// `,key=value`. Lists are not offered here; a recipe has them.
+    /// `KIND`, `KIND:key=value,key=value`, `image:PATH`, `folder:PATH`, `trials:PATH` or `set:NAME`, the
+    /// path or name followed by `,key=value`. Lists are not offered here; a recipe has them.
     fn from_str(text: &str) -> Result<Self> {
         let (kind, settings) = text.split_once(':').unwrap_or((text, ""));
         let kind = kind.trim();
         let mut table = Map::from_iter([("kind".to_owned(), Value::from(kind))]);
         let defaults = Self::default_of(kind)?.table();
+        let leading = LEADING.into_iter().find(|key| defaults.contains_key(*key));
         let mut path_key: Option<String> = None;
         for (k, part) in settings.split(',').enumerate().filter(|_| !settings.is_empty()) {
             let pair = part.split_once('=').map(|(key, value)| (key.trim(), value));
-            let is_first_of_path = k == 0 && defaults.contains_key("path");
-            match pair.filter(|(key, _)| !is_first_of_path || defaults.contains_key(*key)) {
-                None if is_first_of_path => {
-                    table.insert("path".to_owned(), part.into());
-                    path_key = Some("path".to_owned());
+            let first = leading.filter(|_| k == 0);
+            match (pair.filter(|(key, _)| first.is_none() || defaults.contains_key(*key)), first) {
+                (None, Some(key)) => {
+                    table.insert(key.to_owned(), part.into());
+                    path_key = PATHS.contains(&key).then(|| key.to_owned());
                 }
-                None => {
+                (None, None) => {
                     // A comma inside a path.
                     let Some(Value::String(path)) = path_key.as_ref().and_then(|key| table.get_mut(key))
                     else {
@@ -44,7 +47,7 @@ impl FromStr for StimulusSpec {
                     path.push(',');
                     path.push_str(part);
                 }
-                Some((key, value)) => {
+                (Some((key, value)), _) => {
                     path_key = PATHS.contains(&key).then(|| key.to_owned());
                     let value = if TEXTS.contains(&key) { value.into() } else { scalar(value.trim()) };
                     if table.insert(key.to_owned(), value).is_some() {
@@ -90,7 +93,7 @@ impl fmt::Display for StimulusSpec {
             let begins_with_key =
                 text.split_once('=').is_some_and(|(key, _)| defaults.contains_key(key.trim()));
             match key.as_str() {
-                "path" if !begins_with_key => write!(f, "{separator}{text}")?,
+                key if LEADING.contains(&key) && !begins_with_key => write!(f, "{separator}{text}")?,
                 _ => write!(f, "{separator}{key}={text}")?,
             }
             separator = ',';
@@ -122,6 +125,10 @@ mod tests {
             "image:a=b.png",
             "image:path=fit=b.png",
             "folder:pictures,fit=stretch",
+            "set:cifar10,classes=5,data=a/b,c,split=train",
+            "set:celeba,attribute=Smiling,fit=crop",
+            "trials:some folder/trials.csv",
+            "trials",
             "grating:orientation=45.0,sf=0.1,aperture=circle",
             "bars:orientation=27.0",
             "photographs:images=val2017,annotations=a,b.json,strength=0.2",
@@ -140,6 +147,7 @@ mod tests {
         assert!(message("digits:3").contains("KIND:key=value"));
         assert!(message("digits:n=2,n=3").contains("one value per setting"));
         assert!(message("image").contains("path must"));
+        assert!(message("set:cifar").contains("cifar10"));
         assert!(message("cue:noise=2").contains("noise must be 0 to 1"));
     }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, Array4, Array5};
+use serde::Serialize;
 
 use super::recurrent_gating::Scoring;
 use crate::{
@@ -23,6 +24,8 @@ pub struct Trials {
     /// Which of `frames` each stimulus timestep shows, or [`Trials::BLANK`]; one entry for a picture that
     /// is merely held.
     pub frame_index: Vec<usize>,
+    /// Is nothing shown after the last of these timesteps? Else its picture is held.
+    pub goes_off: bool,
     /// Right answers as numbers, if there are any.
     pub labels: Option<LabelSet>,
     /// What the numbers mean; empty without labels.
@@ -49,6 +52,29 @@ pub struct Trials {
     pub decision: Option<Decision>,
     /// One line per trial: `4 7`, `boat.png`.
     pub captions: Vec<String>,
+    /// What else is known of each trial, to tell results apart by.
+    pub conditions: Vec<Condition>,
+}
+
+/// One thing that trials differ in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    pub name: String,
+    /// One per trial.
+    pub values: Vec<String>,
+}
+
+impl Condition {
+    /// Puts the trials of another batch after those of `all`.
+    pub fn append(all: &mut Vec<Self>, more: Vec<Self>) {
+        if all.is_empty() {
+            *all = more;
+            return;
+        }
+        for (all, more) in all.iter_mut().zip(more) {
+            all.values.extend(more.values);
+        }
+    }
 }
 
 /// One of several questions that a read-out answers side by side.
@@ -112,6 +138,7 @@ impl Trials {
             data,
             frames: vec![stacked(pictures)?],
             frame_index: vec![0],
+            goes_off: false,
             labels: None,
             class_names: Vec::new(),
             masks: Vec::new(),
@@ -125,6 +152,7 @@ impl Trials {
             questions: Vec::new(),
             decision: None,
             captions,
+            conditions: Vec::new(),
         })
     }
 
@@ -144,11 +172,12 @@ impl Trials {
         [channels, height, width]
     }
 
-    /// The frame of one trial at stimulus timestep `t`; the last is held beyond the end.
+    /// The frame of one trial at stimulus timestep `t`; the last is held beyond the end, unless it goes off.
     ///
     /// Panics for a trial outside the batch.
     pub fn frame(&self, trial: usize, t: usize) -> Image {
-        let index = self.frame_index[t.min(self.frame_index.len() - 1)];
+        let is_over = self.goes_off && t >= self.frame_index.len();
+        let index = if is_over { Self::BLANK } else { self.frame_index[t.min(self.frame_index.len() - 1)] };
         let [channels, height, width] = self.frame_shape();
         if index == Self::BLANK {
             return Image::zeros(channels, height, width);

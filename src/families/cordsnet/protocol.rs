@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn shown(frames: Vec<Arc<Frame>>) -> Presentation {
-        Presentation { frames, instructions: Vec::new(), target: None, segments: Vec::new() }
+        Presentation { frames, beyond: None, instructions: Vec::new(), target: None, segments: Vec::new() }
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn named(path: &Path) -> String {
+pub(super) fn named(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
@@ -122,20 +122,21 @@ fn names(folders: &[PathBuf]) -> Vec<String> {
     folders.iter().map(|folder| named(folder)).collect()
 }
 
+/// Pictures with their classes as they are found.
 #[derive(Default)]
-struct Listing {
+pub(super) struct Listing {
     paths: Vec<PathBuf>,
     labels: Vec<u32>,
 }
 
 impl Listing {
-    fn add(&mut self, pictures: Vec<PathBuf>, label: u32) {
+    pub(super) fn add(&mut self, pictures: Vec<PathBuf>, label: u32) {
         self.labels.extend(std::iter::repeat_n(label, pictures.len()));
         self.paths.extend(pictures);
     }
 
     /// Pictures are identified by their names and sizes: reading them all would take as long as training.
-    fn finish(self, root: &Path, name: String, class_names: Vec<String>) -> Result<PictureSet> {
+    pub(super) fn finish(self, root: &Path, name: String, class_names: Vec<String>) -> Result<PictureSet> {
         let mut text = String::new();
         for path in &self.paths {
             let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();

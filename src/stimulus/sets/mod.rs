@@ -3,29 +3,35 @@
 mod celeba;
 mod cifar;
 mod class_folders;
+mod ilsvrc;
 mod schematic;
 mod stl10;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub use celeba::celeba;
 pub use cifar::{Cifar, cifar};
 pub use class_folders::{class_folders, identities, listed_folder};
+pub use ilsvrc::ilsvrc_val;
 pub use schematic::schematic;
 pub use stl10::stl10;
 
 use super::picture_set::PictureSet;
 use super::procedural_digits::procedural_digits;
-use super::{Split, idx};
+use super::{Split, idx, image_file};
 use crate::error::{Error, Result};
 
 /// In place of a folder: pictures that are drawn from a seed.
 pub const PROCEDURAL: &str = "procedural";
 
 /// How a data set is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SetKind {
     /// IDX files of digits.
+    #[default]
     Mnist,
     /// IDX files of clothes.
     FashionMnist,
@@ -37,6 +43,8 @@ pub enum SetKind {
     Folders,
     /// One folder of pictures per person, under `train`, divided nine to one.
     Identities,
+    /// The validation pictures of ILSVRC in one folder, with a list of their classes.
+    IlsvrcVal,
 }
 
 /// What is drawn where no folder is given.
@@ -48,7 +56,7 @@ pub struct Drawn {
 }
 
 impl SetKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Mnist,
         Self::FashionMnist,
         Self::Cifar10,
@@ -57,6 +65,7 @@ impl SetKind {
         Self::Celeba,
         Self::Folders,
         Self::Identities,
+        Self::IlsvrcVal,
     ];
 
     pub fn name(self) -> &'static str {
@@ -69,6 +78,7 @@ impl SetKind {
             Self::Celeba => "celeba",
             Self::Folders => "folders",
             Self::Identities => "identities",
+            Self::IlsvrcVal => "ilsvrc_val",
         }
     }
 
@@ -107,6 +117,35 @@ impl SetKind {
             Self::Celeba => celeba(folder, split),
             Self::Folders => class_folders(folder, split),
             Self::Identities => identities(folder, split, 0),
+            Self::IlsvrcVal => ilsvrc_val(folder),
+        }
+    }
+
+    /// The kind of data set that the files of a folder are those of, if it can be told.
+    pub fn found_in(folder: &Path) -> Option<Self> {
+        let holds = |names: &[&str]| names.iter().any(|name| folder.join(name).exists());
+        let has_pictures = image_file::pictures_in(folder).is_ok();
+        if holds(&["data_batch_1.bin", "data_batch_1", "cifar-10-batches-bin", "cifar-10-batches-py"]) {
+            Some(Self::Cifar10)
+        } else if holds(&["fine_label_names.txt", "cifar-100-binary", "cifar-100-python"]) {
+            Some(Self::Cifar100)
+        } else if holds(&["stl10_binary", "test_X.bin"]) {
+            Some(Self::Stl10)
+        } else if holds(&["list_attr_celeba.txt", "celeba/list_attr_celeba.txt"]) {
+            Some(Self::Celeba)
+        } else if [Split::Test, Split::Train]
+            .iter()
+            .any(|&split| idx::find_digit_files(folder, split).is_some())
+        {
+            Some(Self::Mnist)
+        } else if ilsvrc::list_in(folder).is_some()
+            && (has_pictures || folder.join(ilsvrc::PICTURES).is_dir())
+        {
+            Some(Self::IlsvrcVal)
+        } else if !has_pictures && class_folders(folder, Split::Test).is_ok() {
+            Some(Self::Folders)
+        } else {
+            None
         }
     }
 }

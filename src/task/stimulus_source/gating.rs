@@ -95,6 +95,8 @@ impl StimulusSource {
             questions: questions.collect(),
             decision,
             captions: captions.collect(),
+            goes_off: false,
+            conditions: Vec::new(),
         })
     }
 }

@@ -2,9 +2,12 @@
 
 mod digits;
 mod gating;
+mod listed;
 mod pictures;
+mod sets;
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,12 +20,14 @@ use super::{
     stimulus_spec::{StimulusKind, StimulusSpec},
 };
 use crate::{
+    dynamics::{Dynamics, TimeUnit},
     error::{Error, Result},
     stimulus::{
-        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, Preparation, idx::load_digits, image_file::pictures_in,
-        procedural_digits::procedural_digits,
+        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, PictureSet, Preparation, TrialList, idx::load_digits,
+        image_file::pictures_in, procedural_digits::procedural_digits,
     },
 };
+use listed::Listed;
 
 /// Digits in the built-in set that stimuli are made of where no data is given.
 const PROCEDURAL_DIGITS: usize = 4_000;
@@ -38,6 +43,10 @@ pub struct StimulusSource {
     materials: Option<Materials>,
     pub(super) pictures: Vec<PathBuf>,
     photographs: Option<Arc<PhotographPairs>>,
+    set: Option<PictureSet>,
+    list: Option<Arc<TrialList>>,
+    /// The list by the clock and the classes of a model.
+    listed: Option<Listed>,
     pub(super) preparation: Option<Preparation>,
 }
 
@@ -70,7 +79,59 @@ impl StimulusSource {
             }
             _ => None,
         };
-        Ok(Self { spec: spec.clone(), digits, materials, pictures, photographs, preparation: None })
+        let set = match &spec.kind {
+            StimulusKind::Set(stimulus) => Some(stimulus.open(folder, spec.split)?),
+            _ => None,
+        };
+        let list = match (&spec.kind, folder) {
+            (StimulusKind::Trials(stimulus), _) if !stimulus.path.as_os_str().is_empty() => {
+                Some(Arc::new(TrialList::read(&stimulus.path)?))
+            }
+            (StimulusKind::Trials(_), Some(path)) => Some(Arc::new(TrialList::read(path)?)),
+            (StimulusKind::Trials(_), None) => {
+                return Err(Error::config("path", "the path of a list of trials, or --data", "nothing"));
+            }
+            _ => None,
+        };
+        Ok(Self { digits, materials, pictures, photographs, set, list, ..Self::empty(spec) })
+    }
+
+    /// Without any data.
+    fn empty(spec: &StimulusSpec) -> Self {
+        Self {
+            spec: spec.clone(),
+            digits: None,
+            materials: None,
+            pictures: Vec::new(),
+            photographs: None,
+            set: None,
+            list: None,
+            listed: None,
+            preparation: None,
+        }
+    }
+
+    /// For a model: pictures are prepared as its source does it, times are by its clock, and answers are
+    /// numbers of its classes.
+    ///
+    /// # Errors
+    /// [`Error::File`] about a list of trials whose times or answers do not fit.
+    pub fn for_model(self, model: &dyn Dynamics) -> Result<Self> {
+        self.prepared_by(model.preparation()).timed(model.time_unit(), model.classes())
+    }
+
+    fn timed(self, unit: TimeUnit, classes: &[String]) -> Result<Self> {
+        let listed = self.list.as_ref().map(|list| Listed::new(list, unit, classes)).transpose()?;
+        Ok(Self { listed, ..self })
+    }
+
+    /// How many of the first of these trials can be composed together: those that are shown at the same
+    /// times.
+    pub fn alike(&self, numbers: Range<usize>) -> usize {
+        match &self.listed {
+            Some(listed) => listed.alike(numbers),
+            None => numbers.len(),
+        }
     }
 
     /// Picture files are prepared as the source of the model they are for does it.
@@ -88,14 +149,8 @@ impl StimulusSource {
         if !spec.uses_digits() {
             return Err(Error::Unsupported(format!("the stimulus {} is not made of digits", spec.name())));
         }
-        Ok(Self {
-            spec: spec.clone(),
-            materials: Some(Materials::of_digits(digits.clone())),
-            digits: Some(digits),
-            pictures: Vec::new(),
-            photographs: None,
-            preparation: None,
-        })
+        let materials = Some(Materials::of_digits(digits.clone()));
+        Ok(Self { materials, digits: Some(digits), ..Self::empty(spec) })
     }
 
     /// A task of the recurrent-gating networks on what is at hand, for training.
@@ -107,14 +162,8 @@ impl StimulusSource {
         if !matches!(spec.kind, StimulusKind::Gating { .. }) {
             return Err(Error::Unsupported(format!("the stimulus {} is no task", spec.name())));
         }
-        Ok(Self {
-            spec: spec.clone(),
-            digits: spec.uses_digits().then(|| materials.digits.clone()),
-            materials: Some(materials),
-            pictures: Vec::new(),
-            photographs: None,
-            preparation: None,
-        })
+        let digits = spec.uses_digits().then(|| materials.digits.clone());
+        Ok(Self { digits, materials: Some(materials), ..Self::empty(spec) })
     }
 
     /// The trials of these numbers, of a task.
@@ -141,6 +190,8 @@ impl StimulusSource {
             StimulusKind::Image(_) | StimulusKind::Folder(_) => Some(self.pictures.len()),
             StimulusKind::Photographs(_) => self.photographs.as_ref().map(|pairs| pairs.len()),
             StimulusKind::Bars { bars, .. } => Some(bars.grid.n_places()),
+            StimulusKind::Set(_) => self.set.as_ref().map(PictureSet::len),
+            StimulusKind::Trials(_) => self.list.as_ref().map(|list| list.trials.len()),
             StimulusKind::Bar(_) | StimulusKind::Grating(_) | StimulusKind::Scene(_) => None,
             StimulusKind::Gating { task, .. } if !task.uses_digits() => None,
             _ => self.digits.as_ref().map(Digits::len),
@@ -214,6 +265,11 @@ impl StimulusSource {
                 let of = |numbers| self.picture_trials(stimulus, canvas, numbers);
                 self.spec.timing.apply(numbers, of)
             }
+            StimulusKind::Set(stimulus) => {
+                let of = |numbers| self.set_trials(stimulus, canvas, numbers);
+                self.spec.timing.apply(numbers, of)
+            }
+            StimulusKind::Trials(stimulus) => self.listed_trials(stimulus, canvas, numbers),
             StimulusKind::Photographs(stimulus) => self.photograph_trials(stimulus.strength, numbers),
             StimulusKind::Bars { orientation, bars } => {
                 let batch = bars.batch(self.digits()?, *orientation)?;
@@ -292,11 +348,20 @@ fn joined(labels: &[u32]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dynamics::LabelSet;
     use crate::stimulus::Split;
     use crate::task::pictures::luminance;
+
+    /// A folder of uniform grey pictures.
+    pub(in crate::task) fn picture_folder(pictures: &[(&str, u8)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for &(name, grey) in pictures {
+            image::GrayImage::from_pixel(8, 8, image::Luma([grey])).save(folder.path().join(name)).unwrap();
+        }
+        folder
+    }
 
     fn source(text: &str) -> StimulusSource {
         let digits = procedural_digits(1, Split::Test, 50);
@@ -380,6 +445,36 @@ mod tests {
     }
 
     #[test]
+    fn sets_of_pictures_come_with_their_classes() {
+        let canvas = Canvas { channels: 3, height: 20, width: 20 };
+        let spec: StimulusSpec = "set:cifar10,classes=2".parse().unwrap();
+        let trials = StimulusSource::open(&spec, None).unwrap().trials_on(canvas, 0, 3, 0).unwrap();
+        let Some(LabelSet::PerTimestep(labels)) = &trials.labels else { panic!("no labels") };
+        assert!(labels[0].iter().all(|&label| label < 2));
+        assert_eq!((trials.frame_shape(), trials.data.procedural), ([3, 20, 20], true));
+        let root = tempfile::tempdir().unwrap();
+        for (class, grey) in [("cat", 60_u8), ("dog", 180)] {
+            std::fs::create_dir(root.path().join(class)).unwrap();
+            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([grey]));
+            picture.save(root.path().join(class).join("1.png")).unwrap();
+        }
+        let spec: StimulusSpec = "set:folders".parse().unwrap();
+        let trials =
+            StimulusSource::open(&spec, Some(root.path())).unwrap().trials_on(canvas, 0, 2, 0).unwrap();
+        assert_eq!(
+            (trials.captions.join(" "), trials.class_names.join(" ")),
+            ("cat/1.png dog/1.png".to_owned(), "cat dog".to_owned())
+        );
+        assert!((trials.frame(1, 0).at(2, 3, 3) - 180.0 / 255.0).abs() < 1e-5);
+        let message = |text: &str| {
+            let spec: StimulusSpec = text.parse().unwrap();
+            let source = StimulusSource::open(&spec, Some(root.path())).unwrap();
+            source.trials_on(canvas, 0, 1, 0).unwrap_err().to_string()
+        };
+        assert!(message("set:folders,attribute=Bald").contains("Bald"));
+    }
+
+    #[test]
     fn a_model_of_another_size_is_told_so() {
         let canvas = Canvas { channels: 3, height: 96, width: 96 };
         let message = source("digits").trials_on(canvas, 0, 1, 0).unwrap_err().to_string();
@@ -401,10 +496,7 @@ mod tests {
 
     #[test]
     fn folders_give_one_trial_per_picture_with_their_hashes() {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, grey) in [("b.png", 200_u8), ("a.png", 50)] {
-            image::GrayImage::from_pixel(8, 8, image::Luma([grey])).save(folder.path().join(name)).unwrap();
-        }
+        let folder = picture_folder(&[("b.png", 200), ("a.png", 50)]);
         let spec: StimulusSpec = format!("folder:{}", folder.path().display()).parse().unwrap();
         let source = StimulusSource::open(&spec, None).unwrap();
         let canvas = Canvas { channels: 1, height: 4, width: 4 };

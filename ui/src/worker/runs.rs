@@ -144,7 +144,7 @@ impl Runner {
         }
         let dynamics = &request.model.dynamics;
         let [channels, height, width] = dynamics.input_shape();
-        let source = StimulusSource::open(&request.stimulus.spec, None)?.prepared_by(dynamics.preparation());
+        let source = StimulusSource::open(&request.stimulus.spec, None)?.for_model(dynamics.as_ref())?;
         let canvas = Canvas { channels, height, width };
         let scale = dynamics.normalisation();
         let preparation = source.preparation_steps(canvas, request.stimulus.trial, scale.as_ref())?;
