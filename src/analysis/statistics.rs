@@ -97,6 +97,43 @@ pub fn slope_through_origin(x: &[f64], y: &[f64]) -> Option<f64> {
     (squares > 0.0).then(|| x.iter().zip(y).map(|(a, b)| a * b).sum::<f64>() / squares)
 }
 
+/// Mean and spread of values that are not kept, by Welford's recursion.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Running {
+    n: u64,
+    mean: f64,
+    /// Summed squared distances to the mean.
+    squares: f64,
+}
+
+impl Running {
+    pub fn add(&mut self, value: f64) {
+        self.n += 1;
+        let before = value - self.mean;
+        self.mean += before / self.n as f64;
+        self.squares += before * (value - self.mean);
+    }
+
+    /// Number of values.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// NaN of nothing.
+    pub fn mean(&self) -> f64 {
+        if self.n == 0 { f64::NAN } else { self.mean }
+    }
+
+    /// 95 % of the mean, by the normal distribution; NaN below two values.
+    pub fn interval(&self) -> Interval {
+        if self.n < 2 {
+            return Interval { low: f64::NAN, high: f64::NAN };
+        }
+        let error = (self.squares / (self.n - 1) as f64 / self.n as f64).sqrt();
+        Interval { low: self.mean - Z_95 * error, high: self.mean + Z_95 * error }
+    }
+}
+
 /// Wilson's 95 % score interval of a share of `correct` in `n`; the unit interval for n = 0.
 pub fn wilson(correct: u64, n: u64) -> Interval {
     if n == 0 {
@@ -174,6 +211,18 @@ mod tests {
         assert!(close(quantile(&values, 0.25), 4.0));
         assert!(close(median(&[1.0, 2.0]), 1.5));
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn running_values_agree_with_kept_ones() {
+        let values = [1e6 + 2.0, 1e6 + 4.0, 1e6 + 4.5, 1e6 + 9.0];
+        let mut running = Running::default();
+        assert!(running.mean().is_nan());
+        values.iter().for_each(|&value| running.add(value));
+        let half = Z_95 * standard_error(&values);
+        let interval = running.interval();
+        assert!(close(running.mean(), mean(&values)) && running.n() == 4);
+        assert!(close(interval.high - running.mean(), half) && close(running.mean() - interval.low, half));
     }
 
     #[test]

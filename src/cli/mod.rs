@@ -3,6 +3,8 @@
 mod bench;
 mod connectivity;
 mod devices;
+mod evaluate;
+mod extract;
 mod info;
 mod new;
 mod parity;
@@ -10,6 +12,7 @@ mod print;
 mod probe;
 mod progress;
 mod run;
+mod shown;
 mod sweep;
 mod train;
 
@@ -56,6 +59,10 @@ enum Command {
     Parity(parity::Parity),
     /// Show a model stimuli; write its activity, answers and accuracy.
     Run(Box<run::RunCommand>),
+    /// Count right answers over timesteps, phases, classes and conditions, with intervals.
+    Evaluate(Box<evaluate::Evaluate>),
+    /// Write activity of areas for many stimuli into one NumPy archive; goes on where it was broken off.
+    Extract(Box<extract::Extract>),
     /// Measure tuning, attention scaling or receptive fields of units; write figures and numbers.
     Probe(Box<probe::ProbeCommand>),
     /// Train a network; write a run folder that reopens and resumes.
@@ -148,6 +155,8 @@ pub fn main() -> ExitCode {
         Command::Info(command) => command.execute(common),
         Command::Parity(command) => command.execute(common),
         Command::Run(command) => command.execute(common),
+        Command::Evaluate(command) => command.execute(common),
+        Command::Extract(command) => command.execute(common),
         Command::Probe(command) => command.execute(common),
         Command::Train(command) => command.execute(common),
         Command::Sweep(command) => command.execute(common),

@@ -4,64 +4,30 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use gainfield::dynamics::{InterventionFile, Setting};
-use gainfield::ops::Numerics;
 use gainfield::recipe::{self, Accuracy, Execution, RunOutcome, RunRecipe, Share};
-use gainfield::settings::Overrides;
-use gainfield::task::StimulusSpec;
 use gainfield::{Error, Result};
 use serde_json::json;
 
 use super::progress::Shown;
-use super::{Common, Ending, Failure, Outcome, Settings, print};
+use super::shown::ShownArgs;
+use super::{Common, Ending, Failure, Outcome, print};
 
 #[derive(Debug, Args)]
 pub struct RunCommand {
-    /// Checkpoint: .pth, .pt, .tar or .safetensors.
-    #[arg(required_unless_present = "recipe")]
-    path: Option<PathBuf>,
-    /// TOML file with what the flags say; flags go before it.
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// What is shown: digits, digits:n=3,noise=0.1, recognition, image:FILE, grating, …
-    #[arg(long, value_name = "SPEC")]
-    stimulus: Option<StimulusSpec>,
-    /// Folder with the data that the stimulus is made of.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// A control of the model: a number or one of its choices, for example alpha=0.1 or task=Search;
-    /// may be repeated.
-    #[arg(long = "control", value_name = "NAME=VALUE")]
-    controls: Vec<String>,
-    /// Number of trials.
-    #[arg(long, value_name = "N")]
-    n: Option<usize>,
+    #[command(flatten)]
+    shown: ShownArgs,
     /// Timesteps without the read-out pass.
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
-    /// Timesteps without a stimulus before its onset, for models in continuous time.
-    #[arg(long, value_name = "T")]
-    warm_up: Option<usize>,
     /// Areas to record, or all.
     #[arg(long, value_name = "AREA", value_delimiter = ',')]
     record: Vec<String>,
     /// Record every n-th timestep.
     #[arg(long, value_name = "K")]
     every: Option<NonZeroUsize>,
-    /// TOML file with [[intervention]] tables.
-    #[arg(long, value_name = "FILE")]
-    interventions: Option<PathBuf>,
-    /// How convolutions on the CPU arrange their sums: exact, or fast with a little more rounding.
-    #[arg(long)]
-    numerics: Option<Numerics>,
-    /// Seed of stimuli and noise.
-    #[arg(long)]
-    seed: Option<u64>,
     /// Folder for the results.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 impl RunCommand {
@@ -93,41 +59,15 @@ impl RunCommand {
 
     /// The recipe file, if any, with the flags over it.
     fn recipe(&self, common: &Common) -> Result<RunRecipe> {
-        let mut recipe = match (&self.recipe, &self.path) {
-            (Some(file), _) => recipe::read_toml::<RunRecipe>(file)?,
-            (None, Some(path)) => RunRecipe::new(path),
-            (None, None) => return Err(Error::config("PATH", "a checkpoint, or --recipe FILE", "nothing")),
-        };
-        if let Some(path) = &self.path {
-            recipe.model.clone_from(path);
-        }
-        recipe.config = self.settings.config.clone().or(recipe.config);
-        recipe.data = self.data.clone().or(recipe.data);
+        let written = self.shown.recipe.as_deref().map(recipe::read_toml::<RunRecipe>).transpose()?;
+        let mut recipe = self.shown.over(written, common)?;
+        recipe.n = self.shown.n.unwrap_or(recipe.n);
         recipe.out = self.out.clone().or(recipe.out);
-        recipe.numerics = self.numerics.unwrap_or(recipe.numerics);
-        for (key, value) in Overrides::read(None, &self.settings.sets)?.iter() {
-            recipe.set.insert(key.to_owned(), value.clone());
-        }
-        for control in &self.controls {
-            let (name, value) = control
-                .split_once('=')
-                .ok_or_else(|| Error::config("--control", "name=value, for example alpha=0.1", control))?;
-            let Ok(setting) = value.trim().parse::<Setting>();
-            recipe.controls.insert(name.trim().to_owned(), setting);
-        }
-        recipe.stimulus = self.stimulus.clone().or(recipe.stimulus);
-        if let Some(file) = &self.interventions {
-            recipe.interventions = recipe::read_toml::<InterventionFile>(file)?.intervention;
-        }
         if !self.record.is_empty() {
             recipe.record.clone_from(&self.record);
         }
         recipe.steps = self.steps.or(recipe.steps);
-        recipe.warm_up = self.warm_up.or(recipe.warm_up);
-        recipe.n = self.n.unwrap_or(recipe.n);
         recipe.every = self.every.unwrap_or(recipe.every);
-        recipe.seed = self.seed.unwrap_or(recipe.seed);
-        recipe.device = common.device.unwrap_or(recipe.device);
         recipe.validate()?;
         Ok(recipe)
     }

@@ -1,12 +1,15 @@
 //! What a model is shown and asked where the recipe does not say.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::dynamics::Setting;
 use crate::error::{Error, Result};
 use crate::families::{counter_hebb, recurrent_gating};
 use crate::model::{Family, Model};
-use crate::task::StimulusSpec;
+use crate::stimulus::image_file::pictures_in;
+use crate::stimulus::sets::SetKind;
+use crate::task::{PictureStimulus, SetStimulus, StimulusKind, StimulusSpec};
 
 /// Classes from which on single digits may be what a network of one channel reads.
 const DIGIT_CLASSES: usize = 10;
@@ -48,6 +51,46 @@ pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
         }
     };
     text.parse()
+}
+
+/// What lies at `path`: a list of trials, a data set, a picture or a folder of pictures.
+///
+/// # Errors
+/// [`Error::File`] saying what was looked for.
+pub fn stimulus_at(path: &Path) -> Result<StimulusSpec> {
+    let is_list = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let picture = || PictureStimulus { path: path.to_owned(), ..PictureStimulus::default() };
+    if is_list || path.join("trials.csv").is_file() {
+        return Ok(StimulusKind::Trials(picture()).into());
+    }
+    if path.is_file() {
+        return Ok(StimulusKind::Image(picture()).into());
+    }
+    if let Some(set) = SetKind::found_in(path) {
+        let kind = StimulusKind::Set(SetStimulus { set, ..SetStimulus::default() });
+        return Ok(StimulusSpec { data: Some(path.to_owned()), ..kind.into() });
+    }
+    match pictures_in(path) {
+        Ok(_) => Ok(StimulusKind::Folder(picture()).into()),
+        Err(Error::File { .. }) => {
+            let expected = "pictures, folders of them by class, a trials.csv, or the files of a data set";
+            Err(Error::file(path, expected, "none of these", "name what is there with --stimulus"))
+        }
+        Err(err) => Err(err),
+    }
+}
+
+/// What a model is shown where only `data` is given: its own stimulus made of these digits, else what
+/// lies there.
+///
+/// # Errors
+/// As [`stimulus_at`].
+pub fn stimulus_of_data(model: &Model, data: &Path) -> Result<StimulusSpec> {
+    let own = default_stimulus(model).ok().filter(StimulusSpec::uses_digits);
+    match own {
+        Some(own) if SetKind::found_in(data) == Some(SetKind::Mnist) => Ok(own),
+        _ => stimulus_at(data),
+    }
 }
 
 /// The task that a network of several is given with a default stimulus that names none: its first,

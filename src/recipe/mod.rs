@@ -3,16 +3,21 @@
 mod accuracy;
 mod defaults;
 mod departures;
+pub mod evaluation;
 mod execute;
+pub mod extraction;
 mod output;
 mod run_recipe;
+mod showing;
 mod toml_file;
 pub mod train;
 
 pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
-pub use defaults::{default_controls, default_stimulus};
+pub use defaults::{default_controls, default_stimulus, stimulus_at, stimulus_of_data};
 pub use departures::departures;
+pub use evaluation::{EvaluateRecipe, Evaluation, evaluate, evaluate_on};
 pub use execute::{Execution, ReadoutStep, RunOutcome, execute, execute_on};
+pub use extraction::{ExtractRecipe, Extraction, Pool, Steps, extract, extract_on};
 pub use output::{results, write};
 pub use run_recipe::RunRecipe;
 pub use toml_file::{read_toml, to_toml};

@@ -12,8 +12,9 @@ use crate::dynamics::Pass;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::Model;
-use crate::provenance::Provenance;
+use crate::provenance::{DataIdentity, Provenance};
 use crate::recording::Recording;
+use crate::task::Condition;
 
 /// Writes the files of a run into `folder` and returns their paths.
 ///
@@ -59,13 +60,26 @@ pub fn results(outcome: &RunOutcome) -> Value {
 }
 
 fn provenance(model: &Model, outcome: &RunOutcome, recipe: &Path) -> Provenance {
-    let mut provenance = Provenance::new(outcome.recipe.command_line(recipe));
-    provenance.config = json!({
+    let command = outcome.recipe.command_line(recipe);
+    let shown = json!({
         "recipe": outcome.recipe,
         "model": model.info.config,
         "off_protocol": outcome.departures,
     });
-    provenance.seed = Some(outcome.recipe.seed);
+    provenance_of(model, command, shown, outcome.recipe.seed, &outcome.data)
+}
+
+/// Where a result of `model` comes from.
+pub(super) fn provenance_of(
+    model: &Model,
+    command: String,
+    config: Value,
+    seed: u64,
+    data: &DataIdentity,
+) -> Provenance {
+    let mut provenance = Provenance::new(command);
+    provenance.config = config;
+    provenance.seed = Some(seed);
     let origin = &model.info.origin;
     provenance.checkpoint = origin.sha256.as_ref().map(|sha256| crate::stimulus::DataFile {
         name: origin
@@ -75,7 +89,7 @@ fn provenance(model: &Model, outcome: &RunOutcome, recipe: &Path) -> Provenance 
             .map_or_else(|| origin.name.clone(), |name| name.to_string_lossy().into_owned()),
         sha256: sha256.clone(),
     });
-    provenance.data = vec![outcome.data.clone()];
+    provenance.data = vec![data.clone()];
     if let Some((_, weight)) = model.weights.iter().next() {
         provenance.device = device::name(weight.tensor().device());
     }
@@ -97,7 +111,7 @@ fn without_nulls(value: Value) -> Value {
 }
 
 /// Name of a kind of pass, as in the other files.
-fn pass_name(pass: Pass) -> Result<String> {
+pub(super) fn pass_name(pass: Pass) -> Result<String> {
     match serde_json::to_value(pass) {
         Ok(Value::String(name)) => Ok(name),
         _ => Err(Error::Unsupported("a pass without a name".to_owned())),
@@ -108,7 +122,7 @@ fn readout_csv(outcome: &RunOutcome) -> Result<Vec<u8>> {
     let failed =
         |err: csv::Error| Error::Unsupported(format!("the read-out cannot be written as CSV: {err}"));
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record([
+    let header = [
         "trial",
         "stimulus",
         "timestep",
@@ -120,8 +134,9 @@ fn readout_csv(outcome: &RunOutcome) -> Result<Vec<u8>> {
         "probability",
         "predicted",
         "label",
-    ])
-    .map_err(failed)?;
+    ];
+    let conditions = outcome.conditions.iter().map(|condition| condition.name.as_str());
+    csv.write_record(header.into_iter().chain(conditions)).map_err(failed)?;
     for step in &outcome.readout {
         let pass = pass_name(step.pass)?;
         for (trial, (row, predicted)) in
@@ -131,7 +146,7 @@ fn readout_csv(outcome: &RunOutcome) -> Result<Vec<u8>> {
             let caption = outcome.captions.get(trial).map_or("", String::as_str);
             for (class, (logit, probability)) in row.iter().zip(softmax(row)).enumerate() {
                 let name = outcome.classes.get(class).map_or("", String::as_str);
-                csv.write_record([
+                let cells = [
                     &trial.to_string(),
                     caption,
                     &step.t.to_string(),
@@ -143,8 +158,12 @@ fn readout_csv(outcome: &RunOutcome) -> Result<Vec<u8>> {
                     &probability.to_string(),
                     &predicted.to_string(),
                     &label,
-                ])
-                .map_err(failed)?;
+                ];
+                let condition =
+                    |condition: &Condition| condition.values.get(trial).cloned().unwrap_or_default();
+                let conditions: Vec<String> = outcome.conditions.iter().map(condition).collect();
+                let conditions = conditions.iter().map(String::as_str);
+                csv.write_record(cells.into_iter().chain(conditions)).map_err(failed)?;
             }
         }
     }
@@ -184,6 +203,7 @@ fn write_recording(model: &Model, outcome: &RunOutcome, path: &Path) -> Result<(
         "time_unit": model.dynamics.time_unit(),
         "classes": outcome.classes,
         "segments": outcome.segments,
+        "conditions": outcome.conditions,
         "off_protocol": outcome.departures,
         "recipe": outcome.recipe,
         "config": model.info.config,

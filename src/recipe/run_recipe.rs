@@ -158,13 +158,18 @@ impl RunRecipe {
     /// The command that runs this recipe. With interventions or a stimulus that has no text form,
     /// it refers to the recipe as the file `recipe`.
     pub fn command_line(&self, recipe: &Path) -> String {
+        self.line_of("run", recipe)
+    }
+
+    /// As [`RunRecipe::command_line`] for another command that takes the same flags.
+    pub(super) fn line_of(&self, command: &str, recipe: &Path) -> String {
         let spec = self.stimulus.as_ref();
         let is_said_by_text =
             spec.is_none_or(|spec| spec.to_string().parse::<StimulusSpec>().is_ok_and(|same| same == *spec));
         if !self.interventions.is_empty() || !is_said_by_text {
-            return format!("gainfield run --recipe {}", quoted(&recipe.to_string_lossy()));
+            return format!("gainfield {command} --recipe {}", quoted(&recipe.to_string_lossy()));
         }
-        let mut line = format!("gainfield run {}", quoted(&self.model.to_string_lossy()));
+        let mut line = format!("gainfield {command} {}", quoted(&self.model.to_string_lossy()));
         let mut flag = |name: &str, value: &dyn std::fmt::Display| {
             // Writing to a string cannot fail.
             let _ = write!(line, " --{name} {}", quoted(&value.to_string()));

@@ -14,7 +14,7 @@ mod stimulus_text;
 mod timing;
 mod trials;
 
-pub use pictures::{Canvas, Fit, PictureStimulus};
+pub use pictures::{Canvas, Fit, PictureStimulus, SetStimulus};
 pub use stimulus_source::StimulusSource;
 pub use stimulus_spec::{StimulusKind, StimulusSpec};
 pub use timing::Timing;

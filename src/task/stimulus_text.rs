@@ -126,7 +126,7 @@ mod tests {
             "image:path=fit=b.png",
             "folder:pictures,fit=stretch",
             "set:cifar10,classes=5,data=a/b,c,split=train",
-            "set:celeba,attribute=Smiling,fit=crop",
+            "set:celeba,fit=crop,attribute=Smiling",
             "trials:some folder/trials.csv",
             "trials",
             "grating:orientation=45.0,sf=0.1,aperture=circle",

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
+mod evaluation;
+#[path = "../support/networks.rs"]
+mod networks;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -128,9 +128,10 @@ impl StimulusSource {
     /// How many of the first of these trials can be composed together: those that are shown at the same
     /// times.
     pub fn alike(&self, numbers: Range<usize>) -> usize {
-        match &self.listed {
-            Some(listed) => listed.alike(numbers),
-            None => numbers.len(),
+        match self.list.as_ref().map(|_| self.listed()) {
+            Some(Ok(listed)) => listed.alike(numbers),
+            // Without a list all are; what is wrong with one is said when it is shown.
+            Some(Err(_)) | None => numbers.len(),
         }
     }
 
