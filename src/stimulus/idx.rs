@@ -108,7 +108,7 @@ pub fn read_digits(name: &str, images_path: &Path, labels_path: &Path) -> Result
         return Err(Error::file(labels_path, "labels 0 to 9", label.to_string(), HINT));
     }
     let identity =
-        DataIdentity { name: name.to_owned(), procedural: false, files: vec![images_file, labels_file] };
+        DataIdentity { name: name.to_owned(), procedural: false, files: vec![images_file, labels_file], skipped: Vec::new() };
     Digits::new(identity, images.bytes, labels.bytes)
 }
 

@@ -1,5 +1,6 @@
 //! Training: optimisers, schedules and the job that runs them.
 
+mod ahead;
 mod course;
 pub mod figures;
 mod job;
@@ -14,6 +15,7 @@ pub mod schedule;
 mod tensorboard;
 mod unroll;
 
+pub use ahead::Ahead;
 pub use course::{Course, Keeping};
 pub use job::{JobCommand, JobEvent, JobSettings, Reporter, StopReason, TrainingJob, channels, run, spawn};
 pub use latest::{LatestReceiver, LatestSender, latest};

@@ -55,6 +55,7 @@ impl Sets {
             test: recipe.test_stimuli,
             drawn,
             shuffled: true,
+            broken: recipe.broken,
         };
         let mut division = portions.divided(kind)?;
         if recipe.dataset == "vggface2" {
@@ -71,7 +72,7 @@ impl Sets {
         }
         let folder = std::path::Path::new(&recipe.faces);
         let join = |objects: &PictureSet, split| {
-            let faces = identities(folder, split, n_faces)?;
+            let faces = identities(folder, split, n_faces)?.by_rule(recipe.broken)?;
             objects.of_first_classes(n_objects)?.joined(faces, merged)
         };
         let training = join(&division.training, Split::Train)?;

@@ -11,7 +11,7 @@ use super::procedure::BltProcedure;
 use super::train::{LossChoice, LossSettings};
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
+use crate::stimulus::{Broken, Split};
 use crate::stimulus::sets::{PROCEDURAL, SetKind};
 use crate::train::optim::Decay;
 use crate::train::{Begun, OptimiserConfig, Schedule, TrainingRecipe};
@@ -46,6 +46,8 @@ pub struct BltRecipe {
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub model: String,
     pub widths: Vec<usize>,
     pub pool: Pooling,
@@ -160,6 +162,7 @@ impl BltRecipe {
             ),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 4000.0, ours)
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::text("model", "Model", run.model, script)
                 .means("A name of the source's builder: blt_bl, blt_b3lt3, cornet_s, resnet50 and others."),
             Field::list("widths", "Widths", json!(run.widths), "models/blt.py")

@@ -247,6 +247,7 @@ fn divided(recipe: &CordsRecipe) -> Result<Division> {
         test: recipe.test_stimuli,
         drawn: Drawn { seed: recipe.seed, n: [recipe.drawn, DRAWN_TEST] },
         shuffled: true,
+        broken: recipe.broken,
     };
     portions.divided(recipe.kind())
 }

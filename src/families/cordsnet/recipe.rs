@@ -11,7 +11,7 @@ use super::dataset::Dataset;
 use super::procedure::CordsProcedure;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
+use crate::stimulus::{Broken, Split};
 use crate::stimulus::sets::{PROCEDURAL, SetKind};
 use crate::train::{Begun, TrainingRecipe};
 
@@ -61,6 +61,8 @@ pub struct CordsRecipe {
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub depth: usize,
     pub base: usize,
     pub image_side: usize,
@@ -178,6 +180,7 @@ impl CordsRecipe {
                 .means("Pictures of those, drawn by the seed, that pick the best weights; 0 takes the test files."),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 4000.0, ours)
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::number("depth", "Areas", "", 2.0, 8.0, run.depth as f64, scripts)
                 .means("Number of areas: 2, 4, 6 or 8."),
             Field::number("base", "Base width", "channels", 1.0, 512.0, run.base as f64, "cordsnet.py")

@@ -44,6 +44,7 @@ impl Sets {
             test: recipe.test_stimuli,
             drawn: Drawn { seed: recipe.seed, n: [recipe.drawn, DRAWN_TEST] },
             shuffled: matches!(kind, SetKind::Folders | SetKind::Identities),
+            broken: recipe.broken,
         };
         let Division { training, validation, test } = portions.divided(kind)?;
         let new = |set, stream| Examples::new(set, is_paired, config, recipe.seed, stream);

@@ -13,7 +13,7 @@ use super::tensors::InitOptions;
 use super::train::LearningRule;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
+use crate::stimulus::{Broken, Split};
 use crate::stimulus::sets::PROCEDURAL;
 use crate::train::optim::Decay;
 use crate::train::{Begun, OptimiserConfig, TrainingRecipe};
@@ -35,6 +35,8 @@ pub struct HebbRecipe {
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub test_stimuli: usize,
     pub ch_learning: bool,
     pub feedback_alignment: bool,
@@ -87,6 +89,7 @@ impl HebbRecipe {
                 .means("The last of them, which pick the best weights; 0 validates on the test files."),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 12_000.0, "ours")
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::number("test_stimuli", "Test stimuli", "", 0.0, 1e6, 0.0, "ours")
                 .means("Stimuli of the test files that evaluations use; 0 uses all."),
             Field::flag("ch_learning", "Counter-Hebb", run.ch_learning, file)

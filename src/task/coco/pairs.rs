@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Annotation, Instances, PictureEntry, RunLengths, SUPER_CATEGORIES};
 use crate::error::{Error, Result};
 
@@ -21,7 +23,7 @@ impl Default for PairRule {
 }
 
 /// A picture with its two largest objects, the larger first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectPair {
     pub picture: PictureEntry,
     pub masks: [RunLengths; 2],
@@ -31,7 +33,7 @@ pub struct ObjectPair {
 }
 
 /// The pictures that a rule leaves, and those that could not be judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PairSelection {
     pub pairs: Vec<ObjectPair>,
     /// File name and what is wrong with its annotations.
@@ -132,6 +134,7 @@ mod tests {
             category_id: 7,
             iscrowd: 0,
             area: columns.len() as f64 * 10.0,
+            bbox: None,
             segmentation: Segmentation::Runs { size: [10, 20], counts },
         }
     }

@@ -4,7 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{ObjectPair, PairRule, read_instances, select_pairs};
+use super::cache::selected;
+use super::{ObjectPair, PairRule, select_pairs};
 use crate::{
     error::{Error, Result},
     stimulus::{
@@ -46,8 +47,8 @@ impl PhotographPairs {
     /// # Errors
     /// [`Error::File`] if the annotations cannot be read or leave no picture.
     pub fn open(folder: &Path, annotations: &Path, rule: PairRule) -> Result<Self> {
-        let (instances, file) = read_instances(annotations)?;
-        let selection = select_pairs(&instances, rule);
+        let name = format!("pairs-{}-{}", rule.min_area, rule.max_overlap);
+        let (selection, file) = selected(annotations, &name, |instances| select_pairs(instances, rule))?;
         if selection.pairs.is_empty() {
             let broken = selection
                 .unusable
@@ -56,7 +57,7 @@ impl PhotographPairs {
             return Err(Error::file(
                 annotations,
                 format!("a picture with two objects over {} of it", rule.min_area),
-                format!("none among {}{broken}", instances.images.len()),
+                format!("none{broken}"),
                 "use a larger set of pictures",
             ));
         }
@@ -88,6 +89,7 @@ impl PhotographPairs {
             name: format!("{} pictures with two objects of {}", self.len(), self.annotations.name),
             procedural: false,
             files: vec![self.annotations.clone()],
+            skipped: Vec::new(),
         }
     }
 
@@ -99,16 +101,8 @@ impl PhotographPairs {
         let Some(pair) = self.pairs.get(index) else {
             return Err(Error::config("picture index", format!("below {}", self.len()), index));
         };
-        let path = self.path_of(&pair.picture.file_name)?;
-        let (picture, file) = read_picture(&path)?;
-        if (picture.height, picture.width) != (pair.picture.height, pair.picture.width) {
-            return Err(Error::file(
-                path,
-                format!("{}x{} pixels as its annotations say", pair.picture.height, pair.picture.width),
-                format!("{}x{}", picture.height, picture.width),
-                "use the pictures that belong to the annotations",
-            ));
-        }
+        let size = [pair.picture.height, pair.picture.width];
+        let (picture, file) = annotated_picture(&self.folder, &pair.picture.file_name, size)?;
         Ok(composed(&picture, file, pair, strength))
     }
 
@@ -116,14 +110,36 @@ impl PhotographPairs {
     pub fn scenes(&self, indices: &[usize], strength: f64) -> Vec<Result<PhotographScene>> {
         indices.par_iter().map(|&index| self.scene(index, strength)).collect()
     }
+}
 
-    fn path_of(&self, name: &str) -> Result<PathBuf> {
-        let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        match plain && !name.is_empty() {
-            true => Ok(self.folder.join(name)),
-            false => Err(Error::config("file name in the annotations", "a path inside the folder", name)),
-        }
+/// The picture that annotations call `name`.
+///
+/// # Errors
+/// [`Error::Config`] for a name that leads out of the folder.
+pub fn picture_path(folder: &Path, name: &str) -> Result<PathBuf> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    match plain && !name.is_empty() {
+        true => Ok(folder.join(name)),
+        false => Err(Error::config("file name in the annotations", "a path inside the folder", name)),
     }
+}
+
+/// Decodes a picture and compares its size with what its annotations say.
+///
+/// # Errors
+/// [`Error::File`] or [`Error::Io`] naming the picture.
+pub fn annotated_picture(folder: &Path, name: &str, size: [usize; 2]) -> Result<(Picture, DataFile)> {
+    let path = picture_path(folder, name)?;
+    let (picture, file) = read_picture(&path)?;
+    if [picture.height, picture.width] != size {
+        return Err(Error::file(
+            path,
+            format!("{}x{} pixels as its annotations say", size[0], size[1]),
+            format!("{}x{}", picture.height, picture.width),
+            "use the pictures that belong to the annotations",
+        ));
+    }
+    Ok((picture, file))
 }
 
 impl PhotographScene {
@@ -188,15 +204,10 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_of_the_folder_are_refused() {
-        let pairs = PhotographPairs {
-            folder: "pictures".into(),
-            pairs: Vec::new(),
-            unusable: Vec::new(),
-            annotations: DataFile { name: String::new(), sha256: String::new() },
-        };
+        let folder = Path::new("pictures");
         for name in ["../a.png", "/etc/a.png", "", "a/../../b.png"] {
-            assert!(pairs.path_of(name).is_err(), "{name}");
+            assert!(picture_path(folder, name).is_err(), "{name}");
         }
-        assert_eq!(pairs.path_of("val2017/a.png").unwrap(), Path::new("pictures/val2017/a.png"));
+        assert_eq!(picture_path(folder, "val2017/a.png").unwrap(), Path::new("pictures/val2017/a.png"));
     }
 }
