@@ -12,11 +12,13 @@ use crate::error::{Error, Result};
 use crate::families::blt::{self, BltProcedure, BltRecipe};
 use crate::families::cordsnet::{self, CordsProcedure, CordsRecipe};
 use crate::families::counter_hebb::{self, HebbProcedure, HebbRecipe};
-use crate::families::object_attention::{self, DigitsProcedure, DigitsRecipe};
+use crate::families::object_attention::{
+    self, AttentionProcedure, AttentionRecipe, DigitsRecipe, PhotographsRecipe,
+};
 use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::model::Model;
-use crate::provenance::{Provenance, quoted};
+use crate::provenance::{DataIdentity, Provenance, quoted};
 use crate::settings::{Field, Overrides};
 use crate::train::{
     self, Begun, Course, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
@@ -26,9 +28,10 @@ use crate::weights::Weights;
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 
-/// Of object attention.
-const FAMILY: &str = "object_attention";
-const VARIANT: &str = "digits";
+/// The setting that chooses between documentation and code.
+const PRESET: &str = "preset";
+/// Runs of object attention.
+const ATTENTION_RUNS: [&str; 2] = ["digits", "coco"];
 
 /// A family that can be trained: its runs by name, their settings, and how they begin and go on.
 struct Kind {
@@ -42,12 +45,9 @@ struct Kind {
     model: fn(&Value, Weights, &str) -> Result<Model>,
 }
 
-/// The one run of object attention.
-fn digits(variant: &str) -> Result<()> {
-    match variant {
-        VARIANT => Ok(()),
-        other => Err(Error::unknown("training run of object attention", other, [VARIANT])),
-    }
+/// A run of object attention that does not exist.
+fn no_attention_run(other: &str) -> Error {
+    Error::unknown("training run of object attention", other, ATTENTION_RUNS)
 }
 
 /// The configuration of a snapshot.
@@ -58,16 +58,21 @@ fn config_of<C: DeserializeOwned>(config: &Value) -> Result<C> {
 
 const KINDS: [Kind; 5] = [
     Kind {
-        family: FAMILY,
-        variants: || vec![VARIANT],
-        fields: |variant| digits(variant).map(|()| DigitsRecipe::fields()),
-        read: |variant, map, overrides| {
-            digits(variant)?;
-            let recipe: DigitsRecipe = DigitsRecipe::table().given(map, overrides)?.parse()?;
-            recipe.validate()?;
-            Ok(Arc::new(recipe))
+        family: "object_attention",
+        variants: || ATTENTION_RUNS.to_vec(),
+        fields: |variant| match variant {
+            "digits" => Ok(DigitsRecipe::fields()),
+            "coco" => Ok(PhotographsRecipe::fields("documented")),
+            other => Err(no_attention_run(other)),
         },
-        resume: |folder, device| Ok(Box::new(DigitsProcedure::resume(folder, device)?)),
+        read: |variant, map, overrides| {
+            Ok(Arc::new(match variant {
+                "digits" => AttentionRecipe::Digits(DigitsRecipe::from_map(map, overrides)?),
+                "coco" => AttentionRecipe::Photographs(PhotographsRecipe::from_map(map, overrides)?),
+                other => return Err(no_attention_run(other)),
+            }))
+        },
+        resume: |folder, device| Ok(Box::new(AttentionProcedure::resume(folder, device)?)),
         model: |config, weights, name| object_attention::model_of(&config_of(config)?, weights, name),
     },
     Kind {
@@ -124,34 +129,6 @@ impl Kind {
         found.ok_or_else(|| {
             Error::unknown("family that can be trained", family, KINDS.map(|kind| kind.family))
         })
-    }
-}
-
-impl TrainingRecipe for DigitsRecipe {
-    fn values(&self) -> Value {
-        json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        Some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
-    }
-
-    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
-        let procedure = DigitsProcedure::new(self.clone(), device)?;
-        let data = procedure.data().clone();
-        Ok(Begun { procedure: Box::new(procedure), data })
     }
 }
 
@@ -300,6 +277,26 @@ impl AnyRecipe {
         Self::fields(family, run)
     }
 
+    /// Settings whose defaults the reference's documentation and its code put differently: dotted key,
+    /// documented and as coded. `null` stands for what only one of them has.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a family or run that does not exist.
+    pub fn presets(family: &str, variant: &str) -> Result<Vec<(String, Value, Value)>> {
+        if !Self::fields(family, variant)?.iter().any(|field| field.key == PRESET) {
+            return Ok(Vec::new());
+        }
+        let of = |preset: &str| {
+            let mut overrides = Overrides::default();
+            overrides.push(PRESET, preset);
+            Ok::<_, Error>(Self::from_map(family, variant, &Map::new(), &overrides)?.values())
+        };
+        let mut found = Vec::new();
+        differences("", &of("documented")?, &of("as-coded")?, &mut found);
+        found.retain(|(key, ..)| key != PRESET);
+        Ok(found)
+    }
+
     /// `FAMILY/RUN`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.family, self.variant)
@@ -378,18 +375,41 @@ impl AnyRecipe {
     }
 
     /// The procedure from its beginning, and the manifest of its run.
-    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<(Box<dyn Procedure>, Value)> {
+    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<Started> {
         let Begun { procedure, data } = self.recipe.begin(&target.device, out)?;
         let manifest = Provenance {
             config: self.values(),
             seed: Some(self.recipe.seed()),
-            data: vec![data],
+            data: vec![data.clone()],
             device: device::name(&target.device),
             threads: target.threads,
             ..Provenance::new(self.command(out))
         };
-        Ok((procedure, json!(manifest)))
+        Ok(Started { procedure, data, manifest: json!(manifest) })
     }
+}
+
+/// Where two values differ, key by key of their tables.
+fn differences(key: &str, a: &Value, b: &Value, found: &mut Vec<(String, Value, Value)>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for inner in keys {
+                let dotted = if key.is_empty() { inner.clone() } else { format!("{key}.{inner}") };
+                let of = |map: &Map<String, Value>| map.get(inner).cloned().unwrap_or_default();
+                differences(&dotted, &of(a), &of(b), found);
+            }
+        }
+        (a, b) if a != b => found.push((key.to_owned(), a.clone(), b.clone())),
+        _ => {}
+    }
+}
+
+/// A run before its first update.
+struct Started {
+    procedure: Box<dyn Procedure>,
+    data: DataIdentity,
+    manifest: Value,
 }
 
 /// A TOML or JSON file as a table.
@@ -436,8 +456,14 @@ pub fn start(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
-        let (procedure, manifest) = recipe.procedure(&out, &target)?;
-        let folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
+        let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        if !data.skipped.is_empty() {
+            folder.log(&format!("{} files are left out", data.skipped.len()))?;
+        }
+        for file in &data.skipped {
+            folder.log(&format!("left out: {}", file.reason))?;
+        }
         Ok((procedure, Some(folder)))
     };
     train::spawn(build, settings, wake)
@@ -460,7 +486,7 @@ pub fn resume(
         let last = out.join("checkpoints").join("last");
         let procedure = match Course::is_in(&last) {
             true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
-            false => recipe.procedure(&out, &target)?.0,
+            false => recipe.procedure(&out, &target)?.procedure,
         };
         let folder = RunFolder::resume(&out, procedure.update(), procedure.is_evaluation_due())?;
         Ok((procedure, Some(folder)))
@@ -611,6 +637,22 @@ mod tests {
         let message = |name: &str| AnyRecipe::named(name, &Overrides::default()).unwrap_err().to_string();
         assert!(message("cordnet/small").contains("did you mean \"cordsnet\""));
         assert!(message("blt/smal").contains("did you mean \"small\""));
+    }
+
+    #[test]
+    fn what_documentation_and_code_put_differently_is_listed() {
+        let of = |family: &str, run: &str| -> Vec<String> {
+            let found = AnyRecipe::presets(family, run).unwrap();
+            found.into_iter().map(|(key, a, b)| format!("{key} {a} {b}")).collect()
+        };
+        assert_eq!(of("object_attention", "digits"), ["objects 2 3", "updates 19710 6570"]);
+        assert_eq!(of("object_attention", "coco"), ["strength 0.9 0.3"]);
+        let stl = of("recurrent_gating", "stl10");
+        assert_eq!(stl, ["n_epochs 64 128"]);
+        assert_eq!(of("recurrent_gating", "celeba"), ["tasks.Celeb.params.n_iter 2 1"]);
+        assert!(of("recurrent_gating", "digits").contains(&"n_epochs 96 128".to_owned()));
+        assert!(of("blt", "imagenet").contains(&"model \"blt_bl_top2linear\" \"blt_bl\"".to_owned()));
+        assert!(of("recurrent_gating", "coco").is_empty() && of("cordsnet", "pipeline").is_empty());
     }
 
     #[test]

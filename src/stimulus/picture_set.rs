@@ -293,6 +293,29 @@ impl PictureSet {
         Ok(set)
     }
 
+    /// The pictures of the classes `names`, which are numbered in that order.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a class that the set does not have, [`Error::Config`] for one named twice.
+    pub fn of_classes(&self, names: &[String]) -> Result<Self> {
+        let mut numbers = vec![None; self.class_names.len()];
+        for (number, name) in (0..).zip(names) {
+            let Some(own) = self.class_names.iter().position(|own| own == name) else {
+                return Err(Error::unknown("class", name, self.class_names.iter().cloned()));
+            };
+            if numbers[own].replace(number).is_some() {
+                return Err(Error::config("classes", "each class once", name));
+            }
+        }
+        let indices: Vec<usize> =
+            (0..self.len()).filter(|&index| numbers[self.label(index) as usize].is_some()).collect();
+        let mut set = self.part(&format!("classes {}", names.join(" ")), &indices)?;
+        set.class_names = names.into();
+        let renumbered = |&label: &u32| numbers[label as usize].unwrap_or_default();
+        set.labels = self.labels.iter().map(renumbered).collect();
+        Ok(set)
+    }
+
     /// These pictures and those of `other`, whose classes follow these, or are all the one class `merged`.
     ///
     /// # Errors

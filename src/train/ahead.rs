@@ -26,16 +26,15 @@ impl<T: Send + 'static> Ahead<T> {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if no thread can be started.
-    pub fn new(
-        make: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
-        reads_ahead: bool,
-    ) -> Result<Self> {
+    pub fn new(make: impl Fn(u64) -> Result<T> + Send + Sync + 'static, reads_ahead: bool) -> Result<Self> {
         // Half of them: the update needs the others.
         let threads = (rayon::current_num_threads() / 2).max(1);
         let pool = || {
             let builder = ThreadPoolBuilder::new().num_threads(threads);
             let named = builder.thread_name(|i| format!("pictures {i}"));
-            named.build().map_err(|err| Error::Unsupported(format!("cannot start threads for pictures: {err}")))
+            named
+                .build()
+                .map_err(|err| Error::Unsupported(format!("cannot start threads for pictures: {err}")))
         };
         let pool = reads_ahead.then(pool).transpose()?;
         Ok(Self { make: Arc::new(make), pool, pending: None })

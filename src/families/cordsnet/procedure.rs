@@ -16,7 +16,7 @@ use super::build;
 use super::config::{Config, Stage};
 use super::recipe::CordsRecipe;
 use super::stages::{FUSED, Leg, Passage, file_name, folding_difference, legs, passed};
-use super::training::{Terms, share_right, update};
+use super::training::{Batch, Terms, share_right, update};
 use super::weights::initial_weights;
 use crate::checkpoint::{self, Description};
 use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, Workspace, rollout};
@@ -27,7 +27,8 @@ use crate::settings::Overrides;
 use crate::stimulus::PictureSet;
 use crate::stimulus::sets::{Division, Drawn, Portions};
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot, UpdateReport,
+    Ahead, Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot,
+    UpdateReport,
 };
 use crate::weights::Weights;
 
@@ -53,8 +54,9 @@ pub struct CordsProcedure {
     recipe: CordsRecipe,
     /// Of the weights as they are.
     config: Config,
-    legs: Vec<Leg>,
+    legs: Arc<[Leg]>,
     data: Division,
+    batches: Ahead<Batch>,
     course: Course,
     device: Device,
     stages: PathBuf,
@@ -88,13 +90,21 @@ impl CordsProcedure {
         device: &Device,
         out: &Path,
     ) -> Result<Self> {
-        let legs = legs(&recipe, data.training.len());
+        let legs: Arc<[Leg]> = legs(&recipe, data.training.len()).into();
         let Some(first) = legs.first() else {
             return Err(Error::config("stages", "at least one step", "none"));
         };
         let course = Course::new(weights, Optimiser::new(first.optimiser));
         let (device, stages) = (device.clone(), out.join(STAGES));
-        Ok(Self { config, legs, data, course, device, stages, recipe })
+        let order = Order {
+            legs: Arc::clone(&legs),
+            set: data.training.clone(),
+            config: config.clone(),
+            recipe: recipe.clone(),
+            device: device.clone(),
+        };
+        let batches = Ahead::new(move |update| order.batch(update), data.training.reads_files())?;
+        Ok(Self { config, legs, data, batches, course, device, stages, recipe })
     }
 
     /// Goes on from a checkpoint folder written by [`Procedure::save`], `checkpoints/last` or
@@ -117,29 +127,17 @@ impl CordsProcedure {
         self.data.training.identity()
     }
 
-    /// The leg of update `update` (from 0), its position, and the updates done in it before.
     fn place(&self, update: u64) -> Option<(usize, &Leg, u64)> {
-        let mut before = update;
-        for (index, leg) in self.legs.iter().enumerate() {
-            if before < leg.updates {
-                return Some((index, leg, before));
-            }
-            before -= leg.updates;
-        }
-        None
+        place(&self.legs, update)
     }
 
     fn order(&self, leg: &Leg) -> EpochOrder {
-        EpochOrder { n: self.data.training.len(), batch: leg.batch, drops_rest: false }
+        order(self.data.training.len(), leg)
     }
 
-    fn preparing(&self, is_training: bool) -> Preparing<'_> {
-        Preparing {
-            config: &self.config,
-            augments: self.recipe.augment && is_training,
-            mixes: self.recipe.mix && is_training,
-            seed: self.recipe.seed,
-        }
+    /// Pictures as in the test.
+    fn preparing(&self) -> Preparing<'_> {
+        Preparing { config: &self.config, augments: false, mixes: false, seed: self.recipe.seed }
     }
 
     /// Brings weights and optimiser to the beginning of a leg.
@@ -152,7 +150,7 @@ impl CordsProcedure {
         if let Some(folded) = folded {
             let n = COMPARED.min(self.data.validation.len());
             let items: Vec<usize> = (0..n).collect();
-            let shown = self.preparing(false).batch(&self.data.validation, &items, 0, &self.device)?;
+            let shown = self.preparing().batch(&self.data.validation, &items, 0, &self.device)?;
             let twin = (&self.config, &self.course.weights);
             let difference = folding_difference(twin, &folded, &shown.images)?;
             let note = format!("logits of the folded twin differ by at most {difference:e} on {n} pictures");
@@ -202,7 +200,7 @@ impl CordsProcedure {
     ) -> Result<Evaluation> {
         let n = if n == 0 { set.len() } else { n.min(set.len()) };
         let items: Vec<usize> = (0..n).collect();
-        let preparing = self.preparing(false);
+        let preparing = self.preparing();
         // Pictures come normalised.
         let config = Config { normalise: false, ..self.config.clone() };
         let model = build(&config, &self.course.weights.detached()?)?;
@@ -235,6 +233,50 @@ impl CordsProcedure {
             is_best: false,
             metrics: vec![Metric { name: "step".to_owned(), value: step_number(self.config.stage) }],
         })
+    }
+}
+
+/// The leg of update `update` (from 0), its position, and the updates done in it before.
+fn place(legs: &[Leg], update: u64) -> Option<(usize, &Leg, u64)> {
+    let mut before = update;
+    for (index, leg) in legs.iter().enumerate() {
+        if before < leg.updates {
+            return Some((index, leg, before));
+        }
+        before -= leg.updates;
+    }
+    None
+}
+
+fn order(n: usize, leg: &Leg) -> EpochOrder {
+    EpochOrder { n, batch: leg.batch, drops_rest: false }
+}
+
+/// What updates are shown, by their number alone.
+struct Order {
+    legs: Arc<[Leg]>,
+    set: PictureSet,
+    /// Of any step: all take the same pictures.
+    config: Config,
+    recipe: CordsRecipe,
+    device: Device,
+}
+
+impl Order {
+    fn batch(&self, update: u64) -> Result<Batch> {
+        let Some((index, leg, within)) = place(&self.legs, update) else {
+            let n: u64 = self.legs.iter().map(|leg| leg.updates).sum();
+            return Err(Error::config("updates", format!("below {n}"), update));
+        };
+        let (recipe, name) = (&self.recipe, format!("pictures of leg {index}"));
+        let visit = order(self.set.len(), leg).visit(recipe.seed, &name, within);
+        let preparing = Preparing {
+            config: &self.config,
+            augments: recipe.augment,
+            mixes: recipe.mix,
+            seed: recipe.seed,
+        };
+        preparing.batch(&self.set, &visit.items, update, &self.device)
     }
 }
 
@@ -325,9 +367,8 @@ impl Procedure for CordsProcedure {
             self.enter(index)?;
         }
         let leg = self.legs[index].clone();
-        let order = self.order(&leg);
-        let visit = order.visit(self.recipe.seed, &format!("pictures of leg {index}"), within);
-        let batch = self.preparing(true).batch(&self.data.training, &visit.items, done, &self.device)?;
+        let n_updates = self.n_updates();
+        let batch = self.batches.take(done, n_updates)?;
         let rate = leg.schedule.rate(leg.optimiser.learning_rate(), within);
         // A divergence must not leave the optimiser half-way.
         let mut optimiser = self.course.optimiser.clone();
@@ -336,7 +377,7 @@ impl Procedure for CordsProcedure {
         self.course.optimiser = optimiser;
         self.course.weights = step.weights;
         self.course.update += 1;
-        let (within, per_epoch) = (within + 1, order.batches());
+        let (within, per_epoch) = (within + 1, self.order(&leg).batches());
         let is_end = within == leg.updates;
         if is_end || (self.recipe.stage_files == "epochs" && within.is_multiple_of(per_epoch)) {
             let name = file_name(&leg, within.div_ceil(per_epoch));
@@ -347,7 +388,7 @@ impl Procedure for CordsProcedure {
             metrics: metrics(&leg, step.loss, &step.terms, &batch.labels)?,
             learning_rate: rate.learning_rate,
             gradient_norm: step.norm,
-            n_stimuli: visit.items.len(),
+            n_stimuli: batch.labels.dims()[0],
         })
     }
 

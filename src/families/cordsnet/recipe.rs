@@ -11,8 +11,8 @@ use super::dataset::Dataset;
 use super::procedure::CordsProcedure;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::{Broken, Split};
 use crate::stimulus::sets::{PROCEDURAL, SetKind};
+use crate::stimulus::{Broken, Split};
 use crate::train::{Begun, TrainingRecipe};
 
 /// Runs that can be started by name.

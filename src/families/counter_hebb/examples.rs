@@ -90,6 +90,11 @@ impl Examples {
         self.set.identity()
     }
 
+    /// Are pictures read from files when they are asked for?
+    pub(super) fn reads_files(&self) -> bool {
+        self.set.reads_files()
+    }
+
     /// Questions that can be asked of each picture.
     pub(super) fn n_questions(&self) -> usize {
         match self.config.task {

@@ -13,8 +13,8 @@ use super::tensors::InitOptions;
 use super::train::LearningRule;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::{Broken, Split};
 use crate::stimulus::sets::PROCEDURAL;
+use crate::stimulus::{Broken, Split};
 use crate::train::optim::Decay;
 use crate::train::{Begun, OptimiserConfig, TrainingRecipe};
 

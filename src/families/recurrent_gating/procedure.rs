@@ -476,7 +476,8 @@ mod tests {
             let before = bits(&procedure.course.weights);
             let reports: Vec<_> = (0..4).map(|_| procedure.advance().unwrap()).collect();
             assert!(
-                reports.iter().all(|report| report.metrics[0].value.is_finite()) && bits(&procedure.course.weights) != before,
+                reports.iter().all(|report| report.metrics[0].value.is_finite())
+                    && bits(&procedure.course.weights) != before,
                 "{variant}"
             );
             procedure.course.update = 5;

@@ -225,12 +225,8 @@ impl TaskStimulus {
                 let natural = params.flag("natural", false)?;
                 GatingTask::CocoGrouping(AnimalGrouping { n_fixate, n_attend, natural, side: side(256)? })
             }
-            "Search_COCO" => {
-                GatingTask::CocoSearch(AnimalSearch { timesteps: n_iter(3)?, side: side(256)? })
-            }
-            "SearchGrid_COCO" => {
-                GatingTask::CocoGrid(AnimalGrid { timesteps: n_iter(3)?, side: side(256)? })
-            }
+            "Search_COCO" => GatingTask::CocoSearch(AnimalSearch { timesteps: n_iter(3)?, side: side(256)? }),
+            "SearchGrid_COCO" => GatingTask::CocoGrid(AnimalGrid { timesteps: n_iter(3)?, side: side(256)? }),
             "Broken_CIFAR" => GatingTask::Stl10Recognition(TileRecognition {
                 timesteps: n_iter(1)?,
                 gap: params.count("gap", tiles::GAP as usize)?,
@@ -245,9 +241,7 @@ impl TaskStimulus {
                 let roll = params.flag("roll", true)?;
                 GatingTask::Stl10Cue(TileCue { n_fixate, n_attend, roll, side: tile()? })
             }
-            "Search_CIFAR" => {
-                GatingTask::Stl10Search(TileSearch { timesteps: n_iter(2)?, side: tile()? })
-            }
+            "Search_CIFAR" => GatingTask::Stl10Search(TileSearch { timesteps: n_iter(2)?, side: tile()? }),
             "CelebACrop" => GatingTask::CelebaSex(FaceSex {
                 timesteps: n_iter(1)?,
                 which: params.count("which", 0)?,

@@ -9,6 +9,8 @@ pub(super) type Colour = [f32; 3];
 pub(super) const CLASSES: [&str; 10] =
     ["face a", "face b", "face c", "face d", "face e", "house", "ball", "cup", "tree", "star"];
 pub(super) const N_FACES: usize = 5;
+/// With the ring and the cross that stand beside others only.
+pub(super) const N_THINGS: usize = 12;
 
 const DARK: Colour = [0.08, 0.06, 0.08];
 
@@ -62,16 +64,18 @@ pub(super) struct Paint {
 /// Where and how large the thing may be, in units of half the picture's shorter side.
 pub(super) struct Placement {
     pub(super) size: [f64; 2],
-    /// Farthest its middle lies from that of the picture: rows, columns.
+    /// Where it usually is: rows, columns from the middle of the picture.
+    pub(super) middle: [f64; 2],
+    /// Farthest it lies from there: rows, columns.
     pub(super) spread: [f64; 2],
 }
 
-/// A picture and the thing's own pixels.
+/// A picture and each thing's own pixels.
 pub(super) struct Drawn {
     /// `[3, height, width]`.
     pub(super) image: Image,
-    /// `[1, height, width]`, 0 or 1.
-    pub(super) mask: Image,
+    /// `[1, height, width]`, 0 or 1; no two share a pixel.
+    pub(super) masks: Vec<Image>,
 }
 
 fn between(rng: &mut Rng, from: f64, to: f64) -> f64 {
@@ -82,46 +86,74 @@ fn colour(rng: &mut Rng) -> Colour {
     [(); 3].map(|()| rng::uniform(rng) as f32)
 }
 
-/// `thing` (its colour at a place of its own frame, `None` beside it) on a shaded ground; place, size,
-/// tilt, light and colours are drawn from `rng`.
+/// Where a thing stands and how far it is tilted.
+struct Pose {
+    middle: [f64; 2],
+    size: f64,
+    turn: [f64; 2],
+}
+
+impl Pose {
+    fn draw(rng: &mut Rng, placement: &Placement) -> Self {
+        let angle = between(rng, -0.25, 0.25);
+        let mut at = |axis: usize| {
+            let (middle, spread) = (placement.middle[axis], placement.spread[axis]);
+            middle + between(rng, -spread, spread)
+        };
+        let middle = [at(0), at(1)];
+        let size = between(rng, placement.size[0], placement.size[1]);
+        Self { middle, size, turn: [angle.cos(), angle.sin()] }
+    }
+
+    /// A place of the picture in the thing's own frame: columns, rows.
+    fn frame(&self, y: f64, x: f64) -> [f64; 2] {
+        let (v, u) = ((y - self.middle[0]) / self.size, (x - self.middle[1]) / self.size);
+        let [cos, sin] = self.turn;
+        [sin * v + cos * u, cos * v - sin * u]
+    }
+}
+
+/// Things (number `k`'s colour at a place of its own frame, `None` beside it) on a shaded ground, the
+/// first in front; places, sizes, tilts, light and colours are drawn from `rng`.
 pub(super) fn drawn(
     rng: &mut Rng,
     [height, width]: [usize; 2],
-    placement: &Placement,
-    thing: impl Fn(f64, f64, &Paint) -> Option<Colour>,
+    placements: &[Placement],
+    thing: impl Fn(usize, f64, f64, &Paint) -> Option<Colour>,
 ) -> Drawn {
-    let angle = between(rng, -0.25, 0.25);
-    let [down, right] = placement.spread;
-    let middle = [between(rng, -down, down), between(rng, -right, right)];
-    let size = between(rng, placement.size[0], placement.size[1]);
-    let turn = [angle.cos(), angle.sin()];
+    let mut poses: Vec<Pose> =
+        placements.first().map(|placement| Pose::draw(rng, placement)).into_iter().collect();
     let light = [between(rng, -0.25, 0.25), between(rng, -0.25, 0.25)];
     let (ground, far) = (colour(rng), colour(rng));
     let colours = [colour(rng), colour(rng)];
     let skin = between(rng, 0.45, 0.95) as f32;
     let paint = Paint { colours, skin: [skin, skin * 0.8, skin * 0.65] };
-    let (mut image, mut mask) = (Image::zeros(3, height, width), Image::zeros(1, height, width));
+    poses.extend(placements.iter().skip(1).map(|placement| Pose::draw(rng, placement)));
+    let mut image = Image::zeros(3, height, width);
+    let mut masks = vec![Image::zeros(1, height, width); poses.len()];
     let half = height.min(width) as f64 / 2.0;
     for row in 0..height {
         for column in 0..width {
             let at = |index: usize, length: usize| (index as f64 + 0.5 - length as f64 / 2.0) / half;
             let (y, x) = (at(row, height), at(column, width));
-            let (v, u) = ((y - middle[0]) / size, (x - middle[1]) / size);
-            let [cos, sin] = turn;
-            let (v, u) = (cos * v - sin * u, sin * v + cos * u);
-            let found = thing(u, v, &paint);
-            mask.set(0, row, column, f32::from(u8::from(found.is_some())));
+            let found = poses.iter().enumerate().find_map(|(k, pose)| {
+                let [u, v] = pose.frame(y, x);
+                Some((k, thing(k, u, v, &paint)?))
+            });
+            if let Some((k, _)) = found {
+                masks[k].set(0, row, column, 1.0);
+            }
             let share = row as f32 / height as f32;
             let behind: Colour =
                 std::array::from_fn(|c| 0.3 + 0.5 * (ground[c] + share * (far[c] - ground[c])));
             let light = (1.0 + light[0] * y + light[1] * x) as f32;
             let grain = (rng::uniform(rng) as f32 - 0.5) * 0.04;
-            for (channel, value) in found.unwrap_or(behind).into_iter().enumerate() {
+            for (channel, value) in found.map_or(behind, |(_, colour)| colour).into_iter().enumerate() {
                 image.set(channel, row, column, (value * light + grain).clamp(0.0, 1.0));
             }
         }
     }
-    Drawn { image, mask }
+    Drawn { image, masks }
 }
 
 /// The colour of the thing `class` at a place; `None` beside it.
@@ -182,6 +214,12 @@ fn object(which: usize, u: f64, v: f64, [first, second]: [Colour; 2]) -> Option<
             let phase = (angle * 5.0 / std::f64::consts::TAU).rem_euclid(1.0);
             let reach = 0.38 + 0.52 * (1.0 - 2.0 * phase.min(1.0 - phase));
             (radius < reach).then_some(first)
+        }
+        5 if ellipse(u, v, [0.0, 0.0], [0.8, 0.8]) && !ellipse(u, v, [0.0, 0.0], [0.45, 0.45]) => {
+            Some(second)
+        }
+        6 if rectangle([-0.25, 0.25], [-0.85, 0.85]) || rectangle([-0.85, 0.85], [-0.25, 0.25]) => {
+            Some(first)
         }
         _ => None,
     }

@@ -16,7 +16,10 @@ pub use celeba::{CelebaPart, celeba, celeba_part};
 pub use cifar::{Cifar, cifar};
 pub use class_folders::{class_folders, identities, listed_folder};
 pub use ilsvrc::ilsvrc_val;
-pub use schematic::{SchematicScene, schematic, schematic_classes, schematic_faces, schematic_scene};
+pub use schematic::{
+    SchematicPair, SchematicScene, schematic, schematic_classes, schematic_faces, schematic_pair,
+    schematic_pair_classes, schematic_scene,
+};
 pub use stl10::stl10;
 
 use super::picture_set::PictureSet;
@@ -188,6 +191,20 @@ impl Division {
             training: self.training.of_first_classes(n)?,
             validation: self.validation.of_first_classes(n)?,
             test: self.test.as_ref().map(|test| test.of_first_classes(n)).transpose()?,
+        })
+    }
+}
+
+impl Division {
+    /// The pictures of the classes `names`, numbered in that order.
+    ///
+    /// # Errors
+    /// As [`PictureSet::of_classes`].
+    pub fn of_classes(&self, names: &[String]) -> Result<Self> {
+        Ok(Self {
+            training: self.training.of_classes(names)?,
+            validation: self.validation.of_classes(names)?,
+            test: self.test.as_ref().map(|test| test.of_classes(names)).transpose()?,
         })
     }
 }

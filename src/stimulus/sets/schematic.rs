@@ -5,7 +5,7 @@
 
 use super::super::picture_set::{Attributes, PictureSet, Pictures, Pixels};
 use super::super::{DataIdentity, Image, Split};
-use super::drawing::{CLASSES, Look, Placement, drawn, face, thing};
+use super::drawing::{CLASSES, Drawn, Look, N_THINGS, Placement, drawn, face, thing};
 use crate::error::Result;
 use crate::rng::{self, Rng};
 
@@ -15,6 +15,8 @@ const SIDE: usize = 64;
 const FACE: [usize; 2] = [218, 178];
 /// Rows and columns of a picture with an outlined thing.
 const SCENE: [usize; 2] = [180, 240];
+/// Rows and columns of a picture of two things.
+const PAIR: [usize; 2] = [120, 150];
 /// What faces with attributes are told apart by, as CelebA names it.
 const ATTRIBUTES: [&str; 3] = ["Black_Hair", "Blond_Hair", "Male"];
 /// Share of blond faces, and of men among the blond and the black-haired: as uneven as in CelebA.
@@ -43,9 +45,9 @@ pub fn schematic(seed: u64, split: Split, n: usize) -> Result<PictureSet> {
 
 fn picture(seed: u64, split: Split, number: usize) -> Pixels {
     let rng = &mut stream_of("picture", seed, split, number);
-    let placement = Placement { size: [0.55, 0.8], spread: [0.2; 2] };
+    let placement = Placement { size: [0.55, 0.8], middle: [0.0; 2], spread: [0.2; 2] };
     let class = number % CLASSES.len();
-    Pixels::of_image(&drawn(rng, [SIDE; 2], &placement, |u, v, paint| thing(class, u, v, paint)).image)
+    Pixels::of_image(&drawn(rng, [SIDE; 2], &[placement], |_, u, v, paint| thing(class, u, v, paint)).image)
 }
 
 /// A picture with the outline of the one thing in it.
@@ -67,10 +69,50 @@ pub fn schematic_classes() -> Vec<String> {
 /// Picture `number` of a split: one of the things somewhere in a larger picture.
 pub fn schematic_scene(seed: u64, split: Split, number: usize) -> SchematicScene {
     let rng = &mut stream_of("scene", seed, split, number);
-    let placement = Placement { size: [0.3, 0.75], spread: [0.3, 0.6] };
+    let placement = Placement { size: [0.3, 0.75], middle: [0.0; 2], spread: [0.3, 0.6] };
     let class = number % CLASSES.len();
-    let scene = drawn(rng, SCENE, &placement, |u, v, paint| thing(class, u, v, paint));
-    SchematicScene { image: scene.image, mask: scene.mask, class: class as u32 }
+    let scene = drawn(rng, SCENE, &[placement], |_, u, v, paint| thing(class, u, v, paint));
+    let [height, width] = SCENE;
+    let mask = scene.masks.into_iter().next().unwrap_or_else(|| Image::zeros(1, height, width));
+    SchematicScene { image: scene.image, mask, class: class as u32 }
+}
+
+/// A picture of two things side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchematicPair {
+    /// `[3, height, width]` in `0..=1`.
+    pub image: Image,
+    /// Each thing's own pixels `[1, height, width]`, 0 or 1, the larger first.
+    pub masks: Vec<Image>,
+    /// 0 to 11.
+    pub classes: [u32; 2],
+}
+
+/// Classes of the two things of picture `number`: `number % 12` and another.
+pub fn schematic_pair_classes(seed: u64, split: Split, number: usize) -> [u32; 2] {
+    classes_of(number, &mut stream_of("pair", seed, split, number)).map(|class| class as u32)
+}
+
+fn classes_of(number: usize, rng: &mut Rng) -> [usize; 2] {
+    let first = number % N_THINGS;
+    [first, (first + rng::index(rng, 1, N_THINGS)) % N_THINGS]
+}
+
+/// Picture `number` of a split: two things side by side.
+pub fn schematic_pair(seed: u64, split: Split, number: usize) -> SchematicPair {
+    let rng = &mut stream_of("pair", seed, split, number);
+    let mut classes = classes_of(number, rng);
+    let side = if rng::uniform(rng) < 0.5 { 0.62 } else { -0.62 };
+    let placement = |column: f64| Placement { size: [0.5, 0.62], middle: [0.0, column], spread: [0.2, 0.05] };
+    let placements = [placement(side), placement(-side)];
+    let scene = drawn(rng, PAIR, &placements, |k, u, v, paint| thing(classes[k], u, v, paint));
+    let Drawn { image, mut masks } = scene;
+    let area = |mask: &Image| mask.data().iter().sum::<f32>();
+    if area(&masks[0]) < area(&masks[1]) {
+        masks.swap(0, 1);
+        classes.swap(0, 1);
+    }
+    SchematicPair { image, masks, classes: classes.map(|class| class as u32) }
 }
 
 /// `n` schematic faces of CelebA's size with its attributes of hair colour and sex, as unevenly paired
@@ -114,8 +156,8 @@ fn hair_face(seed: u64, split: Split, number: usize) -> Pixels {
         is_long: !is_man,
         has_beard: is_man,
     };
-    let placement = Placement { size: [0.75, 0.9], spread: [0.08; 2] };
-    Pixels::of_image(&drawn(rng, FACE, &placement, |u, v, paint| face(&look, u, v, paint.skin)).image)
+    let placement = Placement { size: [0.75, 0.9], middle: [0.0; 2], spread: [0.08; 2] };
+    Pixels::of_image(&drawn(rng, FACE, &[placement], |_, u, v, paint| face(&look, u, v, paint.skin)).image)
 }
 
 #[cfg(test)]
@@ -145,6 +187,22 @@ mod tests {
         }
         assert_eq!(schematic_scene(1, Split::Test, 3), schematic_scene(1, Split::Test, 3));
         assert_ne!(schematic_scene(1, Split::Test, 3), schematic_scene(1, Split::Train, 3));
+    }
+
+    #[test]
+    fn pairs_are_large_apart_and_of_two_classes() {
+        for number in 0..24 {
+            let pair = schematic_pair(1, Split::Train, number);
+            let areas = [0, 1].map(|k: usize| pair.masks[k].data().iter().sum::<f32>());
+            assert!(areas[0] >= areas[1] && areas[1] > 0.05 * 120.0 * 150.0, "{number}: {areas:?}");
+            let mut classes = schematic_pair_classes(1, Split::Train, number);
+            classes.sort_by_key(|&class| class != pair.classes[0]);
+            assert_eq!(classes, pair.classes);
+            assert!(pair.classes[0] != pair.classes[1] && pair.classes.contains(&(number as u32 % 12)));
+            let shared =
+                pair.masks[0].data().iter().zip(pair.masks[1].data()).filter(|(a, b)| **a * **b > 0.0);
+            assert_eq!(shared.count(), 0);
+        }
     }
 
     #[test]

@@ -85,10 +85,8 @@ fn entry(picture: &PictureEntry, animal: &Annotation, class: u32, is_alone: bool
 /// The box around a mask.
 fn outline(mask: &RunLengths) -> Option<[f64; 4]> {
     let rows = mask.rows();
-    let set: Vec<[usize; 2]> = (0..rows.len())
-        .filter(|&at| rows[at])
-        .map(|at| [at / mask.width(), at % mask.width()])
-        .collect();
+    let set: Vec<[usize; 2]> =
+        (0..rows.len()).filter(|&at| rows[at]).map(|at| [at / mask.width(), at % mask.width()]).collect();
     let range = |axis: usize| {
         let values = || set.iter().map(|at| at[axis]);
         Some((values().min()? as f64, values().max()? as f64 + 1.0))
@@ -220,10 +218,7 @@ mod tests {
         let found: Vec<(&str, u32, bool)> = (selection.animals.iter())
             .map(|animal| (animal.file_name.as_str(), animal.class, animal.is_alone))
             .collect();
-        assert_eq!(
-            found,
-            [("1.png", 2, false), ("1.png", 8, true), ("1.png", 2, false), ("2.png", 2, true)]
-        );
+        assert_eq!(found, [("1.png", 2, false), ("1.png", 8, true), ("1.png", 2, false), ("2.png", 2, true)]);
         assert_eq!(selection.animals[1].bbox, [5.0, 0.0, 4.0, 10.0]);
         let kept: AnimalSelection =
             serde_json::from_str(&serde_json::to_string(&selection).unwrap()).unwrap();
@@ -246,7 +241,10 @@ mod tests {
         std::fs::write(root.join("instances_mini.json"), "{}").unwrap();
         std::fs::create_dir(root.join("images")).unwrap();
         let found = CocoFolder::find(root, Split::Test).unwrap();
-        assert_eq!((found.pictures, found.annotations), (root.join("images"), root.join("instances_mini.json")));
+        assert_eq!(
+            (found.pictures, found.annotations),
+            (root.join("images"), root.join("instances_mini.json"))
+        );
         std::fs::create_dir_all(root.join("annotations")).unwrap();
         std::fs::create_dir(root.join("val2017")).unwrap();
         std::fs::write(root.join("annotations/instances_val2017.json"), "{}").unwrap();

@@ -72,8 +72,8 @@ fn found<T: DeserializeOwned>(path: &Path, sha256: &str) -> Option<T> {
 }
 
 fn write<T: Serialize>(path: &Path, kept: &Kept<T>) -> Result<()> {
-    let bytes = serde_json::to_vec(kept)
-        .map_err(|err| crate::error::Error::config("cache", "plain values", err))?;
+    let bytes =
+        serde_json::to_vec(kept).map_err(|err| crate::error::Error::config("cache", "plain values", err))?;
     files::write_atomic(path, bytes)
 }
 

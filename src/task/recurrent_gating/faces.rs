@@ -179,7 +179,8 @@ mod tests {
         let men = (0..60).filter(|&face| faces.is_man(face)).count();
         assert_eq!(faces.listed(0, Mode::Train).unwrap().len(), 60 + men);
         assert_eq!(faces.listed(0, Mode::Test).unwrap().len(), 60);
-        let each: usize = (1..=4).filter_map(|which| faces.listed(which, Mode::Test).ok()).map(<[_]>::len).sum();
+        let each: usize =
+            (1..=4).filter_map(|which| faces.listed(which, Mode::Test).ok()).map(<[_]>::len).sum();
         assert_eq!(each, 60);
         assert!((0..60).all(|number| (faces.subset_of(number) >= 2) == faces.is_man(number as u32)));
         assert!(faces.listed(5, Mode::Test).unwrap_err().to_string().contains("0 to 4"));
@@ -201,7 +202,8 @@ mod tests {
     #[test]
     fn sets_without_the_attributes_are_refused_by_name() {
         let set = |names: &[&str], values: Vec<u8>| {
-            let attributes = Attributes { names: names.iter().map(|&name| name.to_owned()).collect(), values };
+            let attributes =
+                Attributes { names: names.iter().map(|&name| name.to_owned()).collect(), values };
             let pictures = Pictures::Bytes { shape: [1, 1, 3], bytes: vec![0; 3].into() };
             let names = vec!["face".to_owned()];
             PictureSet::new(DataIdentity::default(), names, pictures, vec![0], attributes).unwrap()

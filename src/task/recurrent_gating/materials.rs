@@ -202,9 +202,8 @@ fn missing(task: &GatingTask) -> Error {
 /// # Errors
 /// As [`Backgrounds::open`].
 pub fn backgrounds(folder: Option<&Path>, split: Split, seed: u64) -> Result<Backgrounds> {
-    let found = folder.and_then(|folder| {
-        BACKGROUNDS.iter().map(|name| folder.join(name)).find(|path| path.is_dir())
-    });
+    let found =
+        folder.and_then(|folder| BACKGROUNDS.iter().map(|name| folder.join(name)).find(|path| path.is_dir()));
     match found {
         Some(found) => Backgrounds::open(&found, split),
         None => Ok(Backgrounds::drawn(seed, split)),

@@ -28,6 +28,7 @@ mod trial;
 
 use serde::{Deserialize, Serialize};
 
+use self::animals::Animals;
 pub use self::{
     animals::{AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch},
     arrow::Arrow,
@@ -56,7 +57,6 @@ use crate::{
     stimulus::DIGIT_CLASSES,
     task::coco::ANIMALS,
 };
-use self::animals::Animals;
 
 /// Whether trials are composed as for training or as for testing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,10 +222,9 @@ impl GatingTask {
             | Self::Discrimination(_)
             | Self::Change(_)
             | Self::Shapes(_) => TaskData::None,
-            Self::CocoRecognition(_)
-            | Self::CocoGrouping(_)
-            | Self::CocoSearch(_)
-            | Self::CocoGrid(_) => TaskData::Animals,
+            Self::CocoRecognition(_) | Self::CocoGrouping(_) | Self::CocoSearch(_) | Self::CocoGrid(_) => {
+                TaskData::Animals
+            }
             Self::Stl10Recognition(_) | Self::Stl10Cue(_) | Self::Stl10Search(_) => TaskData::Tiles,
             Self::CelebaSex(_) => TaskData::Faces,
             _ => TaskData::Digits,
@@ -297,10 +296,7 @@ impl GatingTask {
 
     /// Whether the class to search for is given to the network.
     pub fn has_prompt(&self) -> bool {
-        matches!(
-            self,
-            Self::Search(_) | Self::CocoSearch(_) | Self::CocoGrid(_) | Self::Stl10Search(_)
-        )
+        matches!(self, Self::Search(_) | Self::CocoSearch(_) | Self::CocoGrid(_) | Self::Stl10Search(_))
     }
 
     /// # Errors
@@ -438,7 +434,8 @@ impl GatingTask {
                 segment(SegmentKind::Cue, "target alone", 0, task.n_fixate),
                 segment(SegmentKind::Stimulus, "movement", task.n_fixate, t),
             ],
-            Self::CocoGrouping(AnimalGrouping { n_fixate, .. }) | Self::Stl10Cue(TileCue { n_fixate, .. }) => {
+            Self::CocoGrouping(AnimalGrouping { n_fixate, .. })
+            | Self::Stl10Cue(TileCue { n_fixate, .. }) => {
                 let shown = if matches!(self, Self::Stl10Cue(_)) { "tiles" } else { "photograph" };
                 vec![
                     segment(SegmentKind::Cue, "dot", 0, *n_fixate),

@@ -61,7 +61,10 @@ pub struct TileSet {
 
 #[derive(Clone, Debug)]
 enum Tiles {
-    Images { tiles: Arc<[Image]>, labels: Arc<[u32]> },
+    Images {
+        tiles: Arc<[Image]>,
+        labels: Arc<[u32]>,
+    },
     /// Resized when they are asked for, as Pillow does with its bicubic filter.
     Pictures(PictureSet),
 }
@@ -345,12 +348,7 @@ impl CuedTilesDraws {
     ///
     /// # Errors
     /// [`Error::Config`] or [`Error::Shape`] for draws that do not fit the photographs.
-    pub fn compose(
-        &self,
-        tiles: &TileSet,
-        fix_attend: [usize; 2],
-        change: &mut Change<'_>,
-    ) -> Result<Trial> {
+    pub fn compose(&self, tiles: &TileSet, fix_attend: [usize; 2], change: &mut Change<'_>) -> Result<Trial> {
         check_count("order of the photographs", self.order.len(), PLACES)?;
         check_count("photographs around the target", self.others.len(), PLACES - 1)?;
         let side = tiles.side;

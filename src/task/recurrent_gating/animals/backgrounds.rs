@@ -194,7 +194,8 @@ mod tests {
         for size in [[3, 4], [90, 50], [20, 10], [20, 20]] {
             let found = background(&Image::uniform(&colours, size[0], size[1]), 20, 20);
             assert_eq!(found.shape(), [3, 20, 20]);
-            let is_kept = |channel: usize| found.plane(channel).iter().all(|v| (v - colours[channel]).abs() < 1e-6);
+            let is_kept =
+                |channel: usize| found.plane(channel).iter().all(|v| (v - colours[channel]).abs() < 1e-6);
             assert!((0..3).all(is_kept), "{size:?}");
         }
         let fitting = Image::from_fn(5, 4, |row, column| (row * 4 + column) as f32);

@@ -8,6 +8,4 @@ mod tasks;
 pub use backgrounds::{Backgrounds, background};
 pub use instance::Instance;
 pub use set::{AnimalSet, Animals};
-pub use tasks::{
-    AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch, DOT_MARGIN, DOT_RADIUS, SIDE,
-};
+pub use tasks::{AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch, DOT_MARGIN, DOT_RADIUS, SIDE};

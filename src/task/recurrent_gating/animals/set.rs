@@ -10,9 +10,7 @@ use crate::error::{Error, Result};
 use crate::rng::{self, Chance};
 use crate::stimulus::sets::{schematic_classes, schematic_scene};
 use crate::stimulus::{Broken, DataIdentity, Image, Split, readable};
-use crate::task::coco::{
-    ANIMALS, AnimalEntry, CocoFolder, annotated_picture, picture_path, read_animals,
-};
+use crate::task::coco::{ANIMALS, AnimalEntry, CocoFolder, annotated_picture, picture_path, read_animals};
 
 /// Distractors of a grid.
 const OTHERS: usize = 3;
@@ -358,7 +356,9 @@ mod tests {
         });
         for id in 0..n {
             let name = format!("{id}.png");
-            image::GrayImage::from_pixel(6, 4, image::Luma([id as u8 * 10])).save(images.join(&name)).unwrap();
+            image::GrayImage::from_pixel(6, 4, image::Luma([id as u8 * 10]))
+                .save(images.join(&name))
+                .unwrap();
             let picture = serde_json::json!({"id": id, "width": 6, "height": 4, "file_name": name});
             let animal = serde_json::json!({
                 "id": id, "image_id": id, "category_id": 18, "iscrowd": 0, "area": 8.0,

@@ -13,9 +13,7 @@ use super::backgrounds::{Backgrounds, background};
 use super::instance::{Fitted, Instance, fitted};
 use crate::error::Result;
 use crate::rng::Chance;
-use crate::stimulus::{
-    Affine, ColourChanges, Image, centre_of_mass, fixation_candidates, square_dot,
-};
+use crate::stimulus::{Affine, ColourChanges, Image, centre_of_mass, fixation_candidates, square_dot};
 
 /// Rows and columns of the published canvas.
 pub const SIDE: usize = 256;
@@ -36,12 +34,8 @@ const PHOTOGRAPH: ColourChanges = ColourChanges {
     inverted: 0.0,
 };
 const SEARCHED: ColourChanges = ColourChanges { inverted: 0.125, ..PHOTOGRAPH };
-const CUT_OUT: ColourChanges = ColourChanges {
-    brightness: Some([0.9, 1.1]),
-    saturation: Some([0.9, 1.1]),
-    hue: 0.1,
-    ..PHOTOGRAPH
-};
+const CUT_OUT: ColourChanges =
+    ColourChanges { brightness: Some([0.9, 1.1]), saturation: Some([0.9, 1.1]), hue: 0.1, ..PHOTOGRAPH };
 
 /// An animal cut out of its photograph, over a drifting background.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
