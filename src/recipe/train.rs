@@ -143,20 +143,8 @@ impl TrainingRecipe for GatingRun {
         json!(self.recipe)
     }
 
-    fn seed(&self) -> u64 {
-        self.recipe.seed
-    }
-
     fn n_updates(&self) -> Option<u64> {
         self.recipe.n_updates()
-    }
-
-    fn save_every(&self) -> u64 {
-        self.recipe.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.recipe.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {

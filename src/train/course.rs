@@ -85,6 +85,13 @@ impl Course {
         self.evaluated_at = Some(self.update);
     }
 
+    /// Takes note of a validation, which comes before the evaluations of other sets.
+    pub fn judged(&mut self, mut validation: Evaluation, mut others: Vec<Evaluation>) -> Vec<Evaluation> {
+        self.judge(&mut validation);
+        others.insert(0, validation);
+        others
+    }
+
     /// The network as it is now, outside any graph.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ impl Sets {
         };
         let portions = Portions {
             data: &recipe.data,
-            split: recipe.split(),
+            split: recipe.split,
             items: recipe.items,
             held_out: recipe.held_out,
             test: recipe.test_stimuli,
@@ -66,7 +66,7 @@ impl Sets {
         let Some(([n_objects, n_faces], merged)) = faces.filter(|_| !is_drawn) else {
             return Ok(Self { division, first_face: None });
         };
-        if recipe.held_out > 0 || recipe.split() == Split::Test {
+        if recipe.held_out > 0 || recipe.split == Split::Test {
             let requirement = "0, and split train, for a set that mixes two";
             return Err(Error::config("held_out", requirement, recipe.held_out));
         }

@@ -240,14 +240,12 @@ impl Procedure for BltProcedure {
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let division = &self.sets.division;
         let n = self.recipe.validation_stimuli;
-        let mut validation = self.evaluate_on("validation", &division.validation, n, cancelled)?;
+        let validation = self.evaluate_on("validation", &division.validation, n, cancelled)?;
         let mut others = Vec::new();
         if let (true, Some(test)) = (self.course.update >= self.n_updates(), &division.test) {
             others.push(self.evaluate_on("test", test, 0, cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

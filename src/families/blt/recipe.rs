@@ -47,7 +47,7 @@ pub struct BltRecipe {
     pub classes: Vec<String>,
     #[serde(default)]
     pub n_classes: usize,
-    pub split: String,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
@@ -358,10 +358,6 @@ impl BltRecipe {
         Schedule::Multistep { milestones: drops.collect(), factor: DROP_FACTOR }
     }
 
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
-
     /// How a set that is not of the source's own is stored.
     pub(super) fn kind(&self) -> Result<SetKind> {
         SetKind::named(&self.dataset)
@@ -371,22 +367,6 @@ impl BltRecipe {
 impl TrainingRecipe for BltRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        (self.updates > 0).then_some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {

@@ -283,7 +283,7 @@ impl Order {
 fn divided(recipe: &CordsRecipe) -> Result<Division> {
     let portions = Portions {
         data: &recipe.data,
-        split: recipe.split(),
+        split: recipe.split,
         items: recipe.items,
         held_out: recipe.held_out,
         test: recipe.test_stimuli,
@@ -402,14 +402,12 @@ impl Procedure for CordsProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let n = self.recipe.validation_stimuli;
-        let mut validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
+        let validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
         let mut others = Vec::new();
         if let (true, Some(test)) = (self.course.update >= self.n_updates(), &self.data.test) {
             others.push(self.evaluate_on("test", test, 0, cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -57,7 +57,7 @@ pub struct StepSettings {
 pub struct CordsRecipe {
     pub dataset: Dataset,
     pub data: String,
-    pub split: String,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
@@ -309,19 +309,11 @@ impl CordsRecipe {
             Dataset::FashionMnist => SetKind::FashionMnist,
         }
     }
-
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
 }
 
 impl TrainingRecipe for CordsRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
     }
 
     fn n_updates(&self) -> Option<u64> {
@@ -338,14 +330,6 @@ impl TrainingRecipe for CordsRecipe {
             total += updates * times;
         }
         Some(total)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, out: &Path) -> Result<Begun> {

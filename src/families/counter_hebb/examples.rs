@@ -38,7 +38,7 @@ impl Sets {
         let kind = if is_paired { SetKind::Mnist } else { SetKind::named(&recipe.dataset)? };
         let portions = Portions {
             data: &recipe.data,
-            split: recipe.split(),
+            split: recipe.split,
             items: recipe.items,
             held_out: recipe.held_out,
             test: recipe.test_stimuli,

@@ -239,7 +239,7 @@ impl Procedure for HebbProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let sets = &self.sets;
-        let mut validation =
+        let validation =
             self.evaluate_on("validation", &sets.validation, sets.validation.len(), cancelled)?;
         let mut others = Vec::new();
         if self.recipe.training_stimuli > 0 {
@@ -249,9 +249,7 @@ impl Procedure for HebbProcedure {
         if let (true, Some(test)) = (self.course.update >= self.n_updates(), &sets.test) {
             others.push(self.evaluate_on("test", test, test.len(), cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -31,7 +31,7 @@ const OPTIMISERS: [&str; 2] = ["Adam", "SGD"];
 pub struct HebbRecipe {
     pub dataset: String,
     pub data: String,
-    pub split: String,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
@@ -204,31 +204,11 @@ impl HebbRecipe {
             },
         }
     }
-
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
 }
 
 impl TrainingRecipe for HebbRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        (self.updates > 0).then_some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {

@@ -115,28 +115,6 @@ impl TrainingRecipe for AttentionRecipe {
         serde_json::json!(self)
     }
 
-    fn seed(&self) -> u64 {
-        self.common().seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        Some(self.common().updates).filter(|&updates| updates > 0)
-    }
-
-    fn save_every(&self) -> u64 {
-        match self {
-            Self::Digits(recipe) => recipe.save_every,
-            Self::Photographs(recipe) => recipe.save_every,
-        }
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        match self {
-            Self::Digits(recipe) => recipe.snapshot_every,
-            Self::Photographs(recipe) => recipe.snapshot_every,
-        }
-    }
-
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
         let procedure = AttentionProcedure::new(self.clone(), device)?;
         let data = procedure.data().clone();
@@ -337,14 +315,12 @@ impl Procedure for AttentionProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let [validation_stimuli, test_stimuli] = self.recipe.common().stimuli;
-        let mut evaluation = self.evaluate_on(Part::Validation, validation_stimuli, cancelled)?;
-        let mut evaluations = Vec::new();
+        let validation = self.evaluate_on(Part::Validation, validation_stimuli, cancelled)?;
+        let mut others = Vec::new();
         if self.course.update >= self.n_updates() {
-            evaluations.push(self.evaluate_on(Part::Test, test_stimuli, cancelled)?);
+            others.push(self.evaluate_on(Part::Test, test_stimuli, cancelled)?);
         }
-        self.course.judge(&mut evaluation);
-        evaluations.insert(0, evaluation);
-        Ok(evaluations)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

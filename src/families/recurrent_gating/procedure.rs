@@ -339,20 +339,17 @@ impl Procedure for GatingProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let n = self.recipe.n_validation;
-        let (mut validation, watched) =
-            self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
-        let mut evaluations = Vec::new();
+        let (validation, watched) = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
+        let mut others = Vec::new();
         if self.course.update >= self.n_updates() {
             let n = self.recipe.n_test;
-            evaluations.push(self.evaluate_on("test", &self.data.test, n, cancelled)?.0);
+            others.push(self.evaluate_on("test", &self.data.test, n, cancelled)?.0);
         }
-        self.course.judge(&mut validation);
         let is_epoch = self.course.update > 0 && self.course.update.is_multiple_of(self.updates_per_epoch());
         if let (Some((plateau, state)), true) = (&mut self.plateau, is_epoch) {
             state.observe(plateau, watched);
         }
-        evaluations.insert(0, validation);
-        Ok(evaluations)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

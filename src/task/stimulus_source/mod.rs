@@ -25,8 +25,8 @@ use crate::{
     dynamics::{Dynamics, TimeUnit},
     error::{Error, Result},
     stimulus::{
-        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, PictureSet, Preparation, Split, TrialList, idx::load_digits,
-        image_file::pictures_in, procedural_digits::procedural_digits,
+        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, PictureSet, Preparation, Split, TrialList,
+        idx::load_digits, image_file::pictures_in, procedural_digits::procedural_digits,
     },
 };
 use listed::Listed;
