@@ -7,6 +7,7 @@ pub mod evaluation;
 mod execute;
 pub mod extraction;
 mod output;
+mod presets;
 mod run_recipe;
 mod showing;
 mod toml_file;

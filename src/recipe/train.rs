@@ -28,8 +28,6 @@ use crate::weights::Weights;
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 
-/// The setting that chooses between documentation and code.
-const PRESET: &str = "preset";
 /// Runs of object attention.
 const ATTENTION_RUNS: [&str; 2] = ["digits", "coco"];
 
@@ -265,26 +263,6 @@ impl AnyRecipe {
         Self::fields(family, run)
     }
 
-    /// Settings whose defaults the reference's documentation and its code put differently: dotted key,
-    /// documented and as coded. `null` stands for what only one of them has.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] for a family or run that does not exist.
-    pub fn presets(family: &str, variant: &str) -> Result<Vec<(String, Value, Value)>> {
-        if !Self::fields(family, variant)?.iter().any(|field| field.key == PRESET) {
-            return Ok(Vec::new());
-        }
-        let of = |preset: &str| {
-            let mut overrides = Overrides::default();
-            overrides.push(PRESET, preset);
-            Ok::<_, Error>(Self::from_map(family, variant, &Map::new(), &overrides)?.values())
-        };
-        let mut found = Vec::new();
-        differences("", &of("documented")?, &of("as-coded")?, &mut found);
-        found.retain(|(key, ..)| key != PRESET);
-        Ok(found)
-    }
-
     /// `FAMILY/RUN`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.family, self.variant)
@@ -374,22 +352,6 @@ impl AnyRecipe {
             ..Provenance::new(self.command(out))
         };
         Ok(Started { procedure, data, manifest: json!(manifest) })
-    }
-}
-
-/// Where two values differ, key by key of their tables.
-fn differences(key: &str, a: &Value, b: &Value, found: &mut Vec<(String, Value, Value)>) {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for inner in keys {
-                let dotted = if key.is_empty() { inner.clone() } else { format!("{key}.{inner}") };
-                let of = |map: &Map<String, Value>| map.get(inner).cloned().unwrap_or_default();
-                differences(&dotted, &of(a), &of(b), found);
-            }
-        }
-        (a, b) if a != b => found.push((key.to_owned(), a.clone(), b.clone())),
-        _ => {}
     }
 }
 
@@ -625,22 +587,6 @@ mod tests {
         let message = |name: &str| AnyRecipe::named(name, &Overrides::default()).unwrap_err().to_string();
         assert!(message("cordnet/small").contains("did you mean \"cordsnet\""));
         assert!(message("blt/smal").contains("did you mean \"small\""));
-    }
-
-    #[test]
-    fn what_documentation_and_code_put_differently_is_listed() {
-        let of = |family: &str, run: &str| -> Vec<String> {
-            let found = AnyRecipe::presets(family, run).unwrap();
-            found.into_iter().map(|(key, a, b)| format!("{key} {a} {b}")).collect()
-        };
-        assert_eq!(of("object_attention", "digits"), ["objects 2 3", "updates 19710 6570"]);
-        assert_eq!(of("object_attention", "coco"), ["strength 0.9 0.3"]);
-        let stl = of("recurrent_gating", "stl10");
-        assert_eq!(stl, ["n_epochs 64 128"]);
-        assert_eq!(of("recurrent_gating", "celeba"), ["tasks.Celeb.params.n_iter 2 1"]);
-        assert!(of("recurrent_gating", "digits").contains(&"n_epochs 96 128".to_owned()));
-        assert!(of("blt", "imagenet").contains(&"model \"blt_bl_top2linear\" \"blt_bl\"".to_owned()));
-        assert!(of("recurrent_gating", "coco").is_empty() && of("cordsnet", "pipeline").is_empty());
     }
 
     #[test]

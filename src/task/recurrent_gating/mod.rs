@@ -7,6 +7,7 @@ pub mod animals;
 pub mod arrow;
 pub mod arrow_shapes;
 pub mod arrow_then_digits;
+mod compose;
 pub mod cue;
 pub mod curves;
 pub mod faces;
@@ -23,12 +24,12 @@ pub mod shape_drawings;
 pub mod shapes;
 mod tile_tasks;
 pub mod tiles;
+mod timeline;
 pub mod tracking;
 mod trial;
 
 use serde::{Deserialize, Serialize};
 
-use self::animals::Animals;
 pub use self::{
     animals::{AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch},
     arrow::Arrow,
@@ -51,9 +52,7 @@ pub use self::{
     trial::{Timed, Trial, stretched_mask, with_noise},
 };
 use crate::{
-    dynamics::{Segment, SegmentKind},
     error::{Error, Result},
-    rng,
     stimulus::DIGIT_CLASSES,
     task::coco::ANIMALS,
 };
@@ -374,232 +373,12 @@ impl GatingTask {
             | Self::Stl10Search(_) => count("timesteps", self.timesteps(), 1, 1000),
         }
     }
-
-    /// The published loss; inhibition of return matches objects to timesteps first.
-    pub fn scoring(&self) -> Scoring {
-        use Timesteps::{All, From, Only};
-        match self {
-            Self::Ior(task) => {
-                let last: Vec<usize> = (1..=task.n_digits).map(|k| k * task.n_attend - 1).collect();
-                Scoring::new(Only(last.clone()), Only(last), [1.0, 1.0, 0.0])
-            }
-            Self::Arrow(_) | Self::Popout(_) | Self::ArrowThenDigits(_) => {
-                Scoring::new(All, All, [0.0, 0.0, 1.0])
-            }
-            Self::Cue(task) => Scoring::new(Only(vec![task.timesteps() - 1]), From(1), [0.0, 1.0, 1.0]),
-            Self::Tracking(_) => Scoring::new(From(1), From(1), [1.0, 1.0, 1.0]),
-            Self::Recognition(_) | Self::Lattice(_) | Self::Stripes(_) => {
-                Scoring::new(From(1), All, [1.0, 0.0, 2.0])
-            }
-            Self::Search(_) => Scoring::new(All, From(1), [0.0, 1.0, 0.0]),
-            Self::Curves(task) => {
-                let shown = task.n_fixate + task.n_attend;
-                let masks = vec![task.n_fixate - 1, shown - 1, task.timesteps() - 1];
-                Scoring::new(All, Only(masks), [0.0, 1.0, 0.0])
-            }
-            Self::Contrast(Contrast { episodes, .. })
-            | Self::Discrimination(Discrimination { episodes, .. })
-            | Self::Change(Change { episodes, .. }) => {
-                let [cue, _] = episodes.bounds();
-                let t = episodes.timesteps();
-                let last = (t.saturating_sub(2)..t).collect();
-                Scoring::new(Only(last), Only((cue[0]..cue[1]).collect()), [1.0, 1.0, 0.0])
-            }
-            Self::Shapes(_) | Self::Stl10Recognition(_) => Scoring::new(All, All, [0.0, 0.0, 1.0]),
-            Self::CocoRecognition(_) => Scoring::new(From(1), All, [0.1, 0.0, 0.5]),
-            Self::CocoGrouping(_) => Scoring::new(All, From(1), [0.0, 1.0, 0.1]),
-            Self::CocoSearch(_) | Self::CocoGrid(_) => Scoring::new(All, From(1), [0.0, 1.0, 0.0]),
-            Self::Stl10Cue(task) => Scoring::new(Only(vec![task.n_fixate]), All, [0.5, 0.0, 1.0]),
-            Self::Stl10Search(_) => Scoring::new(All, All, [0.0, 10.0, 0.0]),
-            Self::CelebaSex(_) => Scoring::new(Only(vec![0]), All, [0.0, 0.0, 1.0]),
-        }
-    }
-
-    /// What the stretches of a trial show, and where its sweeps are scored.
-    pub fn segments(&self) -> Vec<Segment> {
-        let t = self.timesteps();
-        let segment = |kind, name: &str, from, to| Segment { kind, name: name.to_owned(), from, to };
-        let mut segments = match self {
-            Self::Cue(task) => (0..t)
-                .step_by(task.n_fixate + task.n_attend)
-                .flat_map(|from| {
-                    let shown = from + task.n_fixate;
-                    [
-                        segment(SegmentKind::Cue, "dot", from, shown),
-                        segment(SegmentKind::Stimulus, "digits", shown, shown + task.n_attend),
-                    ]
-                })
-                .collect(),
-            Self::Tracking(task) => vec![
-                segment(SegmentKind::Cue, "target alone", 0, task.n_fixate),
-                segment(SegmentKind::Stimulus, "movement", task.n_fixate, t),
-            ],
-            Self::CocoGrouping(AnimalGrouping { n_fixate, .. })
-            | Self::Stl10Cue(TileCue { n_fixate, .. }) => {
-                let shown = if matches!(self, Self::Stl10Cue(_)) { "tiles" } else { "photograph" };
-                vec![
-                    segment(SegmentKind::Cue, "dot", 0, *n_fixate),
-                    segment(SegmentKind::Stimulus, shown, *n_fixate, t),
-                ]
-            }
-            Self::ArrowThenDigits(_) => vec![
-                segment(SegmentKind::Cue, "arrow", 0, 1),
-                segment(SegmentKind::Stimulus, "arrow and digits", 1, t - 1),
-                segment(SegmentKind::Stimulus, "digits", t - 1, t),
-            ],
-            Self::Curves(task) => vec![
-                segment(SegmentKind::Cue, "dot", 0, task.n_fixate),
-                segment(SegmentKind::Stimulus, "curves", task.n_fixate, task.n_fixate + task.n_attend),
-                segment(SegmentKind::Stimulus, "ends", task.n_fixate + task.n_attend, t),
-            ],
-            Self::Contrast(Contrast { episodes, .. })
-            | Self::Discrimination(Discrimination { episodes, .. })
-            | Self::Change(Change { episodes, .. }) => {
-                let [cue, stimulus] = episodes.bounds();
-                let parts = [
-                    (SegmentKind::Blank, "noise", 0, cue[0]),
-                    (SegmentKind::Cue, "cue", cue[0], cue[1]),
-                    (SegmentKind::Blank, "noise", cue[1], stimulus[0]),
-                    (SegmentKind::Stimulus, "patches", stimulus[0], stimulus[1]),
-                ];
-                let shown = parts.into_iter().filter(|(_, _, from, to)| from < to);
-                shown.map(|(kind, name, from, to)| segment(kind, name, from, to)).collect()
-            }
-            Self::Ior(task) => (0..task.n_digits)
-                .map(|k| {
-                    let from = k * task.n_attend;
-                    segment(SegmentKind::Stimulus, &format!("saccade {}", k + 1), from, from + task.n_attend)
-                })
-                .collect(),
-            _ => vec![segment(SegmentKind::Stimulus, "scene", 0, t)],
-        };
-        let scoring = self.scoring();
-        let scored = [
-            ("class", scoring.class_weight, &scoring.class_timesteps),
-            ("mask", scoring.mask_weight, &scoring.mask_timesteps),
-        ];
-        for (name, _, timesteps) in scored.into_iter().filter(|(_, weight, _)| *weight > 0.0) {
-            for run in timesteps.indices(t).chunk_by(|a, b| a + 1 == *b) {
-                segments.push(segment(SegmentKind::Scored, name, run[0], run[run.len() - 1] + 1));
-            }
-        }
-        segments
-    }
-
-    /// Draws and composes one finished trial.
-    ///
-    /// `target` is the digit, animal, photograph or face that is meant; inhibition of return, cueing and
-    /// search among digits draw all and ignore it, as do animals in training and the tasks without data.
-    /// `noise`: `None` is the task's own in this mode.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for settings out of range, [`Error::Unsupported`] if a class is missing.
-    pub fn trial(
-        &self,
-        materials: &Materials,
-        target: usize,
-        mode: Mode,
-        noise: Option<f64>,
-        rng: &mut rng::Rng,
-    ) -> Result<Trial> {
-        self.validate()?;
-        let (digits, arrows) = (&materials.digits, &materials.arrows);
-        let fixed = |span: psychophysics::Span| noise.map_or(span, psychophysics::Span::Fixed);
-        let mut trial = match self {
-            Self::Ior(task) => task.compose(digits, &task.draw(digits, rng)?)?,
-            Self::Arrow(task) => task.compose(digits, arrows, &task.draw(digits, target, mode, rng)?)?,
-            Self::Cue(task) => task.compose(digits, &task.draw(digits, rng)?)?,
-            Self::Tracking(task) => task.compose(digits, &task.draw(digits, target, rng)?)?,
-            Self::Recognition(task) => task.compose(digits, &task.draw(target, rng))?,
-            Self::Search(task) => task.compose(digits, &task.draw(digits, rng)?)?,
-            Self::Popout(task) => task.compose(digits, &task.draw(digits, target, mode, rng)?)?,
-            Self::ArrowThenDigits(task) => task.compose(digits, arrows, &task.draw(digits, target, rng)?)?,
-            Self::Lattice(task) => task.compose(digits, &task.draw(target, rng))?,
-            Self::Stripes(task) => task.compose(digits, &task.draw(target, rng))?,
-            Self::Shapes(task) => task.compose(&materials.shapes, &task.draw(mode, rng))?,
-            Self::CocoRecognition(task) => {
-                let Animals { set, backgrounds } = materials.animals(self)?;
-                let instance = set.instance(chosen(mode, target, set.len(), rng))?;
-                task.compose(&instance, backgrounds, mode, rng)?
-            }
-            Self::CocoGrouping(task) => {
-                let set = &materials.animals(self)?.set;
-                task.compose(&set.instance(chosen(mode, target, set.len(), rng))?, mode, rng)?
-            }
-            Self::CocoSearch(task) => {
-                let set = &materials.animals(self)?.set;
-                let alone = set.alone(chosen(mode, target, set.n_alone(), rng))?;
-                task.compose(&set.instance(alone)?, mode, rng)?
-            }
-            Self::CocoGrid(task) => {
-                let Animals { set, backgrounds } = materials.animals(self)?;
-                let instance = set.instance(chosen(mode, target, set.len(), rng))?;
-                let others = set.others(instance.class, rng)?;
-                let others: Vec<_> =
-                    others.into_iter().map(|other| set.instance(other)).collect::<Result<_>>()?;
-                let cells = rng::permutation(rng, 4);
-                task.compose(&instance, &others, backgrounds, &cells, mode, rng)?
-            }
-            Self::Stl10Recognition(task) => {
-                task.compose(&materials.tiles(self)?.with_side(task.side)?, target, mode, rng)?
-            }
-            Self::Stl10Cue(task) => {
-                task.compose(&materials.tiles(self)?.with_side(task.side)?, target, mode, rng)?
-            }
-            Self::Stl10Search(task) => {
-                task.compose(&materials.tiles(self)?.with_side(task.side)?, target, mode, rng)?
-            }
-            Self::CelebaSex(task) => task.compose(materials.faces(self)?, target, mode, rng)?,
-            Self::Curves(task) => {
-                let mut trial = task.compose(&task.draw(rng));
-                trial.finish_normal(noise.unwrap_or(published_noise(mode)), rng);
-                return Ok(trial);
-            }
-            Self::Contrast(task) => {
-                let task = Contrast { n_range: fixed(task.n_range), ..*task };
-                return Ok(task.compose(&materials.gabors, &task.draw(rng)?).finish(rng));
-            }
-            Self::Discrimination(task) => {
-                let task = Discrimination { n_range: fixed(task.n_range), ..*task };
-                return Ok(task.compose(&materials.gabors, &task.draw(rng)?).finish(rng));
-            }
-            Self::Change(task) => {
-                let noise = noise.unwrap_or(psychophysics::CHANGE_NOISE);
-                return Ok(task.compose(&materials.gabors, &task.draw(rng)?, noise).finish(rng));
-            }
-        };
-        if !self.has_prompt() {
-            trial.prompt = None;
-        }
-        if let Self::CocoGrouping(_) = self {
-            // All of the noise, not a random share of it.
-            trial.finish_with(noise.unwrap_or(published_noise(mode)), rng);
-            return Ok(trial);
-        }
-        let published = if matches!(self, Self::Stripes(_)) { 0.0 } else { published_noise(mode) };
-        trial.finish(noise.unwrap_or(published), rng);
-        Ok(trial)
-    }
-}
-
-/// The item that a trial shows: any in training, the one asked for in the test.
-fn chosen(mode: Mode, target: usize, n: usize, rng: &mut rng::Rng) -> usize {
-    match mode {
-        Mode::Train if n > 0 => rng::index(rng, 0, n),
-        _ => target,
-    }
-}
-
-fn published_noise(mode: Mode) -> f64 {
-    match mode {
-        Mode::Test => 0.0,
-        Mode::Train => TRAINING_NOISE,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng;
     use crate::stimulus::{Split, procedural_digits::procedural_digits};
 
     fn materials(task: &GatingTask) -> Materials {
