@@ -35,6 +35,14 @@ pub enum Error {
     )]
     Diverged { what: String, t: usize },
 
+    /// Gradients or weights became NaN or infinite.
+    #[error("{what} became non-finite; lower the learning rate or clip gradients")]
+    NotFinite { what: String },
+
+    /// A training run that could not go on, and how it does.
+    #[error("{cause}; {remedy}")]
+    Stopped { cause: Box<Error>, remedy: String },
+
     /// A run or recording that does not fit its memory budget.
     #[error("{what} needs {needed_mib} MiB of a budget of {budget_mib} MiB; {hint}")]
     Budget { what: String, needed_mib: u64, budget_mib: u64, hint: String },
@@ -48,7 +56,7 @@ pub enum Error {
     Unsupported(String),
 
     /// Reading or writing failed.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}{}", .path.display(), remedy(.source))]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
 
     /// An error of the tensor library.
@@ -95,6 +103,20 @@ impl Error {
         known: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
         Self::Unknown { kind, name: name.into(), known: known.into_iter().map(Into::into).collect() }
+    }
+}
+
+/// What to do about a file or a disk, where that is plain.
+fn remedy(err: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind as Kind;
+    match err.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => "; make room on that disk",
+        Kind::FileTooLarge => "; raise the limit on the size of files",
+        Kind::ReadOnlyFilesystem | Kind::PermissionDenied => {
+            "; name another place or change what is permitted there"
+        }
+        Kind::NotFound => "; put it back or name the place where it is",
+        _ => "",
     }
 }
 

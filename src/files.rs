@@ -33,7 +33,7 @@ fn replace(
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".gainfield-").suffix(".part");
+    builder.prefix(PARTIAL.0).suffix(PARTIAL.1);
     #[cfg(unix)]
     {
         // Exports are ordinary files: the process's umask decides, not the private default.
@@ -50,6 +50,26 @@ fn replace(
     // The rename itself lives in the folder. Some file systems refuse to sync one; the data is safe anyway.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// How names of files begin and end that are not written to their end yet.
+const PARTIAL: (&str, &str) = (".gainfield-", ".part");
+
+/// Removes what writers that were killed have left in a folder that nobody else writes to.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read or a file not removed.
+pub fn remove_partial(folder: impl AsRef<Path>) -> Result<()> {
+    let folder = folder.as_ref();
+    for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))? {
+        let entry = entry.map_err(Error::io("read the folder", folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1) {
+            fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
+        }
     }
     Ok(())
 }

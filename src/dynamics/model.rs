@@ -1,7 +1,7 @@
 //! What a network has to offer to be stepped, recorded, probed and intervened on.
 
 use candle_core::Tensor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Area, Control, Controls, Departure, Drive, Frame, Graph, LabelSet, Presentation, ProtocolOptions,
@@ -12,7 +12,7 @@ use crate::ops;
 use crate::stimulus::{PixelScale, Preparation};
 
 /// The natural unit of a family's timestep.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
     /// Continuous time; one timestep lasts `dt_ms`.

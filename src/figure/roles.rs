@@ -1,9 +1,12 @@
 //! What a colour means: six roles, eight categories, and the dash and marker that go with each.
 
+use serde::{Deserialize, Serialize};
+
 use super::colour::{Ground, Rgb, mix, rgb};
 
 /// The only meanings that a hue has outside a colour map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Frames, cue, task, scored time. Only spans and marks, never a data line.
     Stimulus,

@@ -1,12 +1,14 @@
 //! Responses over time: the same sums as for tuning curves, at every timestep on the way to the read.
 
+use serde::{Deserialize, Serialize};
+
 use super::Responses;
 
 /// Responses of the chosen units to every value at every timestep, pooled over stimuli.
 ///
 /// Times count from the beginning of what is read: the sweeps of a run, or the passes of the phase in
 /// which the stimulus was attended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Course {
     times: Vec<Responses>,
 }

@@ -19,8 +19,8 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(area: usize, units: Vec<UnitId>, conditions: &[Condition], n_values: usize) -> Self {
         let result = |condition: &Condition| ConditionResult {
-            name: condition.name,
-            label: condition.label,
+            name: condition.name.to_owned(),
+            label: condition.label.to_owned(),
             role: condition.role,
             responses: Responses::new(n_values, units.len()),
             course: None,

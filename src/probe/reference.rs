@@ -132,6 +132,7 @@ pub fn reference(
             };
             responses.add(value, (0..channels).map(|channel| maps[unit(channel)]));
         }
+        let (name, label) = (name.to_owned(), label.to_owned());
         results.push(ConditionResult { name, label, role, responses, course: None });
     }
     let pooled_over =

@@ -1,7 +1,9 @@
 //! Sums over pooled stimuli, from which means, spreads and maxima follow.
 
+use serde::{Deserialize, Serialize};
+
 /// Responses of the chosen units to every value, pooled over stimuli.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Responses {
     n_units: usize,
     /// Stimuli behind each value.

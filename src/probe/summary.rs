@@ -40,7 +40,7 @@ pub fn over_time(result: &TuningResult, unit: usize, statistic: Statistic) -> Re
         if mean.iter().all(|mean| mean.is_nan()) {
             continue;
         }
-        let series = Series::new(condition.label, Ink::from(condition.role));
+        let series = Series::new(condition.label.as_str(), Ink::from(condition.role));
         // A rectified response has no spread below 0.
         let low = mean.iter().zip(&spread).map(|(m, s)| (m - s).max(m.min(0.0))).collect();
         let high = mean.iter().zip(&spread).map(|(m, s)| m + s).collect();

@@ -43,7 +43,7 @@ pub fn csv(result: &TuningResult) -> Result<Vec<u8>> {
                     id.channel.to_string(),
                     id.row.to_string(),
                     id.col.to_string(),
-                    condition.name.to_owned(),
+                    condition.name.clone(),
                     number(*x),
                     number(mean[value]),
                     number(sd[value]),
@@ -77,7 +77,7 @@ pub fn summary(result: &TuningResult, statistic: Statistic) -> Value {
         "statistic": statistic,
         "pooled_over": result.pooled_over,
         "n_values": result.values.len(),
-        "conditions": result.conditions.iter().map(|condition| condition.name).collect::<Vec<_>>(),
+        "conditions": result.conditions.iter().map(|condition| &condition.name).collect::<Vec<_>>(),
         "scaling": scaling,
     })
 }

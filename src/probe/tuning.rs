@@ -36,7 +36,7 @@ pub enum Statistic {
 }
 
 /// One probed unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitId {
     /// Flat index into the area.
     pub index: usize,
@@ -46,10 +46,10 @@ pub struct UnitId {
 }
 
 /// One condition's responses.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConditionResult {
-    pub name: &'static str,
-    pub label: &'static str,
+    pub name: String,
+    pub label: String,
     pub role: Role,
     pub responses: Responses,
     /// The way to that response, where a condition has one and it was small enough to keep.
@@ -57,7 +57,7 @@ pub struct ConditionResult {
 }
 
 /// What a probe found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuningResult {
     pub recipe: ProbeRecipe,
     pub area: String,
@@ -70,6 +70,7 @@ pub struct TuningResult {
     /// What one step of a course is.
     pub time_unit: TimeUnit,
     /// One stimulus per value, the middle of those pooled over; empty where they are not kept.
+    #[serde(skip)]
     pub pictures: Vec<Image>,
     /// Units of other areas at the same place in the picture, under the same stimuli.
     pub elsewhere: Vec<TuningResult>,

@@ -6,12 +6,13 @@ mod departures;
 pub mod evaluation;
 mod execute;
 pub mod extraction;
+pub mod film;
 mod output;
-mod presets;
 mod run_recipe;
 mod showing;
 mod toml_file;
 pub mod train;
+mod upkeep;
 
 pub use accuracy::{Accuracy, QuestionAccuracy, Scored, Share};
 pub use defaults::{default_controls, default_stimulus, stimulus_at, stimulus_of_data};

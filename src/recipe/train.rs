@@ -7,29 +7,32 @@ use candle_core::Device;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::film::{self, Film};
+use super::upkeep::{self, Upkeep};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::families::blt::{self, BltProcedure, BltRecipe};
 use crate::families::cordsnet::{self, CordsProcedure, CordsRecipe};
 use crate::families::counter_hebb::{self, HebbProcedure, HebbRecipe};
-use crate::families::object_attention::{
-    self, AttentionProcedure, AttentionRecipe, DigitsRecipe, PhotographsRecipe,
-};
+use crate::families::object_attention::{self, DigitsProcedure, DigitsRecipe};
 use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::model::Model;
-use crate::provenance::{DataIdentity, Provenance, quoted};
+use crate::probe::ProbeRecipe;
+use crate::provenance::{Provenance, quoted};
 use crate::settings::{Field, Overrides};
 use crate::train::{
-    self, Begun, Course, JobSettings, Procedure, RECIPE, RunFolder, Snapshot, TrainingJob, TrainingRecipe,
+    self, Begun, Course, JobSettings, Measures, Observer, Prepared, Procedure, RECIPE, RunFolder, Snapshot,
+    TrainingJob, TrainingRecipe,
 };
 use crate::weights::Weights;
 
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 
-/// Runs of object attention.
-const ATTENTION_RUNS: [&str; 2] = ["digits", "coco"];
+/// Of object attention.
+const FAMILY: &str = "object_attention";
+const VARIANT: &str = "digits";
 
 /// A family that can be trained: its runs by name, their settings, and how they begin and go on.
 struct Kind {
@@ -43,9 +46,12 @@ struct Kind {
     model: fn(&Value, Weights, &str) -> Result<Model>,
 }
 
-/// A run of object attention that does not exist.
-fn no_attention_run(other: &str) -> Error {
-    Error::unknown("training run of object attention", other, ATTENTION_RUNS)
+/// The one run of object attention.
+fn digits(variant: &str) -> Result<()> {
+    match variant {
+        VARIANT => Ok(()),
+        other => Err(Error::unknown("training run of object attention", other, [VARIANT])),
+    }
 }
 
 /// The configuration of a snapshot.
@@ -56,21 +62,16 @@ fn config_of<C: DeserializeOwned>(config: &Value) -> Result<C> {
 
 const KINDS: [Kind; 5] = [
     Kind {
-        family: "object_attention",
-        variants: || ATTENTION_RUNS.to_vec(),
-        fields: |variant| match variant {
-            "digits" => Ok(DigitsRecipe::fields()),
-            "coco" => Ok(PhotographsRecipe::fields("documented")),
-            other => Err(no_attention_run(other)),
-        },
+        family: FAMILY,
+        variants: || vec![VARIANT],
+        fields: |variant| digits(variant).map(|()| DigitsRecipe::fields()),
         read: |variant, map, overrides| {
-            Ok(Arc::new(match variant {
-                "digits" => AttentionRecipe::Digits(DigitsRecipe::from_map(map, overrides)?),
-                "coco" => AttentionRecipe::Photographs(PhotographsRecipe::from_map(map, overrides)?),
-                other => return Err(no_attention_run(other)),
-            }))
+            digits(variant)?;
+            let recipe: DigitsRecipe = DigitsRecipe::table().given(map, overrides)?.parse()?;
+            recipe.validate()?;
+            Ok(Arc::new(recipe))
         },
-        resume: |folder, device| Ok(Box::new(AttentionProcedure::resume(folder, device)?)),
+        resume: |folder, device| Ok(Box::new(DigitsProcedure::resume(folder, device)?)),
         model: |config, weights, name| object_attention::model_of(&config_of(config)?, weights, name),
     },
     Kind {
@@ -130,6 +131,34 @@ impl Kind {
     }
 }
 
+impl TrainingRecipe for DigitsRecipe {
+    fn values(&self) -> Value {
+        json!(self)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn n_updates(&self) -> Option<u64> {
+        Some(self.updates)
+    }
+
+    fn save_every(&self) -> u64 {
+        self.save_every
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        self.snapshot_every
+    }
+
+    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
+        let procedure = DigitsProcedure::new(self.clone(), device)?;
+        let data = procedure.data().clone();
+        Ok(Begun { procedure: Box::new(procedure), data })
+    }
+}
+
 /// A recurrent-gating recipe with the name of its run.
 struct GatingRun {
     variant: String,
@@ -141,8 +170,20 @@ impl TrainingRecipe for GatingRun {
         json!(self.recipe)
     }
 
+    fn seed(&self) -> u64 {
+        self.recipe.seed
+    }
+
     fn n_updates(&self) -> Option<u64> {
         self.recipe.n_updates()
+    }
+
+    fn save_every(&self) -> u64 {
+        self.recipe.save_every
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        self.recipe.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
@@ -158,6 +199,7 @@ pub struct AnyRecipe {
     family: &'static str,
     variant: String,
     recipe: Arc<dyn TrainingRecipe>,
+    upkeep: Upkeep,
 }
 
 impl PartialEq for AnyRecipe {
@@ -183,7 +225,9 @@ impl AnyRecipe {
     /// # Errors
     /// [`Error::Unknown`] for a family or run that does not exist.
     pub fn fields(family: &str, variant: &str) -> Result<Vec<Field>> {
-        (Kind::of(family)?.fields)(variant)
+        let mut fields = (Kind::of(family)?.fields)(variant)?;
+        fields.extend(Upkeep::fields());
+        Ok(fields)
     }
 
     /// A recipe file; `FAMILY/RUN` for the defaults of a run; the folder of a published recurrent-gating
@@ -220,8 +264,10 @@ impl AnyRecipe {
         overrides: &Overrides,
     ) -> Result<Self> {
         let kind = Kind::of(family)?;
-        let recipe = (kind.read)(variant, map, overrides)?;
-        Ok(Self { family: kind.family, variant: variant.to_owned(), recipe })
+        let mut map = map.clone();
+        let (upkeep, overrides) = Upkeep::taken(&mut map, overrides)?;
+        let recipe = (kind.read)(variant, &map, &overrides).map_err(upkeep::with_own_keys)?;
+        Ok(Self { family: kind.family, variant: variant.to_owned(), recipe, upkeep })
     }
 
     /// Reads a recipe file.
@@ -279,7 +325,13 @@ impl AnyRecipe {
 
     /// The settings by key.
     pub fn values(&self) -> Value {
-        self.recipe.values()
+        match self.recipe.values() {
+            Value::Object(mut map) => {
+                map.extend(self.upkeep.values());
+                Value::Object(map)
+            }
+            other => other,
+        }
     }
 
     /// The file that [`AnyRecipe::read`] reads.
@@ -334,32 +386,52 @@ impl AnyRecipe {
         JobSettings {
             folder: out.to_owned(),
             save_every: self.recipe.save_every(),
+            keep_every: self.upkeep.keep_every,
+            patience: self.upkeep.patience,
+            gathering: self.upkeep.gathering(),
             snapshot_every: self.recipe.snapshot_every(),
             threads: target.threads,
             beside_window: target.beside_window,
         }
     }
 
+    /// The probe that such a run makes of its network; `None` where it makes none.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Config`] for a probe that there is not.
+    pub fn film_of(&self, model: &Model) -> Result<Option<ProbeRecipe>> {
+        Ok(self.upkeep.film()?.map(|probe| probe.of(model)))
+    }
+
+    /// What probes the network while it trains, where anything does.
+    fn observer(&self, out: &Path) -> Result<Option<Observer>> {
+        let Some(probe) = self.upkeep.film()? else { return Ok(None) };
+        let recipe = self.clone();
+        let open = move |snapshot: &Snapshot| {
+            let weights = snapshot.weights.to_device(&Device::Cpu)?;
+            let name = format!("update {}", snapshot.update);
+            recipe.model_of(&Snapshot { weights, ..snapshot.clone() }, &name)
+        };
+        let mut film = Film::new(probe, Box::new(open), out, film::threads());
+        let look = move |snapshot| film.take(snapshot);
+        Ok(Some(Observer { every: self.upkeep.probe_every, look: Box::new(look) }))
+    }
+
     /// The procedure from its beginning, and the manifest of its run.
-    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<Started> {
+    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<(Box<dyn Procedure>, Value)> {
         let Begun { procedure, data } = self.recipe.begin(&target.device, out)?;
         let manifest = Provenance {
             config: self.values(),
             seed: Some(self.recipe.seed()),
-            data: vec![data.clone()],
+            data: vec![data],
             device: device::name(&target.device),
             threads: target.threads,
             ..Provenance::new(self.command(out))
         };
-        Ok(Started { procedure, data, manifest: json!(manifest) })
+        let mut manifest = json!(manifest);
+        manifest["measures"] = json!(Measures { n_updates: procedure.n_updates(), ..procedure.measures() });
+        Ok((procedure, manifest))
     }
-}
-
-/// A run before its first update.
-struct Started {
-    procedure: Box<dyn Procedure>,
-    data: DataIdentity,
-    manifest: Value,
 }
 
 /// A TOML or JSON file as a table.
@@ -406,15 +478,9 @@ pub fn start(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
-        let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
-        let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
-        if !data.skipped.is_empty() {
-            folder.log(&format!("{} files are left out", data.skipped.len()))?;
-        }
-        for file in &data.skipped {
-            folder.log(&format!("left out: {}", file.reason))?;
-        }
-        Ok((procedure, Some(folder)))
+        let (procedure, manifest) = recipe.procedure(&out, &target)?;
+        let folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })
     };
     train::spawn(build, settings, wake)
 }
@@ -436,10 +502,10 @@ pub fn resume(
         let last = out.join("checkpoints").join("last");
         let procedure = match Course::is_in(&last) {
             true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
-            false => recipe.procedure(&out, &target)?.procedure,
+            false => recipe.procedure(&out, &target)?.0,
         };
         let folder = RunFolder::resume(&out, procedure.update(), procedure.is_evaluation_due())?;
-        Ok((procedure, Some(folder)))
+        Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })
     };
     train::spawn(build, settings, wake)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +36,10 @@ pub struct Course {
     pub best_score: Option<f64>,
     /// Update of the last evaluation.
     pub evaluated_at: Option<u64>,
+    /// Validations since the one with the highest score.
+    pub waited: u64,
+    /// Validations without a higher score after which the run ends; 0 for none. A setting, not kept.
+    pub patience: u64,
 }
 
 /// What [`Course::save`] writes besides the course itself.
@@ -57,12 +61,15 @@ struct Saved<S> {
     update: u64,
     best_score: Option<f64>,
     evaluated_at: Option<u64>,
+    #[serde(default)]
+    waited: u64,
     optimiser: OptimiserScalars,
 }
 
 impl Course {
     pub fn new(weights: Weights, optimiser: Optimiser) -> Self {
-        Self { weights, optimiser, update: 0, best_score: None, evaluated_at: None }
+        let (update, best_score, evaluated_at) = (0, None, None);
+        Self { weights, optimiser, update, best_score, evaluated_at, waited: 0, patience: 0 }
     }
 
     /// Does `folder` hold a course to resume?
@@ -76,20 +83,46 @@ impl Course {
         is_due && self.evaluated_at != Some(self.update)
     }
 
+    fn is_best(&self, validation: &Evaluation) -> bool {
+        self.best_score.is_none_or(|best| validation.score > best)
+    }
+
     /// Takes note of a validation and marks it where it is the best so far.
     pub fn judge(&mut self, validation: &mut Evaluation) {
-        validation.is_best = self.best_score.is_none_or(|best| validation.score > best);
+        validation.is_best = self.is_best(validation);
+        self.waited += 1;
         if validation.is_best {
-            self.best_score = Some(validation.score);
+            (self.best_score, self.waited) = (Some(validation.score), 0);
         }
         self.evaluated_at = Some(self.update);
     }
 
-    /// Takes note of a validation, which comes before the evaluations of other sets.
-    pub fn judged(&mut self, mut validation: Evaluation, mut others: Vec<Evaluation>) -> Vec<Evaluation> {
-        self.judge(&mut validation);
-        others.insert(0, validation);
-        others
+    /// Forgets earlier scores: those to come measure something else.
+    pub fn judge_anew(&mut self) {
+        (self.best_score, self.waited) = (None, 0);
+    }
+
+    /// Have enough validations passed without a higher score?
+    pub fn is_out_of_patience(&self) -> bool {
+        self.patience > 0 && self.waited >= self.patience
+    }
+
+    /// Is this validation, not judged yet, the last of the run?
+    pub fn ends_with(&self, validation: &Evaluation, n_updates: u64) -> bool {
+        let is_vain = !self.is_best(validation) && self.patience > 0 && self.waited + 1 >= self.patience;
+        self.update >= n_updates || is_vain
+    }
+
+    /// One update more, with the weights and the optimiser after it.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] naming the first weight that is NaN or infinite somewhere; the course then
+    /// stays as it is.
+    pub fn advance(&mut self, weights: Weights, optimiser: Optimiser) -> Result<()> {
+        check_finite(&weights)?;
+        (self.weights, self.optimiser) = (weights, optimiser);
+        self.update += 1;
+        Ok(())
     }
 
     /// The network as it is now, outside any graph.
@@ -98,6 +131,21 @@ impl Course {
     /// Those of the tensor library.
     pub fn snapshot(&self, config: &Arc<Value>) -> Result<Snapshot> {
         Ok(Snapshot { weights: self.weights.detached()?, config: Arc::clone(config), update: self.update })
+    }
+
+    /// The network of a checkpoint folder with its update; `None` where there is no checkpoint yet.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Io`] if its files cannot be read.
+    pub fn snapshot_in(folder: &Path) -> Result<Option<Snapshot>> {
+        if !Self::is_in(folder) {
+            return Ok(None);
+        }
+        let file = checkpoint::read(folder.join(WEIGHTS))?;
+        let resume = checkpoint::read(folder.join(RESUME))?;
+        let update = resume.saved_config().and_then(|saved| saved.get("update").and_then(Value::as_u64));
+        let config = Arc::new(Value::Object(file.saved_config().unwrap_or_default()));
+        Ok(Some(Snapshot { weights: file.weights, config, update: update.unwrap_or_default() }))
     }
 
     /// Where the weights come from: what the recipe says, what it was trained on and for how long.
@@ -122,6 +170,7 @@ impl Course {
             update: self.update,
             best_score: self.best_score,
             evaluated_at: self.evaluated_at,
+            waited: self.waited,
             optimiser: optimiser.scalars,
         };
         let named = |prefix: &str, name: &str, tensor: &Tensor| (format!("{prefix}{name}"), tensor.detach());
@@ -159,9 +208,26 @@ impl Course {
             update: saved.update,
             best_score: saved.best_score,
             evaluated_at: saved.evaluated_at,
+            waited: saved.waited,
+            patience: 0,
         };
         Ok((course, saved.state))
     }
+}
+
+fn check_finite(weights: &Weights) -> Result<()> {
+    for (name, weight) in weights.iter() {
+        let tensor = weight.tensor();
+        if !tensor.dtype().is_float() {
+            continue;
+        }
+        // Infinite or NaN where any summand is.
+        let sum: f32 = tensor.detach().to_dtype(DType::F32)?.flatten_all()?.abs()?.sum_all()?.to_scalar()?;
+        if !sum.is_finite() {
+            return Err(Error::NotFinite { what: format!("the weight {name}") });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -191,6 +257,8 @@ mod tests {
             state: &state,
         };
         course.save(folder.path(), &keeping).unwrap();
+        assert_eq!(Course::snapshot_in(folder.path()).unwrap().unwrap().update, 7);
+        assert!(Course::snapshot_in(&folder.path().join("none")).unwrap().is_none());
         let (mut resumed, kept): (Course, Vec<f64>) = Course::resume(folder.path(), &Device::Cpu).unwrap();
         assert_eq!((kept, resumed.update, resumed.best_score), (state, 7, Some(0.1 + 0.2)));
         let next = |course: &mut Course| {
@@ -223,5 +291,38 @@ mod tests {
         assert!(!course.is_due(4, 10));
         course.update = 10;
         assert!(course.is_due(4, 10) && !evaluation(&mut course, 0.5));
+    }
+
+    #[test]
+    fn patience_ends_after_validations_in_vain() {
+        let mut course = Course::new(Weights::default(), Optimiser::new(OptimiserConfig::adam(0.1)));
+        course.patience = 2;
+        let mut validate = |score: f64| {
+            course.update += 1;
+            let mut evaluation = Evaluation {
+                update: course.update,
+                split: "validation".to_owned(),
+                n_stimuli: 1,
+                accuracy: Vec::new(),
+                score,
+                is_best: false,
+                metrics: Vec::new(),
+            };
+            let is_last = course.ends_with(&evaluation, 100);
+            course.judge(&mut evaluation);
+            assert_eq!(is_last, course.is_out_of_patience());
+            is_last
+        };
+        assert_eq!([0.5, 0.4, 0.6, 0.6, 0.5].map(&mut validate), [false, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_weight_that_is_not_finite_is_named() {
+        let optimiser = Optimiser::new(OptimiserConfig::adam(0.1));
+        let weights = [("a".to_owned(), tensor(&[0.1])), ("b".to_owned(), tensor(&[0.1, f32::NAN]))];
+        let mut course = Course::new(Weights::default(), optimiser.clone());
+        let message = course.advance(Weights::from_tensors(weights), optimiser).unwrap_err();
+        assert!(message.to_string().contains("the weight b"), "{message}");
+        assert_eq!((course.update, course.weights.iter().count()), (0, 0));
     }
 }

@@ -1,90 +1,147 @@
-//! Figures of training runs: loss terms and held-out accuracy by pass.
+//! Figures of training runs: a metric of one or several, and held-out accuracy over updates.
+
+use std::collections::BTreeMap;
 
 use crate::analysis::statistics::wilson;
 use crate::error::Result;
 use crate::figure::{
-    Axis, Emphasis, Figure, Ink, Line, Panel, Plot, Reference, Series, Width, number, thin::min_max_columns,
+    Axis, Band, Emphasis, Figure, Ink, Line, Panel, Plot, Reference, Series, Width, number,
+    thin::min_max_columns,
 };
 
-use super::{Evaluation, RunHistory};
+use super::{Evaluation, Measure, Measures, RunHistory, Scale};
 
-/// Share of the past in the exponential moving average of a loss.
+/// Share of the past in the exponential moving average of a metric, where nothing else is chosen.
 pub const SMOOTHING: f64 = 0.9;
 /// Columns that a line is thinned to: more than any plot is wide.
 const COLUMNS: f64 = 600.0;
-
-/// Most lines of passes in one plot.
+/// Most lines in one plot of accuracies.
 const MAX_LINES: usize = 10;
 
-/// One run in a figure of several.
-#[derive(Clone, Copy, Debug)]
-pub struct NamedRun<'a> {
+/// Runs that differ in their seed alone, or a single one.
+#[derive(Clone, Debug)]
+pub struct RunGroup<'a> {
     pub name: &'a str,
-    pub history: &'a RunHistory,
+    pub runs: Vec<&'a RunHistory>,
 }
 
-/// One loss term of every run over updates: raw faint, smoothed on top, the mean over phases.
+/// A metric of every group over updates: of a single run raw faint and smoothed on top; of several, mean
+/// and standard deviation of the smoothed values at updates that all have reached.
 ///
-/// `term`: `class_loss` or `mask_loss`. Runs without an update are left out; `None` if none has one.
+/// `smoothing`: share of the past, from 0 to below 1. Groups without an update are left out; `None` if
+/// none has one.
 ///
 /// # Errors
 /// Those of the figure description.
-pub fn loss(runs: &[NamedRun<'_>], term: &str) -> Result<Option<Figure>> {
-    let (label, unit, is_logarithmic) = match term {
-        "mask_loss" => ("Mean squared error", "", true),
-        _ => ("Cross-entropy", "nats", false),
-    };
-    let mut y = Axis::new(label);
-    if !unit.is_empty() {
-        y = y.unit(unit);
+pub fn metric(groups: &[RunGroup<'_>], measure: &Measure, smoothing: f64) -> Result<Option<Figure>> {
+    let is_logarithmic = measure.scale == Scale::Logarithmic;
+    let mut y = Axis::new(measure.label.as_str());
+    if !measure.unit.is_empty() {
+        y = y.unit(measure.unit.clone());
     }
     if is_logarithmic {
         y = y.log(10.0);
     }
-    let all: Vec<Vec<[f64; 2]>> = runs.iter().map(|run| term_over_updates(run.history, term)).collect();
-    let mut plot = Plot::new(updates_axis(all.iter().flatten()), loss_range(y, &all, is_logarithmic));
+    let raw: Vec<Vec<Vec<[f64; 2]>>> = groups
+        .iter()
+        .map(|group| group.runs.iter().map(|run| over_updates(run, measure)).collect())
+        .collect();
+    let all = || raw.iter().flatten().flatten();
+    let y = match measure.scale {
+        Scale::Share => y.range(0.0, 1.0),
+        Scale::Linear | Scale::Logarithmic => value_range(y, all(), is_logarithmic),
+    };
+    let mut plot = Plot::new(updates_axis(all()), y);
     let mut last = None;
-    for (index, (run, raw)) in runs.iter().zip(&all).enumerate() {
-        let Some(&[_, latest]) = raw.last() else { continue };
-        let smooth = smoothed(raw);
-        last = last.or_else(|| smooth.last().map(|point| point[1]));
-        let series = Series::new(run.name, Ink::Category(index));
-        let faint = Line::new(series.clone().quiet(), min_max_columns(raw, column_width(raw)))?;
-        plot = plot.with(faint.emphasis(Emphasis::Faint));
-        plot = plot.with(Line::new(series, min_max_columns(&smooth, column_width(&smooth)))?);
-        debug_assert!(latest.is_finite(), "a run stops before it reports a loss that is not");
+    for (index, (group, raw)) in groups.iter().zip(&raw).enumerate() {
+        let series = Series::new(group.name, Ink::Category(index));
+        let smooth: Vec<Vec<[f64; 2]>> = raw.iter().map(|points| smoothed(points, smoothing)).collect();
+        let shown = match (raw.as_slice(), smooth.as_slice()) {
+            ([raw], [smooth]) if !raw.is_empty() => {
+                if smoothing > 0.0 {
+                    let thin = min_max_columns(raw, column_width(raw));
+                    plot = plot.with(Line::new(series.clone().quiet(), thin)?.emphasis(Emphasis::Faint));
+                }
+                smooth.clone()
+            }
+            (_, several) => {
+                let (mean, spread) = mean_and_sd(several);
+                if mean.is_empty() {
+                    continue;
+                }
+                let low = |(mean, sd): (&[f64; 2], &f64)| match is_logarithmic {
+                    true => (mean[1] - sd).max(mean[1] * 1e-2),
+                    false => mean[1] - sd,
+                };
+                let step = (mean.len() as f64 / COLUMNS).ceil().max(1.0) as usize;
+                let thinned = || mean.iter().zip(&spread).step_by(step);
+                plot = plot.with(Band::new(
+                    series.clone().quiet(),
+                    thinned().map(|(mean, _)| mean[0]).collect(),
+                    thinned().map(low).collect(),
+                    thinned().map(|(mean, sd)| mean[1] + sd).collect(),
+                    format!("standard deviation over {} seeds", several.len()),
+                )?);
+                mean
+            }
+        };
+        last = last.or_else(|| shown.last().map(|point| point[1]));
+        plot = plot.with(Line::new(series, min_max_columns(&shown, column_width(&shown)))?);
     }
     let Some(last) = last else { return Ok(None) };
-    let name = term.replace('_', " ");
-    let panel = Panel::new(name, plot).headline(number::significant(last, 3));
-    let caption =
-        format!("Smoothed by an exponential moving average ({SMOOTHING}), raw faint; mean over phases.");
+    let panel = Panel::new(measure.label.as_str(), plot).headline(number::significant(last, 3));
+    let words = match smoothing {
+        0.0 => String::new(),
+        share => format!(" Smoothed by an exponential moving average ({share})."),
+    };
+    let caption = format!("{}{words}", measure.definition).trim().to_owned();
     Ok(Some(Figure::single(Width::OneColumn, panel)?.caption(caption)))
 }
 
-/// Held-out accuracy of one phase over updates, one line per pass from faint to strong.
+/// Mean and standard deviation (n − 1) over runs at every update that all have.
+fn mean_and_sd(runs: &[Vec<[f64; 2]>]) -> (Vec<[f64; 2]>, Vec<f64>) {
+    let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for [x, y] in runs.iter().flatten() {
+        at.entry(*x as u64).or_default().push(*y);
+    }
+    let common = at.into_iter().filter(|(_, values)| values.len() == runs.len());
+    let summed = common.map(|(update, values)| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        ([update as f64, mean], (squares / (n - 1.0).max(1.0)).sqrt())
+    });
+    summed.unzip()
+}
+
+/// Held-out accuracy of one row over updates, one line per column from faint to strong.
 ///
-/// The first pass has no gain yet: it is the no-attention line. `None` without an evaluation.
+/// `None` without an evaluation.
 ///
 /// # Errors
 /// Those of the figure description.
-pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<Option<Figure>> {
+pub fn accuracy(history: &RunHistory, row: usize, measures: &Measures) -> Result<Option<Figure>> {
     let validations: Vec<&Evaluation> =
         history.evaluations.iter().filter(|evaluation| evaluation.split == "validation").collect();
     let Some(latest) = validations.last() else { return Ok(None) };
-    let Some(passes) = latest.accuracy.get(phase) else { return Ok(None) };
+    let Some(passes) = latest.accuracy.get(row) else { return Ok(None) };
     let updates: Vec<[f64; 2]> = validations.iter().map(|one| [one.update as f64, 0.0]).collect();
-    let mut plot = Plot::new(updates_axis(updates.iter()), Axis::new("Validation accuracy").range(0.0, 1.0))
-        .with(Reference::horizontal(1.0 / n_classes as f64, "chance")?);
+    let mut plot = Plot::new(updates_axis(updates.iter()), Axis::new("Validation accuracy").range(0.0, 1.0));
+    let named = measures.rows.get(row);
+    if let Some(chance) = named.and_then(|row| row.chance) {
+        plot = plot.with(Reference::horizontal(chance, "chance")?);
+    }
     for pass in shown(passes.len()) {
         let value = |evaluation: &&Evaluation| {
-            let accuracy = *evaluation.accuracy.get(phase)?.get(pass)?;
+            let accuracy = *evaluation.accuracy.get(row)?.get(pass)?;
             Some([evaluation.update as f64, accuracy])
         };
         let points: Vec<[f64; 2]> = validations.iter().filter_map(value).collect();
-        let name = match pass {
-            0 => "pass 1, no gain".to_owned(),
-            pass => format!("pass {}", pass + 1),
+        let column = if measures.columns.is_empty() { "answer" } else { &measures.columns };
+        let name = match (pass, passes.len(), measures.first_column.as_str()) {
+            (_, 1, _) => "validation".to_owned(),
+            (0, _, first) if !first.is_empty() => format!("{column} 1, {first}"),
+            _ => format!("{column} {}", pass + 1),
         };
         let ink = Ink::Ordered { index: pass, of: passes.len() };
         plot = plot.with(Line::new(Series::new(name, ink), points)?);
@@ -99,12 +156,13 @@ pub fn accuracy(history: &RunHistory, phase: usize, n_classes: usize) -> Result<
         number::fixed(interval.high, 3),
         number::count(latest.n_stimuli)
     );
-    let panel = Panel::new(format!("accuracy by pass, phase {}", phase + 1), plot).headline(headline);
+    let label = named.map_or_else(|| format!("row {}", row + 1), |row| row.label.to_lowercase());
+    let panel = Panel::new(format!("accuracy, {label}"), plot).headline(headline);
     let caption = "Held-out stimuli that pick the best weights; the interval is Wilson's 95 %.".to_owned();
     Ok(Some(Figure::single(Width::OneColumn, panel)?.caption(caption)))
 }
 
-/// Which of `n` passes are drawn: all of a few, else some at equal distances with the last.
+/// Which of `n` columns are drawn: all of a few, else some at equal distances with the last.
 fn shown(n: usize) -> Vec<usize> {
     let step = n.div_ceil(MAX_LINES).max(1);
     (0..n).rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect()
@@ -117,30 +175,34 @@ fn updates_axis<'p>(points: impl Iterator<Item = &'p [f64; 2]>) -> Axis {
     Axis::new("Update").range(0.0, ((last / step).ceil() * step).max(10.0))
 }
 
-/// A loss from 0, or over whole powers of ten where it is logarithmic.
-fn loss_range(axis: Axis, all: &[Vec<[f64; 2]>], is_logarithmic: bool) -> Axis {
-    let values = || all.iter().flatten().map(|point| point[1]).filter(|value| *value > 0.0);
-    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
-    if high <= 0.0 {
-        return axis;
-    }
+/// From 0 (or the lowest, where that is below), or over whole powers of ten.
+fn value_range<'p>(
+    axis: Axis,
+    points: impl Iterator<Item = &'p [f64; 2]> + Clone,
+    is_logarithmic: bool,
+) -> Axis {
+    let values = || points.clone().map(|point| point[1]);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
     if is_logarithmic {
+        let low = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+        if !(high > 0.0) {
+            return axis;
+        }
         let (low, high) = (low.log10().floor(), high.log10().ceil());
         let ticks = (low as i32..=high as i32).map(|e| (10_f64.powi(e), number::power_of_ten(e)));
         return axis.range(10_f64.powf(low), 10_f64.powf(high.max(low + 1.0))).ticks_at(ticks);
     }
-    axis.range(0.0, high.ceil())
+    let low = values().fold(0.0, f64::min);
+    if !(high > low) {
+        return axis;
+    }
+    let step = 10_f64.powf((high - low).log10().floor()) / 2.0;
+    axis.range((low / step).floor() * step, (high / step).ceil() * step)
 }
 
-/// The mean over phases of every metric called `term/…`, by update.
-fn term_over_updates(history: &RunHistory, term: &str) -> Vec<[f64; 2]> {
-    let of_update = |report: &super::UpdateReport| {
-        let is_term = |name: &str| name.split('/').next() == Some(term);
-        let values: Vec<f64> =
-            report.metrics.iter().filter(|metric| is_term(&metric.name)).map(|metric| metric.value).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        mean.is_finite().then_some([report.update as f64, mean])
-    };
+/// A metric by update; updates that do not have it are left out.
+fn over_updates(history: &RunHistory, measure: &Measure) -> Vec<[f64; 2]> {
+    let of_update = |report: &super::UpdateReport| Some([report.update as f64, measure.of(report)?]);
     history.updates.iter().filter_map(of_update).collect()
 }
 
@@ -153,13 +215,13 @@ fn column_width(points: &[[f64; 2]]) -> f64 {
 }
 
 /// Exponential moving average, corrected for its start.
-fn smoothed(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+fn smoothed(points: &[[f64; 2]], share: f64) -> Vec<[f64; 2]> {
     let (mut sum, mut weight) = (0.0, 0.0);
     points
         .iter()
         .map(|&[x, y]| {
-            sum = SMOOTHING * sum + (1.0 - SMOOTHING) * y;
-            weight = SMOOTHING * weight + (1.0 - SMOOTHING);
+            sum = share * sum + (1.0 - share) * y;
+            weight = share * weight + (1.0 - share);
             [x, sum / weight]
         })
         .collect()
@@ -194,11 +256,28 @@ mod tests {
         RunHistory { updates: (1..=5).map(update).collect(), evaluations: vec![evaluation] }
     }
 
+    fn class_loss() -> Measure {
+        Measure::new("class_loss", "Class loss", "Cross-entropy.").nats()
+    }
+
     #[test]
     fn a_constant_loss_is_smooth_from_its_first_update_and_averaged_over_phases() {
-        let points = term_over_updates(&history(), "class_loss");
+        let points = over_updates(&history(), &class_loss());
         assert_eq!(points[0], [1.0, 2.0]);
-        assert!(smoothed(&points).iter().all(|point| (point[1] - 2.0).abs() < 1e-12));
+        assert!(smoothed(&points, 0.9).iter().all(|point| (point[1] - 2.0).abs() < 1e-12));
+        assert_eq!(smoothed(&[[1.0, 3.0], [2.0, 5.0]], 0.0), [[1.0, 3.0], [2.0, 5.0]]);
+    }
+
+    #[test]
+    fn seeds_have_a_mean_and_a_spread_where_all_have_come() {
+        let (mean, sd) = mean_and_sd(&[vec![[1.0, 1.0], [2.0, 2.0]], vec![[1.0, 3.0]]]);
+        assert_eq!(mean, [[1.0, 2.0]]);
+        assert!((sd[0] - 2.0_f64.sqrt()).abs() < 1e-12);
+        let (one, two) = (history(), history());
+        let group = RunGroup { name: "two seeds", runs: vec![&one, &two] };
+        let figure = metric(&[group], &class_loss(), SMOOTHING).unwrap().unwrap();
+        let panel = &figure.panels[0].1;
+        assert_eq!((panel.headline.as_deref(), panel.name.as_str()), (Some("2.00"), "Class loss"));
     }
 
     #[test]
@@ -215,13 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn figures_come_with_their_data_only() {
+    fn figures_come_with_their_data_only_and_say_what_it_is() {
         let history = history();
-        let run = NamedRun { name: "a", history: &history };
-        assert!(loss(&[run], "class_loss").unwrap().is_some());
-        assert!(loss(&[], "class_loss").unwrap().is_none());
-        let figure = accuracy(&history, 1, 10).unwrap().unwrap();
+        let group = RunGroup { name: "a", runs: vec![&history] };
+        assert!(metric(std::slice::from_ref(&group), &class_loss(), 0.0).unwrap().is_some());
+        assert!(metric(&[], &class_loss(), 0.0).unwrap().is_none());
+        let absent = Measure::new("eigen", "Eigenvalue term", "");
+        assert!(metric(&[group], &absent, 0.0).unwrap().is_none());
+        let measures = Measures::one_row(Vec::new(), "Answers", 10, "timestep");
+        let figure = accuracy(&history, 1, &measures).unwrap().unwrap();
         assert!(figure.panels[0].1.headline.as_deref().unwrap().starts_with("0.800 ["));
-        assert!(accuracy(&RunHistory::default(), 0, 10).unwrap().is_none());
+        assert!(!format!("{figure:?}").contains("no gain"));
+        assert!(format!("{figure:?}").contains("timestep 2"));
+        assert!(accuracy(&RunHistory::default(), 0, &measures).unwrap().is_none());
     }
 }

@@ -91,6 +91,30 @@ pub struct Optimiser {
     config: OptimiserConfig,
     rate: Rate,
     slots: BTreeMap<String, Slot>,
+    gathering: Gathering,
+    gathered: Gathered,
+}
+
+/// What happens to gradients before the weights change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gathering {
+    /// Updates whose mean gradient changes the weights once.
+    pub accumulate: u64,
+    /// Largest norm of that mean over all weights together.
+    pub clip: f64,
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self { accumulate: 1, clip: f64::INFINITY }
+    }
+}
+
+/// Gradients that wait for others.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    n: u64,
+    sums: Gradients,
 }
 
 #[derive(Clone, Debug)]
@@ -115,12 +139,29 @@ pub struct OptimiserScalars {
     pub rate: Rate,
     /// How often each weight was updated.
     pub updates: BTreeMap<String, u64>,
+    /// Updates whose gradients wait for others.
+    #[serde(default)]
+    pub gathered: u64,
 }
+
+/// Name of the sum of waiting gradients of a weight.
+const GATHERED: &str = "gathered";
 
 impl Optimiser {
     pub fn new(config: OptimiserConfig) -> Self {
         let rate = Rate { learning_rate: config.learning_rate(), momentum: None };
-        Self { config, rate, slots: BTreeMap::new() }
+        let (slots, gathering, gathered) = (BTreeMap::new(), Gathering::default(), Gathered::default());
+        Self { config, rate, slots, gathering, gathered }
+    }
+
+    /// Another method from its beginning, with gradients gathered as before.
+    pub fn restarted(&self, config: OptimiserConfig) -> Self {
+        Self { gathering: self.gathering, ..Self::new(config) }
+    }
+
+    /// Sets what happens to the gradients of the updates to come.
+    pub fn gather(&mut self, gathering: Gathering) {
+        self.gathering = gathering;
     }
 
     pub fn config(&self) -> &OptimiserConfig {
@@ -132,13 +173,40 @@ impl Optimiser {
         self.rate = rate;
     }
 
-    /// The weights after one update. Weights without a gradient stay as they are, undecayed.
+    /// The weights after one update. Weights without a gradient stay as they are, undecayed; where
+    /// gradients are accumulated, all do until enough have come.
     ///
     /// Weights that are variables are replaced by variables.
     ///
     /// # Errors
-    /// [`Error::Unknown`] or [`Error::Shape`] for a gradient that no weight has.
+    /// [`Error::Unknown`] or [`Error::Shape`] for a gradient that no weight has, [`Error::NotFinite`] for
+    /// gradients to clip that are not.
     pub fn update(&mut self, weights: &Weights, gradients: &Gradients) -> Result<Weights> {
+        let Gathering { accumulate, clip } = self.gathering;
+        if accumulate <= 1 && clip.is_infinite() {
+            return self.applied(weights, gradients);
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        gathered.n += 1;
+        for (name, gradient) in gradients {
+            let sum = match gathered.sums.get(name) {
+                Some(sum) => (sum + gradient)?,
+                None => gradient.clone(),
+            };
+            gathered.sums.insert(name.clone(), sum.detach());
+        }
+        if gathered.n < accumulate {
+            self.gathered = gathered;
+            return Ok(weights.clone());
+        }
+        let share = 1.0 / gathered.n as f64;
+        let mean = gathered.sums.iter().map(|(name, sum)| Ok((name.clone(), (sum * share)?)));
+        let mean = mean.collect::<Result<Gradients>>()?;
+        let (clipped, _) = clip_global_norm(&mean, clip)?;
+        self.applied(weights, &clipped)
+    }
+
+    fn applied(&mut self, weights: &Weights, gradients: &Gradients) -> Result<Weights> {
         let mut changes = Vec::with_capacity(gradients.len());
         for (name, gradient) in gradients {
             let old = weights.get(name)?.tensor();
@@ -205,9 +273,17 @@ impl Optimiser {
                 tensors.insert(format!("{name}.{moment}"), tensor.clone());
             }
         }
+        for (name, sum) in &self.gathered.sums {
+            tensors.insert(format!("{name}.{GATHERED}"), sum.clone());
+        }
         OptimiserState {
             tensors,
-            scalars: OptimiserScalars { config: self.config, rate: self.rate, updates },
+            scalars: OptimiserScalars {
+                config: self.config,
+                rate: self.rate,
+                updates,
+                gathered: self.gathered.n,
+            },
         }
     }
 
@@ -229,7 +305,12 @@ impl Optimiser {
             }
             slots.insert(name.clone(), Slot { updates, moments });
         }
-        Ok(Self { config, rate: state.scalars.rate, slots })
+        let sums = state.tensors.iter().filter_map(|(key, sum)| {
+            let name = key.strip_suffix(GATHERED)?.strip_suffix('.')?;
+            Some((name.to_owned(), sum.clone()))
+        });
+        let gathered = Gathered { n: state.scalars.gathered, sums: sums.collect() };
+        Ok(Self { rate: state.scalars.rate, slots, gathered, ..Self::new(config) })
     }
 }
 
@@ -248,7 +329,7 @@ pub fn gradients(loss: &Tensor, weights: &Weights) -> Result<Gradients> {
 /// All gradients times `min(1, max / (norm + 1e-6))`, and their joint L2 norm before that.
 ///
 /// # Errors
-/// Those of the tensor library.
+/// [`Error::NotFinite`] if the norm is not, so that no such gradient reaches a weight.
 pub fn clip_global_norm(gradients: &Gradients, max: f64) -> Result<(Gradients, f64)> {
     let mut squares = 0.0;
     for gradient in gradients.values() {
@@ -258,8 +339,10 @@ pub fn clip_global_norm(gradients: &Gradients, max: f64) -> Result<(Gradients, f
         squares += if wide == DType::F64 { sum.to_scalar::<f64>()? } else { sum.to_scalar::<f32>()?.into() };
     }
     let norm = squares.sqrt();
+    if !norm.is_finite() {
+        return Err(Error::NotFinite { what: "the gradient".to_owned() });
+    }
     let factor = max / (norm + 1e-6);
-    // Not `factor >= 1`: a norm that is not finite must not pass as small.
     if factor > 1.0 {
         return Ok((gradients.clone(), norm));
     }
@@ -469,5 +552,35 @@ mod tests {
         state.tensors.remove("w.second_moment");
         let message = Optimiser::restored(&state).unwrap_err().to_string();
         assert!(message.contains("w.second_moment"), "{message}");
+    }
+
+    #[test]
+    fn accumulated_gradients_change_the_weights_once_by_their_mean_and_survive_a_checkpoint() {
+        let start = weights(&[("w", &[1.0, -2.0])]);
+        let [first, second] = [gradient("w", &[3.0, 0.0]), gradient("w", &[1.0, -4.0])];
+        let sgd =
+            OptimiserConfig::Sgd { learning_rate: 0.5, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+        let mut optimiser = Optimiser::new(sgd);
+        optimiser.gather(Gathering { accumulate: 2, ..Gathering::default() });
+        let same = optimiser.update(&start, &first).unwrap();
+        close(&read(&same, "w"), &[1.0, -2.0]);
+        let mut resumed = Optimiser::restored(&optimiser.state()).unwrap();
+        resumed.gather(Gathering { accumulate: 2, ..Gathering::default() });
+        for mut optimiser in [optimiser, resumed] {
+            let moved = optimiser.update(&same, &second).unwrap();
+            close(&read(&moved, "w"), &[1.0 - 0.5 * 2.0, -2.0 + 0.5 * 2.0]);
+            assert_eq!(optimiser.state().scalars.gathered, 0);
+            close(&read(&optimiser.update(&moved, &first).unwrap(), "w"), &read(&moved, "w"));
+        }
+        // Of norm sqrt(8), clipped to 1.
+        let mut clipped = Optimiser::new(sgd);
+        clipped.gather(Gathering { accumulate: 2, clip: 1.0 });
+        let moved = clipped.update(&clipped.clone().update(&start, &first).unwrap(), &first).unwrap();
+        close(&read(&moved, "w"), &[1.0, -2.0]);
+        let moved = clipped.update(&moved, &second).unwrap();
+        let norm = 8.0_f64.sqrt() + 1e-6;
+        close(&read(&moved, "w"), &[1.0 - 0.5 * 2.0 / norm, -2.0 + 0.5 * 2.0 / norm]);
+        let wrong = gradient("w", &[f64::NAN, 0.0]);
+        assert!(matches!(clip_global_norm(&wrong, 1.0), Err(Error::NotFinite { .. })));
     }
 }

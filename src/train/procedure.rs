@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Course, Measures};
 use crate::error::Result;
 use crate::weights::Weights;
 
@@ -61,14 +62,30 @@ pub trait Procedure: Send {
     /// Updates of the whole run.
     fn n_updates(&self) -> u64;
 
+    /// How far it has come.
+    fn course(&self) -> &Course;
+
+    /// For the settings of the run that are the same for every procedure.
+    fn course_mut(&mut self) -> &mut Course;
+
+    /// What its numbers are called and mean.
+    fn measures(&self) -> Measures;
+
     /// Updates done so far.
-    fn update(&self) -> u64;
+    fn update(&self) -> u64 {
+        self.course().update
+    }
+
+    /// Is there nothing left to do but what is due?
+    fn is_over(&self) -> bool {
+        self.update() >= self.n_updates() || self.course().is_out_of_patience()
+    }
 
     /// One update.
     ///
     /// # Errors
-    /// [`Error::Diverged`](crate::Error::Diverged) if a loss is not finite; the weights then stay
-    /// those of the last good update.
+    /// [`Error::Diverged`](crate::Error::Diverged) or [`Error::NotFinite`](crate::Error::NotFinite) if a
+    /// loss or gradient is not finite. Whatever the error, the course stays that of the last good update.
     fn advance(&mut self) -> Result<UpdateReport>;
 
     /// Is an evaluation due at this update?

@@ -3,10 +3,11 @@
 //! Everything in it is plain text but the weights, appended line by line, so that a killed run
 //! leaves a folder that opens. A resumed run first cuts off what came after its checkpoint.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::history::header;
 use super::tensorboard::EventFile;
 use super::{Evaluation, Metric, UpdateReport};
 use crate::analysis::statistics::wilson;
@@ -17,8 +18,8 @@ use crate::files;
 pub const RECIPE: &str = "recipe.toml";
 /// Version, command, device, data hashes.
 pub const MANIFEST: &str = "manifest.json";
-const METRICS: &str = "metrics.csv";
-const EVALUATIONS: &str = "evaluations.csv";
+pub(super) const METRICS: &str = "metrics.csv";
+pub(super) const EVALUATIONS: &str = "evaluations.csv";
 const LOG: &str = "log.txt";
 
 /// A run folder being written.
@@ -35,17 +36,10 @@ pub struct RunFolder {
 }
 
 /// Columns of `metrics.csv` before those of the metrics.
-const UPDATE_COLUMNS: [&str; 4] = ["update", "n_stimuli", "learning_rate", "gradient_norm"];
+pub(super) const UPDATE_COLUMNS: [&str; 4] = ["update", "n_stimuli", "learning_rate", "gradient_norm"];
 /// Columns of `evaluations.csv` before those of the metrics.
-const EVALUATION_COLUMNS: [&str; 10] =
+pub(super) const EVALUATION_COLUMNS: [&str; 10] =
     ["update", "split", "phase", "pass", "n", "accuracy", "low", "high", "score", "is_best"];
-
-/// Updates and evaluations read back from a run folder.
-#[derive(Clone, Debug, Default)]
-pub struct RunHistory {
-    pub updates: Vec<UpdateReport>,
-    pub evaluations: Vec<Evaluation>,
-}
 
 impl RunFolder {
     /// Starts a new run in `path`.
@@ -58,10 +52,12 @@ impl RunFolder {
             return Err(Error::config("out", requirement, path.display()));
         }
         files::create_folder(path)?;
-        files::write_atomic(path.join(RECIPE), recipe)?;
+        let log = claimed_log(path)?;
         let manifest = format!("{manifest:#}\n");
         files::write_atomic(path.join(MANIFEST), manifest)?;
-        Self::open_for_append(path, None)
+        // Last, because a folder with a recipe is a run that goes on.
+        files::write_atomic(path.join(RECIPE), recipe)?;
+        Self::open_for_append(path, log, None)
     }
 
     /// Goes on with the run in `path` from its checkpoint of `update`; whatever was written later goes,
@@ -70,9 +66,16 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] if it cannot be read or written.
     pub fn resume(path: &Path, update: u64, is_due: bool) -> Result<Self> {
+        let log = claimed_log(path)?;
+        files::remove_partial(path)?;
+        for checkpoint in std::fs::read_dir(path.join("checkpoints")).into_iter().flatten().flatten() {
+            if checkpoint.path().is_dir() {
+                files::remove_partial(checkpoint.path())?;
+            }
+        }
         cut_after(&path.join(METRICS), |row| row <= update)?;
         cut_after(&path.join(EVALUATIONS), |row| row < update || (row == update && !is_due))?;
-        let mut folder = Self::open_for_append(path, Some(update))?;
+        let mut folder = Self::open_for_append(path, log, Some((update, is_due)))?;
         folder.columns = header(&path.join(METRICS))?.into_iter().skip(UPDATE_COLUMNS.len()).collect();
         let further = header(&path.join(EVALUATIONS))?;
         folder.further =
@@ -81,7 +84,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    fn open_for_append(path: &Path, update: Option<u64>) -> Result<Self> {
+    fn open_for_append(path: &Path, log: File, resumed: Option<(u64, bool)>) -> Result<Self> {
         let open = |name: &str| {
             let path = path.join(name);
             OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io("write", path))
@@ -92,8 +95,8 @@ impl RunFolder {
             columns: Vec::new(),
             evaluations: open(EVALUATIONS)?,
             further: None,
-            events: EventFile::open(path, update)?,
-            log: open(LOG)?,
+            events: EventFile::open(path, resumed)?,
+            log,
         })
     }
 
@@ -103,10 +106,11 @@ impl RunFolder {
 
     /// Appends one row to `metrics.csv`.
     pub fn update(&mut self, report: &UpdateReport) -> Result<()> {
+        let mut rows: Vec<Vec<String>> = Vec::new();
         if self.columns.is_empty() {
             self.columns = report.metrics.iter().map(|metric| metric.name.clone()).collect();
             let fixed = UPDATE_COLUMNS.map(str::to_owned);
-            append(&mut self.metrics, &self.path, fixed.iter().chain(&self.columns))?;
+            rows.push(fixed.into_iter().chain(self.columns.iter().cloned()).collect());
         }
         let fixed = [
             report.update.to_string(),
@@ -115,19 +119,21 @@ impl RunFolder {
             report.gradient_norm.to_string(),
         ];
         let metrics = in_columns(&self.columns, &report.metrics);
-        append(&mut self.metrics, &self.path, fixed.iter().chain(&metrics))?;
+        rows.push(fixed.into_iter().chain(metrics).collect());
+        append(&mut self.metrics, &self.path.join(METRICS), rows)?;
         self.events.update(report)
     }
 
     /// Appends one row per phase and pass to `evaluations.csv`, with Wilson 95 % intervals.
     pub fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
+        let mut rows: Vec<Vec<String>> = Vec::new();
         let further = match &self.further {
             Some(further) => further.clone(),
             None => {
                 let further: Vec<String> =
                     evaluation.metrics.iter().map(|metric| metric.name.clone()).collect();
                 let fixed = EVALUATION_COLUMNS.map(str::to_owned);
-                append(&mut self.evaluations, &self.path, fixed.iter().chain(&further))?;
+                rows.push(fixed.into_iter().chain(further.iter().cloned()).collect());
                 self.further.insert(further).clone()
             }
         };
@@ -149,10 +155,10 @@ impl RunFolder {
                     evaluation.score.to_string(),
                     evaluation.is_best.to_string(),
                 ];
-                append(&mut self.evaluations, &self.path, row.iter().chain(&metrics))?;
+                rows.push(row.into_iter().chain(metrics.iter().cloned()).collect());
             }
         }
-        Ok(())
+        append(&mut self.evaluations, &self.path.join(EVALUATIONS), rows)
     }
 
     /// Appends a line to `log.txt`.
@@ -161,57 +167,23 @@ impl RunFolder {
     }
 }
 
-impl RunHistory {
-    /// Reads what a run folder holds, finished or not.
-    ///
-    /// # Errors
-    /// [`Error::File`] naming the first row that is not readable.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let mut history = Self::default();
-        let path = folder.join(METRICS);
-        let names = header(&path)?;
-        for (row, record) in records(&path)?.into_iter().enumerate() {
-            let number = |column: usize| parse::<f64>(&path, row, &record, column);
-            history.updates.push(UpdateReport {
-                update: parse(&path, row, &record, 0)?,
-                n_stimuli: parse(&path, row, &record, 1)?,
-                learning_rate: number(2)?,
-                gradient_norm: number(3)?,
-                metrics: further(&path, row, &record, &names, UPDATE_COLUMNS.len())?,
-            });
-        }
-        let path = folder.join(EVALUATIONS);
-        let names = header(&path)?;
-        for (row, record) in records(&path)?.into_iter().enumerate() {
-            let update: u64 = parse(&path, row, &record, 0)?;
-            let is_new = !history
-                .evaluations
-                .last()
-                .is_some_and(|last: &Evaluation| last.update == update && last.split == record[1]);
-            if is_new {
-                history.evaluations.push(Evaluation {
-                    update,
-                    split: record[1].to_owned(),
-                    n_stimuli: parse(&path, row, &record, 4)?,
-                    accuracy: Vec::new(),
-                    score: parse(&path, row, &record, 8)?,
-                    is_best: parse(&path, row, &record, 9)?,
-                    metrics: further(&path, row, &record, &names, EVALUATION_COLUMNS.len())?,
-                });
-            }
-            let phase: usize = parse(&path, row, &record, 2)?;
-            let accuracy = parse(&path, row, &record, 5)?;
-            if let Some(evaluation) = history.evaluations.last_mut() {
-                if evaluation.accuracy.len() <= phase {
-                    evaluation.accuracy.push(Vec::new());
-                }
-                if let Some(passes) = evaluation.accuracy.last_mut() {
-                    passes.push(accuracy);
-                }
-            }
-        }
-        Ok(history)
+/// Is somebody training this run, on this machine or another that shares the disk and its locks?
+pub fn is_claimed(path: &Path) -> bool {
+    let log = File::open(path.join(LOG));
+    log.is_ok_and(|log| matches!(log.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// The log of a run, locked as long as it is open: two that train the same run would spoil it.
+fn claimed_log(path: &Path) -> Result<File> {
+    let name = path.join(LOG);
+    let opened = OpenOptions::new().create(true).append(true).open(&name);
+    let log = opened.map_err(Error::io("write", &name))?;
+    // Disks without locks are written to all the same.
+    if matches!(log.try_lock(), Err(TryLockError::WouldBlock)) {
+        let hint = "wait for the other, stop it, or name another folder";
+        return Err(Error::file(path, "a run that nobody is training", "one that is being trained", hint));
     }
+    Ok(log)
 }
 
 /// Values of metrics under the names of columns; empty where there is none.
@@ -223,78 +195,31 @@ fn in_columns(columns: &[String], metrics: &[Metric]) -> Vec<String> {
     columns.iter().map(value).collect()
 }
 
-/// Metrics in the columns of a row from `first` on; empty ones are left out.
-fn further(
-    path: &Path,
-    row: usize,
-    record: &csv::StringRecord,
-    names: &[String],
-    first: usize,
-) -> Result<Vec<Metric>> {
-    let filled = names.iter().enumerate().skip(first);
-    let filled = filled.filter(|(column, _)| record.get(*column).is_some_and(|text| !text.is_empty()));
-    filled
-        .map(|(column, name)| Ok(Metric { name: name.clone(), value: parse(path, row, record, column)? }))
-        .collect()
-}
-
-fn append<S: AsRef<[u8]>>(file: &mut File, folder: &Path, row: impl IntoIterator<Item = S>) -> Result<()> {
-    let io = |err: std::io::Error| Error::Io { action: "write", path: folder.to_owned(), source: err };
+fn append(file: &mut File, path: &Path, rows: Vec<Vec<String>>) -> Result<()> {
+    let io = |err: std::io::Error| Error::Io { action: "write", path: path.to_owned(), source: err };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(row).map_err(|err| io(err.into()))?;
-    let line = writer.into_inner().map_err(|err| io(err.into_error()))?;
-    // One write per row, so that a reader never sees half of one.
-    file.write_all(&line).map_err(io)
+    for row in rows {
+        writer.write_record(row).map_err(|err| io(err.into()))?;
+    }
+    let lines = writer.into_inner().map_err(|err| io(err.into_error()))?;
+    // In one write, so that a reader never sees half of an update or of an evaluation.
+    file.write_all(&lines).map_err(io)
 }
 
-/// Column names; empty if the file is.
-fn header(path: &Path) -> Result<Vec<String>> {
-    let mut reader = csv::Reader::from_path(path).map_err(|err| unreadable(path, &err))?;
-    let names = reader.headers().map_err(|err| unreadable(path, &err))?;
-    Ok(names.iter().map(str::to_owned).collect())
-}
-
-fn records(path: &Path) -> Result<Vec<csv::StringRecord>> {
-    let mut reader = csv::Reader::from_path(path).map_err(|err| unreadable(path, &err))?;
-    reader.records().collect::<std::result::Result<_, _>>().map_err(|err| unreadable(path, &err))
-}
-
-fn unreadable(path: &Path, err: &csv::Error) -> Error {
-    Error::file(
-        path,
-        "a table written by a training run",
-        err.to_string(),
-        "the run's other files may still open",
-    )
-}
-
-fn parse<T: std::str::FromStr>(
-    path: &Path,
-    row: usize,
-    record: &csv::StringRecord,
-    column: usize,
-) -> Result<T> {
-    let text = record.get(column).unwrap_or_default();
-    text.parse().map_err(|_not_a_number| {
-        let found = format!("{text:?} in row {row}, column {column} (counted from 0)");
-        Error::file(path, "a number", found, "restore the row from a copy, or delete it")
-    })
-}
-
-/// Keeps the header and the rows whose first column is an update that `is_kept`. A run that was stopped
-/// before its first row has no file yet.
+/// Cuts a table to its header and the rows whose update `is_kept`; a row that was being written when the
+/// run was killed goes. A run that was stopped before its first row has no file yet.
 fn cut_after(path: &Path, is_kept: impl Fn(u64) -> bool) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let mut kept = String::new();
-    for (i, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(Error::io("read", path))?;
-        let number = line.split(',').next().and_then(|first| first.parse::<u64>().ok());
-        if i == 0 || number.is_some_and(&is_kept) {
-            kept.push_str(&line);
-            kept.push('\n');
+    let mut text = String::new();
+    File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map_err(Error::io("read", path))?;
+    let mut kept = String::with_capacity(text.len());
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    for (i, line) in whole.enumerate() {
+        let update = line.split(',').next().and_then(|first| first.parse::<u64>().ok());
+        if i == 0 || update.is_some_and(&is_kept) {
+            kept.push_str(line);
         }
     }
     files::write_atomic(path, kept)
@@ -303,6 +228,7 @@ fn cut_after(path: &Path, is_kept: impl Fn(u64) -> bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::RunHistory;
 
     fn report(update: u64) -> UpdateReport {
         let metrics = vec![
@@ -364,5 +290,30 @@ mod tests {
         assert_eq!(RunHistory::read(&path).unwrap().evaluations.len(), 1);
         RunFolder::resume(&path, 4, true).unwrap();
         assert!(RunHistory::read(&path).unwrap().evaluations.is_empty());
+    }
+
+    #[test]
+    fn a_row_that_was_being_written_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut run = RunFolder::create(&path, "", &serde_json::Value::Null).unwrap();
+        for update in 1..=12 {
+            run.update(&report(update)).unwrap();
+        }
+        drop(run);
+        let metrics = path.join(METRICS);
+        let whole = std::fs::read_to_string(&metrics).unwrap();
+        // "1" of "12", which is an update that came before.
+        let torn = &whole[..whole.rfind("\n12,").unwrap() + 2];
+        std::fs::write(&metrics, torn).unwrap();
+        assert_eq!(RunHistory::read(&path).unwrap().updates.len(), 11);
+        std::fs::write(path.join(".gainfield-abc.part"), "half").unwrap();
+        let mut run = RunFolder::resume(&path, 11, false).unwrap();
+        assert!(!path.join(".gainfield-abc.part").exists());
+        assert!(is_claimed(&path));
+        let twice = RunFolder::resume(&path, 11, false).err().unwrap().to_string();
+        assert!(twice.contains("nobody is training"), "{twice}");
+        run.update(&report(12)).unwrap();
+        assert_eq!(std::fs::read_to_string(&metrics).unwrap(), whole);
     }
 }

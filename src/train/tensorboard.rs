@@ -16,6 +16,8 @@ use crate::files;
 pub const EVENTS: &str = "events.out.tfevents.gainfield";
 /// A run of a million updates takes some hundred megabytes.
 const MAX_BYTES: u64 = 4 << 30;
+/// Tag that every update has and no evaluation.
+const OF_UPDATES: &str = "train/learning_rate";
 /// Bytes of a record around its data.
 const FRAME: usize = 16;
 
@@ -26,14 +28,15 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins the file in `folder`, or goes on with it after what it holds up to `update`.
+    /// Begins the file in `folder`, or goes on with it after what it holds up to an update, without the
+    /// evaluation of that update where it is due again.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read or written.
-    pub fn open(folder: &Path, update: Option<u64>) -> Result<Self> {
+    pub fn open(folder: &Path, resumed: Option<(u64, bool)>) -> Result<Self> {
         let path = folder.join(EVENTS);
-        let kept = match update {
-            Some(update) if path.is_file() => whole_records(&files::read(&path, MAX_BYTES)?, update),
+        let kept = match resumed {
+            Some(from) if path.is_file() => whole_records(&files::read(&path, MAX_BYTES)?, from),
             _ => Vec::new(),
         };
         let is_new = kept.is_empty();
@@ -53,10 +56,10 @@ impl EventFile {
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
     pub fn update(&mut self, report: &UpdateReport) -> Result<()> {
-        let fixed = [("learning_rate", report.learning_rate), ("gradient_norm", report.gradient_norm)];
-        let metrics = report.metrics.iter().map(|metric| (metric.name.as_str(), metric.value));
-        let scalars = fixed.into_iter().chain(metrics).map(|(name, value)| (format!("train/{name}"), value));
-        self.scalars(report.update, scalars)
+        let rate = (OF_UPDATES.to_owned(), report.learning_rate);
+        let norm = ("train/gradient_norm".to_owned(), report.gradient_norm);
+        let metrics = report.metrics.iter().map(|metric| (format!("train/{}", metric.name), metric.value));
+        self.scalars(report.update, [rate, norm].into_iter().chain(metrics))
     }
 
     /// Score, accuracies of the last pass and further numbers of an evaluation.
@@ -106,8 +109,9 @@ impl EventFile {
     }
 }
 
-/// The whole records at the beginning of a file whose steps are at most `update`.
-fn whole_records(file: &[u8], update: u64) -> Vec<u8> {
+/// The whole records at the beginning of a file whose steps are at most `update`, without the evaluation
+/// of `update` itself where it is due again.
+fn whole_records(file: &[u8], (update, is_due): (u64, bool)) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut rest = file;
     while let Some(length) = rest.first_chunk::<8>() {
@@ -121,7 +125,8 @@ fn whole_records(file: &[u8], update: u64) -> Vec<u8> {
         if record[record.len() - 4..] != crc || step.is_none() {
             break;
         }
-        if step.is_some_and(|step| step <= update) {
+        let is_update = || event.windows(OF_UPDATES.len()).any(|bytes| bytes == OF_UPDATES.as_bytes());
+        if step.is_some_and(|step| step < update || (step == update && (!is_due || is_update()))) {
             kept.extend(record);
         }
         rest = &rest[record.len()..];
@@ -228,7 +233,7 @@ mod tests {
         assert!(text.contains("brain.Event:2") && text.contains("train/loss") && !text.contains("eigen"));
         bytes.truncate(bytes.len() - 3);
         std::fs::write(&path, bytes).unwrap();
-        let mut events = EventFile::open(folder.path(), Some(290)).unwrap();
+        let mut events = EventFile::open(folder.path(), Some((290, false))).unwrap();
         let evaluation = Evaluation {
             update: 290,
             split: "validation".to_owned(),
@@ -241,6 +246,8 @@ mod tests {
         events.evaluation(&evaluation).unwrap();
         let steps = steps(folder.path());
         assert_eq!((steps.len(), steps[1], steps[290], steps[291]), (292, 1, 290, 290));
+        EventFile::open(folder.path(), Some((290, true))).unwrap();
+        assert_eq!(self::steps(folder.path())[..], steps[..291]);
         assert!(EventFile::open(folder.path(), None).is_ok());
         assert_eq!(self::steps(folder.path()), [0]);
     }

@@ -8,6 +8,7 @@ mod train;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -123,6 +124,8 @@ pub struct Workbench {
     wants_model: bool,
     /// A name for the weights of this model is awaited.
     asked_save: Option<(Answer, ItemId)>,
+    /// Folder of the training runs that are started here.
+    runs_folder: PathBuf,
     /// Length of new runs; `None` is the published one.
     steps: Option<usize>,
     hover: Option<String>,
@@ -148,13 +151,14 @@ impl Workbench {
             let ctx = ctx.clone();
             move || ctx.request_repaint()
         });
+        let training = Training::start_watching(&ctx);
         let workers = Workers::start(move || ctx.request_repaint());
         let workbench = Self {
             document: Arc::new(Document::default()),
             history: History::default(),
             store: Store::default(),
             probing,
-            training: Training::default(),
+            training,
             clock: Clock::default(),
             jobs: Jobs::default(),
             messages,
@@ -170,6 +174,7 @@ impl Workbench {
             asked_export: None,
             wants_model: false,
             asked_save: None,
+            runs_folder: PathBuf::from(train::RUNS),
             steps: None,
             hover: None,
             commands: Vec::new(),
@@ -215,6 +220,16 @@ impl Workbench {
     /// Gives new runs this many timesteps; `None` is the published length.
     pub fn set_steps(&mut self, steps: Option<usize>) {
         self.steps = steps;
+    }
+
+    /// Puts the training runs of the session into another folder than `runs`.
+    pub fn set_runs_folder(&mut self, folder: PathBuf) {
+        self.runs_folder = folder;
+    }
+
+    /// The training runs of the session.
+    pub fn training(&self) -> &Training {
+        &self.training
     }
 
     /// The measurements of the session.

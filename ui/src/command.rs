@@ -19,6 +19,7 @@ use crate::dock::ViewKind;
 use crate::document::UnitRef;
 use crate::item::{ItemId, StimulusInfo};
 use crate::jobs::JobId;
+use crate::training::Style;
 
 /// The layouts that ship.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +204,22 @@ pub enum Command {
     /// Starts a training run with the settings of the form.
     StartTraining,
     Training(ItemId, JobCommand),
+    /// Takes up a run that has stopped, from its last checkpoint.
+    GoOn(ItemId),
+    /// Draws a run over the others of its kind, or no longer.
+    Overlay(ItemId, bool),
+    /// How training curves are drawn.
+    SetCurves(Style),
+    /// Shows the probes of a run over its updates.
+    OpenFilm {
+        run: ItemId,
+        name: String,
+    },
+    /// Shows the probe of one update; none is the newest.
+    ShowFrame {
+        item: ItemId,
+        update: Option<u64>,
+    },
     /// Other stimuli in the samples of a run.
     OtherSamples(ItemId),
     /// Opens the newest snapshot of a run as a model.
@@ -348,6 +365,11 @@ impl Command {
             Self::Training(_, JobCommand::Resume) => plain("Resume", "Go on where it waits"),
             Self::Training(_, JobCommand::Save) => plain("Save", "Write a checkpoint now"),
             Self::Training(_, JobCommand::Stop) => plain("Stop, keep best", "Stop after this update"),
+            Self::GoOn(_) => plain("Resume run", "Go on from its last checkpoint, bit for bit"),
+            Self::Overlay(..) => plain("Lay over", "Draw this run over the others of its kind"),
+            Self::SetCurves(_) => plain("Change curves", "Smoothing, and seeds drawn together"),
+            Self::OpenFilm { .. } => plain("Film of learning", "The probes of this run over its updates"),
+            Self::ShowFrame { .. } => plain("Go to update", "The probe of this update"),
             Self::OtherSamples(_) => plain("Other stimuli", "Compose other samples"),
             Self::OpenSnapshot(_) => plain("Open snapshot in Step", "The network as it is now"),
             Self::SetProbe { .. } => edit(plain("Change probe", "Probe again with this setting")),

@@ -31,8 +31,8 @@ pub enum ViewKind {
     ReceptiveField,
     Inhibition,
     UpdateAgreement,
-    ClassLoss,
-    MaskLoss,
+    FirstMetric,
+    SecondMetric,
     Accuracy,
     Samples,
     Job,
@@ -40,6 +40,7 @@ pub enum ViewKind {
 }
 
 impl ViewKind {
+    /// Where no document says more; see [`Views::title`].
     pub fn title(self) -> &'static str {
         match self {
             Self::StimulusAttention => "Stimulus & attention",
@@ -54,9 +55,9 @@ impl ViewKind {
             Self::ReceptiveField => "Receptive field",
             Self::Inhibition => "Inhibition of return",
             Self::UpdateAgreement => "Counter-Hebb update",
-            Self::ClassLoss => "Class loss",
-            Self::MaskLoss => "Mask loss",
-            Self::Accuracy => "Accuracy by pass",
+            Self::FirstMetric => "Objective",
+            Self::SecondMetric => "Second metric",
+            Self::Accuracy => "Accuracy",
             Self::Samples => "Samples",
             Self::Job => "Job",
             Self::Log => "Log",
@@ -70,7 +71,7 @@ impl ViewKind {
 }
 
 /// Bumped when stored layouts no longer fit the views there are.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// How the views of one layout are arranged before anybody moves them.
 pub fn shipped(layout: Layout) -> Tree<ViewKind> {
@@ -85,10 +86,10 @@ pub fn shipped(layout: Layout) -> Tree<ViewKind> {
             split(&mut tiles, LinearDir::Horizontal, &[(stimulus, 408.0), (maps, 486.0), (right, 294.0)])
         }
         Layout::Train => {
-            let class = tabs(&mut tiles, &[ViewKind::ClassLoss]);
-            let mask = tabs(&mut tiles, &[ViewKind::MaskLoss]);
+            let first = tabs(&mut tiles, &[ViewKind::FirstMetric]);
+            let second = tabs(&mut tiles, &[ViewKind::SecondMetric]);
             let accuracy = tabs(&mut tiles, &[ViewKind::Accuracy]);
-            let curves = [(class, 388.0), (mask, 388.0), (accuracy, 388.0)];
+            let curves = [(first, 388.0), (second, 388.0), (accuracy, 388.0)];
             let top = split(&mut tiles, LinearDir::Horizontal, &curves);
             let samples = tabs(&mut tiles, &[ViewKind::Samples]);
             let job = tabs(&mut tiles, &[ViewKind::Job, ViewKind::Log]);
@@ -163,7 +164,7 @@ impl Behavior<ViewKind> for Dock<'_, '_> {
     }
 
     fn tab_title_for_pane(&mut self, pane: &ViewKind) -> WidgetText {
-        pane.title().into()
+        self.views.title(*pane, self.view).into()
     }
 
     fn tab_ui(
@@ -225,10 +226,16 @@ impl Behavior<ViewKind> for Dock<'_, '_> {
         let Some(view) = tabs.active.and_then(|active| tiles.get_pane(&active)).copied() else { return };
         ui.spacing_mut().item_spacing.x = 2.0;
         ui.add_space(6.0);
-        let menu = icon_button(ui, icons::MENU, &format!("{} menu", view.title()), None, vec2(24.0, 24.0));
+        let menu = icon_button(
+            ui,
+            icons::MENU,
+            &format!("{} menu", self.views.title(view, self.view)),
+            None,
+            vec2(24.0, 24.0),
+        );
         egui::Popup::menu(&menu).show(|ui| self.view_menu(ui, view));
         if view.is_exported() {
-            let label = format!("Export {}", view.title());
+            let label = format!("Export {}", self.views.title(view, self.view));
             if icon_button(ui, icons::EXPORT, &label, Some("E"), vec2(24.0, 24.0)).clicked() {
                 self.out.commands.push(Command::Export(view, ExportFormat::All));
             }

@@ -290,6 +290,16 @@ pub struct ProbeInfo {
     pub recipe: ProbeRecipe,
     /// The line that makes it without a window.
     pub command: String,
+    /// Where it is one of a training run over its updates.
+    pub film: Option<FilmInfo>,
+}
+
+/// The probes that a training run makes of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FilmInfo {
+    pub run: ItemId,
+    /// Name of the probe.
+    pub name: String,
 }
 
 /// A training run, in progress or done.

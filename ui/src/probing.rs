@@ -1,6 +1,7 @@
 //! Measurements of the session: a worker that makes the newest of each kind, and the results it gave.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +19,7 @@ use gainfield::probe::{
 };
 use gainfield::progress::Progress;
 use gainfield::recipe::default_stimulus;
+use gainfield::recipe::film::{FilmFrame, FilmStrip};
 
 use crate::derived::color_image;
 use crate::item::ItemId;
@@ -94,6 +96,15 @@ pub struct FieldKey {
     pub col: usize,
 }
 
+/// What a probe was asked for.
+#[derive(Clone, Debug, PartialEq)]
+enum Asked {
+    /// By identity of the model.
+    Probe(u64, Box<ProbeRecipe>),
+    /// One of a film, by its update and file.
+    Frame(u64, PathBuf),
+}
+
 /// Which measurement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -106,6 +117,7 @@ enum Key {
 #[derive(Clone, Debug)]
 enum Recipe {
     Tuning(Box<ProbeRecipe>),
+    Frame(PathBuf),
     Fields(RfRecipe),
     Inhibition(InhibitionRecipe),
     Agreement(AgreementRecipe),
@@ -120,7 +132,8 @@ enum Outcome {
 
 struct Request {
     key: Key,
-    model: Model,
+    /// None for what is read from a file.
+    model: Option<Model>,
     recipe: Recipe,
     cancel: Arc<AtomicBool>,
 }
@@ -132,7 +145,9 @@ enum Answer {
 
 /// All measurements, and the worker behind them.
 pub struct Probing {
-    probes: BTreeMap<ItemId, ((u64, ProbeRecipe), Probe)>,
+    probes: BTreeMap<ItemId, (Asked, Probe)>,
+    /// Update that is looked at, by film; the newest where none is.
+    chosen: BTreeMap<ItemId, u64>,
     fields: BTreeMap<FieldKey, Measured<Vec<ReceptiveField>>>,
     inhibition: BTreeMap<u64, Measured<InhibitionResult>>,
     agreement: BTreeMap<u64, Measured<Agreement>>,
@@ -151,6 +166,7 @@ impl Probing {
         }
         Self {
             probes: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             fields: BTreeMap::new(),
             inhibition: BTreeMap::new(),
             agreement: BTreeMap::new(),
@@ -188,7 +204,17 @@ impl Probing {
 
     /// Runs `recipe` for the item, unless that is what it shows or runs already. The newest wins.
     pub fn ask(&mut self, item: ItemId, identity: u64, model: &Model, recipe: &ProbeRecipe) {
-        let asked = (identity, recipe.clone());
+        let asked = Asked::Probe(identity, Box::new(recipe.clone()));
+        self.ask_for(item, asked, Some(model), || Recipe::Tuning(Box::new(recipe.clone())));
+    }
+
+    fn ask_for(
+        &mut self,
+        item: ItemId,
+        asked: Asked,
+        model: Option<&Model>,
+        recipe: impl FnOnce() -> Recipe,
+    ) {
         if self.probes.get(&item).is_some_and(|(known, _)| *known == asked) {
             return;
         }
@@ -197,9 +223,31 @@ impl Probing {
             old.cancel.store(true, Ordering::Relaxed);
             probe.data = old.data;
         }
-        let recipe = Recipe::Tuning(Box::new(recipe.clone()));
-        self.send(Key::Tuning(item), model, recipe, &probe.cancel);
+        self.send(Key::Tuning(item), model, recipe(), &probe.cancel);
         self.probes.insert(item, (asked, probe));
+    }
+
+    /// Looks at one update of a film; none is the newest.
+    pub fn choose_frame(&mut self, item: ItemId, update: Option<u64>) {
+        match update {
+            Some(update) => self.chosen.insert(item, update),
+            None => self.chosen.remove(&item),
+        };
+    }
+
+    /// The update of a film that is looked at, where it is not the newest.
+    pub fn chosen_frame(&self, item: ItemId) -> Option<u64> {
+        self.chosen.get(&item).copied()
+    }
+
+    /// Reads the frame of a film that is looked at, unless it is shown already.
+    pub fn ask_frame(&mut self, item: ItemId, strip: &FilmStrip) {
+        let chosen = self.chosen_frame(item);
+        let frame = strip.frames.iter().find(|(update, _)| Some(*update) == chosen);
+        if let Some((update, path)) = frame.or(strip.frames.last()) {
+            let asked = Asked::Frame(*update, path.clone());
+            self.ask_for(item, asked, None, || Recipe::Frame(path.clone()));
+        }
     }
 
     /// Maps the receptive fields of all channels at a place, unless that was asked for already.
@@ -219,26 +267,26 @@ impl Probing {
             self.fields.pop_first();
         }
         let measured = Measured::running();
-        self.send(Key::Fields(key.clone()), model, Recipe::Fields(recipe), &measured.cancel);
+        self.send(Key::Fields(key.clone()), Some(model), Recipe::Fields(recipe), &measured.cancel);
         self.fields.insert(key, measured);
     }
 
     /// Measures inhibition of return anew.
     pub fn ask_inhibition(&mut self, identity: u64, model: &Model, recipe: InhibitionRecipe) {
         let measured = again(&mut self.inhibition, identity);
-        self.send(Key::Inhibition(identity), model, Recipe::Inhibition(recipe), &measured.cancel);
+        self.send(Key::Inhibition(identity), Some(model), Recipe::Inhibition(recipe), &measured.cancel);
         self.inhibition.insert(identity, measured);
     }
 
     /// Compares the Counter-Hebb update with the gradient anew.
     pub fn ask_agreement(&mut self, identity: u64, model: &Model, recipe: AgreementRecipe) {
         let measured = again(&mut self.agreement, identity);
-        self.send(Key::Agreement(identity), model, Recipe::Agreement(recipe), &measured.cancel);
+        self.send(Key::Agreement(identity), Some(model), Recipe::Agreement(recipe), &measured.cancel);
         self.agreement.insert(identity, measured);
     }
 
-    fn send(&self, key: Key, model: &Model, recipe: Recipe, cancel: &Arc<AtomicBool>) {
-        let request = Request { key, model: model.clone(), recipe, cancel: Arc::clone(cancel) };
+    fn send(&self, key: Key, model: Option<&Model>, recipe: Recipe, cancel: &Arc<AtomicBool>) {
+        let request = Request { key, model: model.cloned(), recipe, cancel: Arc::clone(cancel) };
         // A dead worker has said so in the log; what was asked for stays as running and can be cancelled.
         let _ = self.requests.send(request);
     }
@@ -382,8 +430,14 @@ fn measured(
     workspace: &mut Workspace,
     teller: &mut Teller<'_>,
 ) -> gainfield::Result<Outcome> {
-    let model = &request.model;
+    if let Recipe::Frame(path) = &request.recipe {
+        let frame = FilmFrame::read(path)?;
+        return Ok(Outcome::Tuning(Box::new(summed(frame.result))));
+    }
+    let model = request.model.as_ref();
+    let model = model.ok_or_else(|| gainfield::Error::config("model", "one to measure", "none"))?;
     Ok(match &request.recipe {
+        Recipe::Frame(_) => return Err(gainfield::Error::Unsupported(MIXED.to_owned())),
         Recipe::Tuning(recipe) => Outcome::Tuning(Box::new(summed(run(recipe, model, workspace, teller)?))),
         Recipe::Fields(recipe) => Outcome::Fields(receptive_fields(recipe, model, workspace, teller)?),
         Recipe::Inhibition(recipe) => {

@@ -1,6 +1,7 @@
-//! Training runs of the session: their jobs, what they reported, and the figures of it.
+//! Training runs: those of the session with their jobs, those of folders, and what is known of both.
 
 mod samples;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,26 +10,29 @@ use std::time::{Duration, Instant};
 
 use egui::Context;
 use gainfield::compute;
-use gainfield::figure::Figure;
 use gainfield::model::{Model, Target};
+use gainfield::recipe::film::FilmStrip;
 use gainfield::recipe::train::{self, AnyRecipe, TrainTarget};
 use gainfield::settings::Overrides;
-use gainfield::train::figures::{self, NamedRun};
-use gainfield::train::{JobCommand, JobEvent, RECIPE, RunHistory, Snapshot, StopReason, TrainingJob};
+use gainfield::train::{
+    JobCommand, JobEvent, Measures, RECIPE, RunHistory, Snapshot, StopReason, TrainingJob, UpdateReport,
+};
+use serde_json::Value;
 
 use crate::item::ItemId;
 
 use samples::Sampler;
 pub use samples::Samples;
-
-/// Figures follow the run at most this often.
-const REDRAW_EVERY: Duration = Duration::from_millis(250);
-/// Classes of the digit tasks, for the chance line.
-const N_CLASSES: usize = 10;
+pub use watch::{Curves, Style};
+use watch::{Followed, Grown, Told, Watch};
 
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
+    /// Its folder is being read.
+    Reading,
+    /// Another program trains it.
+    Elsewhere,
     Starting,
     Running,
     Paused,
@@ -42,6 +46,8 @@ impl RunState {
     /// In the library and on the job card.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Reading => "reading",
+            Self::Elsewhere => "trained elsewhere",
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Paused => "paused",
@@ -52,18 +58,15 @@ impl RunState {
         }
     }
 
+    /// Can the session take it up?
+    pub fn can_go_on(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Failed(_))
+    }
+
+    /// Does this session train it?
     pub fn is_live(&self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Paused | Self::Stopping)
     }
-}
-
-/// What the Train views draw, worked out when events arrive and never while painting.
-#[derive(Clone, Debug, Default)]
-pub struct Curves {
-    pub class_loss: Option<Figure>,
-    pub mask_loss: Option<Figure>,
-    /// By phase.
-    pub accuracy: Vec<Figure>,
 }
 
 /// One run.
@@ -74,47 +77,41 @@ pub struct TrainingRun {
     n_updates: u64,
     pub out: PathBuf,
     pub state: RunState,
+    /// As far as its folder has been read.
     pub history: RunHistory,
+    /// What its numbers mean, as soon as it says so.
+    pub measures: Measures,
+    /// Probes of it over updates.
+    pub films: Vec<FilmStrip>,
+    pub is_overlaid: bool,
     pub snapshot: Option<Arc<Snapshot>>,
     pub samples: Option<Arc<Samples>>,
     pub saved: Option<(u64, Instant)>,
     pub started: Instant,
     job: Option<TrainingJob>,
     sampler: Option<Sampler>,
-    changed: bool,
-    /// Update and time of the first report, for the throughput.
-    first: Option<(u64, Instant)>,
+    latest: Option<UpdateReport>,
+    /// Time of the first report of this session, for the throughput, and stimuli learnt from since.
+    first: Option<(Instant, usize)>,
     paused_for: Duration,
     paused_at: Option<Instant>,
 }
 
-/// A run's folder, read.
+/// A run's folder; its tables are followed from then on.
 #[derive(Debug)]
 pub struct OpenedRun {
     pub recipe: AnyRecipe,
     pub out: PathBuf,
-    pub history: RunHistory,
-    /// The network of the last checkpoint.
-    pub snapshot: Option<Snapshot>,
 }
 
 impl OpenedRun {
     /// # Errors
-    /// Those of reading recipe, tables and checkpoint.
+    /// Those of reading the recipe.
     pub fn read(out: &Path) -> gainfield::Result<Self> {
         let recipe = AnyRecipe::read(&out.join(RECIPE), &Overrides::default())?;
-        let history = RunHistory::read(out)?;
-        let last = out.join("checkpoints").join("last").join("weights.safetensors");
-        let snapshot = match last.is_file() {
-            false => None,
-            true => {
-                let file = gainfield::checkpoint::read(&last)?;
-                let config = file.saved_config().unwrap_or_default();
-                let update = history.updates.last().map_or(0, |report| report.update);
-                Some(Snapshot { weights: file.weights, config: Arc::new(config.into()), update })
-            }
-        };
-        Ok(Self { recipe, out: out.to_owned(), history, snapshot })
+        // As others would name it, whatever the working folder.
+        let out = std::path::absolute(out).map_err(gainfield::Error::io("find", out))?;
+        Ok(Self { recipe, out })
     }
 }
 
@@ -127,13 +124,16 @@ impl TrainingRun {
             out: out.to_owned(),
             state: RunState::Starting,
             history: RunHistory::default(),
+            measures: Measures::default(),
+            films: Vec::new(),
+            is_overlaid: true,
             snapshot: None,
             samples: None,
             saved: None,
             started: Instant::now(),
             job: None,
             sampler: None,
-            changed: true,
+            latest: None,
             first: None,
             paused_for: Duration::ZERO,
             paused_at: None,
@@ -142,7 +142,23 @@ impl TrainingRun {
 
     /// Updates done.
     pub fn update(&self) -> u64 {
-        self.history.updates.last().map_or(0, |report| report.update)
+        self.latest.as_ref().map_or(0, |report| report.update)
+    }
+
+    /// The last update.
+    pub fn latest(&self) -> Option<&UpdateReport> {
+        self.latest.as_ref()
+    }
+
+    /// Whether stimuli are run through its snapshots for the view of samples.
+    pub fn has_samples(&self) -> bool {
+        self.sampler.is_some() || self.samples.is_some()
+    }
+
+    fn learnt(&mut self, report: &UpdateReport) {
+        let (_, n) = self.first.get_or_insert_with(|| (Instant::now(), 0));
+        *n += report.n_stimuli;
+        self.latest = Some(report.clone());
     }
 
     /// Updates of the whole run.
@@ -158,23 +174,15 @@ impl TrainingRun {
 
     /// Stimuli per second since the first report.
     pub fn throughput(&self) -> Option<f64> {
-        let (first, at) = self.first?;
+        let (at, learnt) = self.first?;
         let paused = self.paused_for + self.paused_at.map_or(Duration::ZERO, |paused| paused.elapsed());
         let seconds = at.elapsed().saturating_sub(paused).as_secs_f64();
-        let learnt: usize = self
-            .history
-            .updates
-            .iter()
-            .rev()
-            .take_while(|report| report.update > first)
-            .map(|r| r.n_stimuli)
-            .sum();
         (seconds > 0.0 && learnt > 0).then(|| learnt as f64 / seconds)
     }
 
     /// Time the rest will take at the present rate.
     pub fn remaining(&self) -> Option<Duration> {
-        let batch = self.history.updates.last()?.n_stimuli as f64;
+        let batch = self.latest.as_ref()?.n_stimuli as f64;
         let left = self.n_updates().saturating_sub(self.update()) as f64;
         Some(Duration::from_secs_f64(left * batch / self.throughput()?))
     }
@@ -186,12 +194,12 @@ impl TrainingRun {
     }
 }
 
-/// All runs of the session.
-#[derive(Default)]
+/// All runs in the library.
 pub struct Training {
     runs: BTreeMap<ItemId, TrainingRun>,
     curves: BTreeMap<ItemId, Curves>,
-    drawn: Option<Instant>,
+    style: Style,
+    watch: Watch,
 }
 
 /// What happened since the last look, in words for the status line and the toasts.
@@ -200,13 +208,55 @@ pub enum Notice {
     Failed { name: String, why: String },
 }
 
+/// What makes the window look after a job has said something.
+fn wake(ctx: &Context) -> impl Fn() + Send + Sync + 'static {
+    let ctx = ctx.clone();
+    move || ctx.request_repaint_after(Duration::from_millis(50))
+}
+
+fn target() -> TrainTarget {
+    TrainTarget { device: Target::default().device, threads: compute::threads(true), beside_window: true }
+}
+
+/// The settings of a run without its seed.
+fn settings_but_seed(recipe: &AnyRecipe) -> String {
+    let mut values = recipe.values();
+    if let Value::Object(values) = &mut values {
+        values.remove("seed");
+    }
+    values.to_string()
+}
+
 impl Training {
+    /// Starts the thread that follows runs.
+    pub fn start_watching(ctx: &Context) -> Self {
+        let watch = Watch::start(wake(ctx));
+        Self { runs: BTreeMap::new(), curves: BTreeMap::new(), style: Style::default(), watch }
+    }
+
     pub fn get(&self, id: ItemId) -> Option<&TrainingRun> {
         self.runs.get(&id)
     }
 
     pub fn curves(&self, id: ItemId) -> Option<&Curves> {
         self.curves.get(&id)
+    }
+
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
+        self.watch.style(style);
+    }
+
+    /// Draws a run over the others of its kind, or no longer.
+    pub fn overlay(&mut self, id: ItemId, is_shown: bool) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.is_overlaid = is_shown;
+            self.watch.overlay(id, is_shown);
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ItemId, &TrainingRun)> {
@@ -229,41 +279,53 @@ impl Training {
         out: &Path,
         ctx: &Context,
     ) -> Result<(), String> {
-        let target = TrainTarget {
-            device: Target::default().device,
-            threads: compute::threads(true),
-            beside_window: true,
-        };
-        let wake = |ctx: &Context| {
-            let ctx = ctx.clone();
-            move || ctx.request_repaint_after(Duration::from_millis(50))
-        };
-        let job = train::start(recipe.clone(), out.to_owned(), &target, wake(ctx))
-            .map_err(|err| err.to_string())?;
+        let job = train::start(recipe.clone(), out.to_owned(), &target(), wake(ctx));
+        let job = job.map_err(|err| err.to_string())?;
         let run = TrainingRun {
             sampler: Sampler::start(&recipe, wake(ctx)),
             job: Some(job),
             ..TrainingRun::new(name, recipe, out)
         };
-        self.runs.insert(id, run);
+        self.follow(id, run);
         Ok(())
     }
 
     /// Shows a run that is not, or no longer, of this session.
     pub fn add(&mut self, id: ItemId, name: &str, opened: OpenedRun) {
-        let OpenedRun { recipe, out, history, snapshot } = opened;
-        let done = history.updates.last().map_or(0, |report| report.update);
-        let n_updates = recipe.n_updates().unwrap_or(done);
-        let state = if done >= n_updates { RunState::Finished } else { RunState::Stopped };
         let run = TrainingRun {
-            n_updates,
-            state,
-            history,
-            snapshot: snapshot.map(Arc::new),
+            state: RunState::Reading,
             paused_at: Some(Instant::now()),
-            ..TrainingRun::new(name, recipe, &out)
+            ..TrainingRun::new(name, opened.recipe, &opened.out)
         };
+        self.follow(id, run);
+    }
+
+    fn follow(&mut self, id: ItemId, run: TrainingRun) {
+        let followed = Followed {
+            name: run.name.clone(),
+            kind: run.recipe.name(),
+            settings: settings_but_seed(&run.recipe),
+            out: run.out.clone(),
+            is_own: run.job.is_some(),
+        };
+        self.watch.follow(id, followed);
         self.runs.insert(id, run);
+    }
+
+    /// Takes up a run from its last checkpoint.
+    ///
+    /// # Errors
+    /// A sentence, if its recipe cannot be read or no thread could be started.
+    pub fn go_on(&mut self, id: ItemId, ctx: &Context) -> Result<(), String> {
+        let run = self.runs.get_mut(&id).ok_or("The run is not in this session.")?;
+        let job = train::resume(run.out.clone(), &target(), wake(ctx)).map_err(|err| err.to_string())?;
+        run.job = Some(job);
+        run.sampler = Sampler::start(&run.recipe, wake(ctx));
+        run.state = RunState::Starting;
+        (run.started, run.first) = (Instant::now(), None);
+        (run.paused_for, run.paused_at) = (Duration::ZERO, None);
+        self.watch.own(id, true);
+        Ok(())
     }
 
     /// Passes a command to the run's job.
@@ -289,54 +351,48 @@ impl Training {
 
     /// Drops the runs whose items are gone; their jobs stop.
     pub fn keep_only(&mut self, is_kept: impl Fn(ItemId) -> bool) {
+        if self.runs.keys().all(|id| is_kept(*id)) {
+            return;
+        }
         self.runs.retain(|id, _| is_kept(*id));
         self.curves.retain(|id, _| is_kept(*id));
+        self.watch.keep(self.runs.keys().copied().collect());
     }
 
-    /// Takes in what the jobs reported and, where due, works out the figures anew.
+    /// Takes in what jobs and folders have said.
     pub fn poll(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
-        for run in self.runs.values_mut() {
-            run.poll(&mut notices);
+        for (id, run) in &mut self.runs {
+            if run.poll(&mut notices) {
+                self.watch.own(*id, false);
+            }
         }
-        let is_due = self.drawn.is_none_or(|at| at.elapsed() >= REDRAW_EVERY);
-        if is_due && self.runs.values().any(|run| run.changed) {
-            self.redraw();
-            self.drawn = Some(Instant::now());
+        for told in self.watch.told().collect::<Vec<_>>() {
+            match told {
+                Told::Grown(grown) => {
+                    if let Some(run) = self.runs.get_mut(&grown.id) {
+                        run.grow(*grown);
+                    }
+                }
+                Told::Curves(curves) => {
+                    self.curves = curves;
+                    self.curves.retain(|id, _| self.runs.contains_key(id));
+                }
+                Told::Failed(id, why) => {
+                    if let Some(run) = self.runs.get(&id) {
+                        notices.push(Notice::Failed { name: run.name.clone(), why });
+                    }
+                }
+            }
         }
         notices
-    }
-
-    fn redraw(&mut self) {
-        let named =
-            |run: &'_ TrainingRun| -> (String, RunHistory) { (run.name.clone(), run.history.clone()) };
-        let all: Vec<(ItemId, (String, RunHistory))> =
-            self.runs.iter().map(|(id, run)| (*id, named(run))).collect();
-        for (id, run) in &mut self.runs {
-            // The run in view comes first and so keeps the first colour.
-            let mut ordered: Vec<NamedRun<'_>> = Vec::with_capacity(all.len());
-            let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(|(other, _)| other == id);
-            for (_, (name, history)) in own.into_iter().chain(others) {
-                ordered.push(NamedRun { name, history });
-            }
-            let n_phases = run.history.evaluations.last().map_or(0, |evaluation| evaluation.accuracy.len());
-            let accuracy = |phase| figures::accuracy(&run.history, phase, N_CLASSES).ok().flatten();
-            let loss = |term| figures::loss(&ordered, term).ok().flatten();
-            let curves = Curves {
-                // Families without parts of a loss report it whole.
-                class_loss: loss("class_loss").or_else(|| loss("loss")),
-                mask_loss: loss("mask_loss").or_else(|| loss("error")),
-                accuracy: (0..n_phases).filter_map(accuracy).collect(),
-            };
-            self.curves.insert(*id, curves);
-            run.changed = false;
-        }
     }
 }
 
 impl TrainingRun {
-    fn poll(&mut self, notices: &mut Vec<Notice>) {
-        let Some(job) = &self.job else { return };
+    /// Takes in what the job has said; gives whether it has ended.
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
+        let Some(job) = &self.job else { return false };
         let events: Vec<JobEvent> = job.events.try_iter().collect();
         let snapshot = job.snapshots.take();
         if let Some(snapshot) = snapshot {
@@ -351,26 +407,64 @@ impl TrainingRun {
         for event in events {
             self.take(event, notices);
         }
+        self.job.is_none()
+    }
+
+    /// Takes in what the folder says.
+    fn grow(&mut self, grown: Grown) {
+        let Grown { growth, measures, is_claimed, snapshot, films, .. } = grown;
+        if let Some(measures) = measures {
+            self.n_updates = if measures.n_updates > 0 { measures.n_updates } else { self.n_updates };
+            self.measures = measures;
+        }
+        self.films = films;
+        if growth.starts_over {
+            self.first = None;
+        }
+        let is_first_look = self.history.updates.is_empty();
+        if self.job.is_none() {
+            for report in &growth.rows.updates {
+                self.learnt(report);
+            }
+            if is_first_look {
+                // What was there before says nothing about how fast it goes.
+                self.first = None;
+            }
+            self.snapshot = snapshot.map(Arc::new).or_else(|| self.snapshot.take());
+        }
+        self.history.grow(growth);
+        if self.job.is_none() {
+            if self.latest.is_none() || self.latest.as_ref() != self.history.updates.last() {
+                self.latest = self.history.updates.last().cloned();
+            }
+            let is_whole = self.n_updates > 0 && self.update() >= self.n_updates;
+            self.state = match &self.state {
+                _ if is_claimed => RunState::Elsewhere,
+                state @ RunState::Failed(_) => state.clone(),
+                RunState::Finished => RunState::Finished,
+                _ if is_whole => RunState::Finished,
+                _ => RunState::Stopped,
+            };
+            self.paused_at = if is_claimed { None } else { self.paused_at.or(Some(Instant::now())) };
+        }
     }
 
     fn take(&mut self, event: JobEvent, notices: &mut Vec<Notice>) {
         match event {
-            JobEvent::Started { n_updates } => self.n_updates = n_updates,
+            JobEvent::Started { n_updates, measures } => {
+                (self.n_updates, self.measures) = (n_updates, measures);
+            }
             JobEvent::Update(report) => {
                 if matches!(self.state, RunState::Starting) {
                     self.state = RunState::Running;
                 }
-                self.first = self.first.or(Some((report.update, Instant::now())));
-                self.history.updates.push(report);
-                self.changed = true;
+                self.learnt(&report);
             }
             JobEvent::Evaluated(evaluation) => {
                 if evaluation.split == "test" {
                     notices
                         .push(Notice::Say(format!("{}: test accuracy {:.3}", self.name, evaluation.score)));
                 }
-                self.history.evaluations.push(evaluation);
-                self.changed = true;
             }
             JobEvent::Saved { update, .. } => {
                 self.saved = Some((update, Instant::now()));
@@ -386,7 +480,7 @@ impl TrainingRun {
             }
             JobEvent::Finished(reason) => {
                 self.state = match reason {
-                    StopReason::Completed => RunState::Finished,
+                    StopReason::Completed | StopReason::OutOfPatience => RunState::Finished,
                     StopReason::Stopped => RunState::Stopped,
                 };
                 self.end();
@@ -403,11 +497,15 @@ impl TrainingRun {
     fn end(&mut self) {
         self.paused_at = Some(Instant::now());
         self.job = None;
-        self.changed = true;
     }
 }
 
 impl Training {
+    /// The probes of a run, as far as they have been made.
+    pub fn film(&self, id: ItemId, name: &str) -> Option<&FilmStrip> {
+        self.runs.get(&id)?.films.iter().find(|film| film.name == name)
+    }
+
     /// The network of a run as it is now, with a name that says when.
     ///
     /// # Errors

@@ -58,12 +58,22 @@ impl Views {
             ViewKind::ReceptiveField => self.probe.field(ui, view, out),
             ViewKind::Inhibition => self.probe.inhibition(ui, view, out),
             ViewKind::UpdateAgreement => self.probe.update(ui, view, out),
-            ViewKind::ClassLoss => self.training.show(Curve::ClassLoss, ui, view, out),
-            ViewKind::MaskLoss => self.training.show(Curve::MaskLoss, ui, view, out),
+            ViewKind::FirstMetric => self.training.show(Curve::Metric(0), ui, view, out),
+            ViewKind::SecondMetric => self.training.show(Curve::Metric(1), ui, view, out),
             ViewKind::Accuracy => self.training.show(Curve::Accuracy, ui, view, out),
             ViewKind::Samples => samples::show(ui, view, out),
             ViewKind::Job => job::show(ui, view, out),
             ViewKind::Log => log(ui, view),
+        }
+    }
+
+    /// What the view of this kind is called now.
+    pub fn title(&self, kind: ViewKind, view: &View<'_>) -> String {
+        match kind {
+            ViewKind::FirstMetric => self.training.title_in(Curve::Metric(0), view),
+            ViewKind::SecondMetric => self.training.title_in(Curve::Metric(1), view),
+            ViewKind::Accuracy => self.training.title_in(Curve::Accuracy, view),
+            other => other.title().to_owned(),
         }
     }
 
@@ -103,8 +113,8 @@ impl Views {
             ViewKind::ReceptiveField => self.probe.figure(Which::Field, view),
             ViewKind::Inhibition => self.probe.figure(Which::Inhibition, view),
             ViewKind::UpdateAgreement => self.probe.figure(Which::Update, view),
-            ViewKind::ClassLoss => self.training.figure(Curve::ClassLoss, view),
-            ViewKind::MaskLoss => self.training.figure(Curve::MaskLoss, view),
+            ViewKind::FirstMetric => self.training.figure(Curve::Metric(0), view),
+            ViewKind::SecondMetric => self.training.figure(Curve::Metric(1), view),
             ViewKind::Accuracy => self.training.figure(Curve::Accuracy, view),
             ViewKind::Samples => samples::figure(view),
             ViewKind::Connectivity => return Err("A graph is exported as a drawing of its own".to_owned()),

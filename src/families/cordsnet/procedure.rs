@@ -16,7 +16,7 @@ use super::build;
 use super::config::{Config, Stage};
 use super::recipe::CordsRecipe;
 use super::stages::{FUSED, Leg, Passage, file_name, folding_difference, legs, passed};
-use super::training::{Batch, Terms, share_right, update};
+use super::training::{Terms, share_right, update};
 use super::weights::initial_weights;
 use crate::checkpoint::{self, Description};
 use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, Workspace, rollout};
@@ -27,8 +27,8 @@ use crate::settings::Overrides;
 use crate::stimulus::PictureSet;
 use crate::stimulus::sets::{Division, Drawn, Portions};
 use crate::train::{
-    Ahead, Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot,
-    UpdateReport,
+    Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate, Scale,
+    Snapshot, UpdateReport,
 };
 use crate::weights::Weights;
 
@@ -54,9 +54,8 @@ pub struct CordsProcedure {
     recipe: CordsRecipe,
     /// Of the weights as they are.
     config: Config,
-    legs: Arc<[Leg]>,
+    legs: Vec<Leg>,
     data: Division,
-    batches: Ahead<Batch>,
     course: Course,
     device: Device,
     stages: PathBuf,
@@ -90,21 +89,13 @@ impl CordsProcedure {
         device: &Device,
         out: &Path,
     ) -> Result<Self> {
-        let legs: Arc<[Leg]> = legs(&recipe, data.training.len()).into();
+        let legs = legs(&recipe, data.training.len());
         let Some(first) = legs.first() else {
             return Err(Error::config("stages", "at least one step", "none"));
         };
         let course = Course::new(weights, Optimiser::new(first.optimiser));
         let (device, stages) = (device.clone(), out.join(STAGES));
-        let order = Order {
-            legs: Arc::clone(&legs),
-            set: data.training.clone(),
-            config: config.clone(),
-            recipe: recipe.clone(),
-            device: device.clone(),
-        };
-        let batches = Ahead::new(move |update| order.batch(update), data.training.reads_files())?;
-        Ok(Self { config, legs, data, batches, course, device, stages, recipe })
+        Ok(Self { config, legs, data, course, device, stages, recipe })
     }
 
     /// Goes on from a checkpoint folder written by [`Procedure::save`], `checkpoints/last` or
@@ -127,17 +118,29 @@ impl CordsProcedure {
         self.data.training.identity()
     }
 
+    /// The leg of update `update` (from 0), its position, and the updates done in it before.
     fn place(&self, update: u64) -> Option<(usize, &Leg, u64)> {
-        place(&self.legs, update)
+        let mut before = update;
+        for (index, leg) in self.legs.iter().enumerate() {
+            if before < leg.updates {
+                return Some((index, leg, before));
+            }
+            before -= leg.updates;
+        }
+        None
     }
 
     fn order(&self, leg: &Leg) -> EpochOrder {
-        order(self.data.training.len(), leg)
+        EpochOrder { n: self.data.training.len(), batch: leg.batch, drops_rest: false }
     }
 
-    /// Pictures as in the test.
-    fn preparing(&self) -> Preparing<'_> {
-        Preparing { config: &self.config, augments: false, mixes: false, seed: self.recipe.seed }
+    fn preparing(&self, is_training: bool) -> Preparing<'_> {
+        Preparing {
+            config: &self.config,
+            augments: self.recipe.augment && is_training,
+            mixes: self.recipe.mix && is_training,
+            seed: self.recipe.seed,
+        }
     }
 
     /// Brings weights and optimiser to the beginning of a leg.
@@ -150,7 +153,7 @@ impl CordsProcedure {
         if let Some(folded) = folded {
             let n = COMPARED.min(self.data.validation.len());
             let items: Vec<usize> = (0..n).collect();
-            let shown = self.preparing().batch(&self.data.validation, &items, 0, &self.device)?;
+            let shown = self.preparing(false).batch(&self.data.validation, &items, 0, &self.device)?;
             let twin = (&self.config, &self.course.weights);
             let difference = folding_difference(twin, &folded, &shown.images)?;
             let note = format!("logits of the folded twin differ by at most {difference:e} on {n} pictures");
@@ -167,12 +170,50 @@ impl CordsProcedure {
         } else if is_new {
             self.write(&file_name(&leg, 0), &self.config, &self.course.weights, None)?;
         }
-        self.course.optimiser = Optimiser::new(leg.optimiser);
+        self.course.optimiser = self.course.optimiser.restarted(leg.optimiser);
         if is_new {
             // Scores of different steps are not compared.
-            self.course.best_score = None;
+            self.course.judge_anew();
         }
         Ok(())
+    }
+
+    /// Is the last step under way?
+    fn is_last_stage(&self) -> bool {
+        self.legs.last().is_some_and(|leg| leg.stage == self.config.stage)
+    }
+
+    fn advanced(&mut self) -> Result<UpdateReport> {
+        let done = self.course.update;
+        let Some((index, _, within)) = self.place(done) else {
+            return Err(Error::config("updates", format!("below {}", self.n_updates()), done));
+        };
+        if within == 0 {
+            self.enter(index)?;
+        }
+        let leg = self.legs[index].clone();
+        let order = self.order(&leg);
+        let visit = order.visit(self.recipe.seed, &format!("pictures of leg {index}"), within);
+        let batch = self.preparing(true).batch(&self.data.training, &visit.items, done, &self.device)?;
+        let rate = leg.schedule.rate(leg.optimiser.learning_rate(), within);
+        // A divergence must not leave the optimiser half-way.
+        let mut optimiser = self.course.optimiser.clone();
+        optimiser.set_rate(Rate { momentum: None, ..rate });
+        let step = update(&self.config, &self.course.weights, &batch, &mut optimiser, leg.clip)?;
+        self.course.advance(step.weights, optimiser)?;
+        let (within, per_epoch) = (within + 1, order.batches());
+        let is_end = within == leg.updates;
+        if is_end || (self.recipe.stage_files == "epochs" && within.is_multiple_of(per_epoch)) {
+            let name = file_name(&leg, within.div_ceil(per_epoch));
+            self.write(&name, &self.config, &self.course.weights, None)?;
+        }
+        Ok(UpdateReport {
+            update: self.course.update,
+            metrics: metrics(&leg, step.loss, &step.terms, &batch.labels)?,
+            learning_rate: rate.learning_rate,
+            gradient_norm: step.norm,
+            n_stimuli: visit.items.len(),
+        })
     }
 
     fn provenance(&self) -> Provenance {
@@ -200,7 +241,7 @@ impl CordsProcedure {
     ) -> Result<Evaluation> {
         let n = if n == 0 { set.len() } else { n.min(set.len()) };
         let items: Vec<usize> = (0..n).collect();
-        let preparing = self.preparing();
+        let preparing = self.preparing(false);
         // Pictures come normalised.
         let config = Config { normalise: false, ..self.config.clone() };
         let model = build(&config, &self.course.weights.detached()?)?;
@@ -236,60 +277,15 @@ impl CordsProcedure {
     }
 }
 
-/// The leg of update `update` (from 0), its position, and the updates done in it before.
-fn place(legs: &[Leg], update: u64) -> Option<(usize, &Leg, u64)> {
-    let mut before = update;
-    for (index, leg) in legs.iter().enumerate() {
-        if before < leg.updates {
-            return Some((index, leg, before));
-        }
-        before -= leg.updates;
-    }
-    None
-}
-
-fn order(n: usize, leg: &Leg) -> EpochOrder {
-    EpochOrder { n, batch: leg.batch, drops_rest: false }
-}
-
-/// What updates are shown, by their number alone.
-struct Order {
-    legs: Arc<[Leg]>,
-    set: PictureSet,
-    /// Of any step: all take the same pictures.
-    config: Config,
-    recipe: CordsRecipe,
-    device: Device,
-}
-
-impl Order {
-    fn batch(&self, update: u64) -> Result<Batch> {
-        let Some((index, leg, within)) = place(&self.legs, update) else {
-            let n: u64 = self.legs.iter().map(|leg| leg.updates).sum();
-            return Err(Error::config("updates", format!("below {n}"), update));
-        };
-        let (recipe, name) = (&self.recipe, format!("pictures of leg {index}"));
-        let visit = order(self.set.len(), leg).visit(recipe.seed, &name, within);
-        let preparing = Preparing {
-            config: &self.config,
-            augments: recipe.augment,
-            mixes: recipe.mix,
-            seed: recipe.seed,
-        };
-        preparing.batch(&self.set, &visit.items, update, &self.device)
-    }
-}
-
 fn divided(recipe: &CordsRecipe) -> Result<Division> {
     let portions = Portions {
         data: &recipe.data,
-        split: recipe.split,
+        split: recipe.split(),
         items: recipe.items,
         held_out: recipe.held_out,
         test: recipe.test_stimuli,
         drawn: Drawn { seed: recipe.seed, n: [recipe.drawn, DRAWN_TEST] },
         shuffled: true,
-        broken: recipe.broken,
     };
     portions.divided(recipe.kind())
 }
@@ -354,42 +350,53 @@ impl Procedure for CordsProcedure {
         self.legs.iter().map(|leg| leg.updates).sum()
     }
 
-    fn update(&self) -> u64 {
-        self.course.update
+    fn course(&self) -> &Course {
+        &self.course
+    }
+
+    fn course_mut(&mut self) -> &mut Course {
+        &mut self.course
+    }
+
+    fn measures(&self) -> Measures {
+        let metrics = vec![
+            Measure::new("loss", "Loss", "The objective of the step under way; steps are not compared."),
+            Measure::new(
+                "accuracy",
+                "Training accuracy",
+                "Share right in the batch, after the last timestep.",
+            )
+            .scaled(Scale::Share),
+            Measure::new("step", "Step", "1 twin, 2 inverse, 3 linear, 4 parametric, 5 final."),
+            Measure::new("error", "Error", "Mean squared error of the inverse step, mean over areas.")
+                .scaled(Scale::Logarithmic),
+            Measure::new("eigen", "Eigenvalue term", "What keeps the series of the inverse step short."),
+            Measure::new(
+                "spontaneous",
+                "Spontaneous term",
+                "Squared distance to the spontaneous state after offset.",
+            )
+            .scaled(Scale::Logarithmic),
+            Measure::new("slope", "Slope", "Of the nonlinearity below 0: 1 is linear, 0 rectifies."),
+        ];
+        Measures::one_row(metrics, "Answers", self.data.training.class_names().len(), "timestep")
+    }
+
+    fn is_over(&self) -> bool {
+        // A step that no longer improves is not the end of those to come.
+        let is_within = self.place(self.course.update).is_some_and(|(_, _, within)| within > 0);
+        self.update() >= self.n_updates()
+            || (is_within && self.is_last_stage() && self.course.is_out_of_patience())
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
-        let done = self.course.update;
-        let Some((index, _, within)) = self.place(done) else {
-            return Err(Error::config("updates", format!("below {}", self.n_updates()), done));
-        };
-        if within == 0 {
-            self.enter(index)?;
+        // Entering a step changes network and weights, which a failed update must not leave behind.
+        let before = (self.config.clone(), self.course.clone());
+        let report = self.advanced();
+        if report.is_err() {
+            (self.config, self.course) = before;
         }
-        let leg = self.legs[index].clone();
-        let n_updates = self.n_updates();
-        let batch = self.batches.take(done, n_updates)?;
-        let rate = leg.schedule.rate(leg.optimiser.learning_rate(), within);
-        // A divergence must not leave the optimiser half-way.
-        let mut optimiser = self.course.optimiser.clone();
-        optimiser.set_rate(Rate { momentum: None, ..rate });
-        let step = update(&self.config, &self.course.weights, &batch, &mut optimiser, leg.clip)?;
-        self.course.optimiser = optimiser;
-        self.course.weights = step.weights;
-        self.course.update += 1;
-        let (within, per_epoch) = (within + 1, self.order(&leg).batches());
-        let is_end = within == leg.updates;
-        if is_end || (self.recipe.stage_files == "epochs" && within.is_multiple_of(per_epoch)) {
-            let name = file_name(&leg, within.div_ceil(per_epoch));
-            self.write(&name, &self.config, &self.course.weights, None)?;
-        }
-        Ok(UpdateReport {
-            update: self.course.update,
-            metrics: metrics(&leg, step.loss, &step.terms, &batch.labels)?,
-            learning_rate: rate.learning_rate,
-            gradient_norm: step.norm,
-            n_stimuli: batch.labels.dims()[0],
-        })
+        report
     }
 
     fn is_evaluation_due(&self) -> bool {
@@ -402,12 +409,18 @@ impl Procedure for CordsProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let n = self.recipe.validation_stimuli;
-        let validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
+        let mut validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
         let mut others = Vec::new();
-        if let (true, Some(test)) = (self.course.update >= self.n_updates(), &self.data.test) {
+        let is_last = match self.is_last_stage() {
+            true => self.course.ends_with(&validation, self.n_updates()),
+            false => self.update() >= self.n_updates(),
+        };
+        if let (true, Some(test)) = (is_last, &self.data.test) {
             others.push(self.evaluate_on("test", test, 0, cancelled)?);
         }
-        Ok(self.course.judged(validation, others))
+        self.course.judge(&mut validation);
+        others.insert(0, validation);
+        Ok(others)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 use crate::provenance::DataIdentity;
 use crate::rng;
 use crate::train::{
-    Ahead, Course, EpochOrder, Evaluation, Keeping, Metric, Optimiser, Procedure, Rate, Snapshot,
-    UpdateReport, clip_global_norm,
+    Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate, Row,
+    Scale, Snapshot, UpdateReport, clip_global_norm,
 };
 
 /// An instructed network on pictures, by either learning rule.
@@ -31,8 +31,7 @@ pub struct HebbProcedure {
     recipe: HebbRecipe,
     config: Config,
     config_json: Arc<Value>,
-    sets: Arc<Sets>,
-    batches: Ahead<Vec<Batch>>,
+    sets: Sets,
     course: Course,
     device: Device,
     workspace: Workspace,
@@ -46,11 +45,8 @@ impl HebbProcedure {
     pub fn new(recipe: HebbRecipe, device: &Device) -> Result<Self> {
         let config = recipe.config()?;
         let weights = initial_weights(&config, recipe.seed, &recipe.init())?.to_device(device)?;
-        let sets = Arc::new(Sets::load(&recipe, &config)?);
-        let lessons = Lessons { sets: Arc::clone(&sets), recipe: recipe.clone(), device: device.clone() };
         Ok(Self {
-            batches: Ahead::new(move |update| lessons.batches(update), sets.training.reads_files())?,
-            sets,
+            sets: Sets::load(&recipe, &config)?,
             config_json: Arc::new(json!(config)),
             course: Course::new(weights, Optimiser::new(recipe.optimiser())),
             device: device.clone(),
@@ -77,7 +73,22 @@ impl HebbProcedure {
     }
 
     fn order(&self) -> EpochOrder {
-        order(&self.sets, &self.recipe)
+        EpochOrder { n: self.sets.training.len(), batch: self.recipe.batch_size, drops_rest: false }
+    }
+
+    /// The batches of the update to come: one, or one per question.
+    fn next_batches(&self) -> Result<(u64, Vec<Batch>)> {
+        let (seed, training) = (self.recipe.seed, &self.sets.training);
+        let visit = self.order().visit(seed, "order of the pictures", self.course.update);
+        let n_questions = training.n_questions();
+        if self.recipe.train_all_tasks {
+            let of = |q| training.batch(&visit.items, &vec![q; visit.items.len()], &self.device);
+            return Ok((visit.epoch, (0..n_questions).map(of).collect::<Result<_>>()?));
+        }
+        let mut rng = rng::stream(seed, "instructions", &[visit.epoch, visit.batch]);
+        let questions: Vec<usize> =
+            visit.items.iter().map(|_| rng::index(&mut rng, 0, n_questions)).collect();
+        Ok((visit.epoch, vec![training.batch(&visit.items, &questions, &self.device)?]))
     }
 
     /// What the batches teach together; each counts equally.
@@ -162,34 +173,6 @@ impl HebbProcedure {
     }
 }
 
-fn order(sets: &Sets, recipe: &HebbRecipe) -> EpochOrder {
-    EpochOrder { n: sets.training.len(), batch: recipe.batch_size, drops_rest: false }
-}
-
-/// What updates are shown, by their number alone.
-struct Lessons {
-    sets: Arc<Sets>,
-    recipe: HebbRecipe,
-    device: Device,
-}
-
-impl Lessons {
-    /// The batches of an update: one, or one per question.
-    fn batches(&self, update: u64) -> Result<Vec<Batch>> {
-        let (seed, training) = (self.recipe.seed, &self.sets.training);
-        let visit = order(&self.sets, &self.recipe).visit(seed, "order of the pictures", update);
-        let n_questions = training.n_questions();
-        if self.recipe.train_all_tasks {
-            let of = |q| training.batch(&visit.items, &vec![q; visit.items.len()], &self.device);
-            return (0..n_questions).map(of).collect();
-        }
-        let mut rng = rng::stream(seed, "instructions", &[visit.epoch, visit.batch]);
-        let questions: Vec<usize> =
-            visit.items.iter().map(|_| rng::index(&mut rng, 0, n_questions)).collect();
-        Ok(vec![training.batch(&visit.items, &questions, &self.device)?])
-    }
-}
-
 impl Procedure for HebbProcedure {
     fn n_updates(&self) -> u64 {
         match self.recipe.updates {
@@ -198,23 +181,44 @@ impl Procedure for HebbProcedure {
         }
     }
 
-    fn update(&self) -> u64 {
-        self.course.update
+    fn course(&self) -> &Course {
+        &self.course
+    }
+
+    fn course_mut(&mut self) -> &mut Course {
+        &mut self.course
+    }
+
+    fn measures(&self) -> Measures {
+        let metrics = vec![
+            Measure::new("loss", "Loss", "Mean loss of the guided prediction over the batch."),
+            Measure::new("accuracy", "Training accuracy", "Share of right answers in the batch.")
+                .scaled(Scale::Share),
+        ];
+        let chance = match self.config.n_classes {
+            1 => 0.5,
+            n => 1.0 / n as f64,
+        };
+        let row = |k: usize| Row { label: format!("Instruction {}", k + 1), chance: Some(chance) };
+        let rows = match self.sets.training.n_questions() {
+            1 => vec![Row { label: "Answers".to_owned(), chance: Some(chance) }],
+            n => (0..n).map(row).collect(),
+        };
+        Measures { metrics, rows, ..Measures::default() }
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
-        let n_updates = self.n_updates();
-        let batches = self.batches.take(self.course.update, n_updates)?;
-        let epoch = self.course.update / self.order().batches();
+        let (epoch, batches) = self.next_batches()?;
         let lesson = self.learn(&batches)?;
         if !lesson.loss.is_finite() {
             return Err(Error::Diverged { what: "the loss".to_owned(), t: 0 });
         }
         let learning_rate = self.recipe.learning_rate * self.recipe.lr_decay.powi(epoch as i32);
         let (_, gradient_norm) = clip_global_norm(&lesson.changes, f64::INFINITY)?;
-        self.course.optimiser.set_rate(Rate { learning_rate, momentum: None });
-        self.course.weights = self.course.optimiser.update(&lesson.weights, &lesson.changes)?;
-        self.course.update += 1;
+        let mut optimiser = self.course.optimiser.clone();
+        optimiser.set_rate(Rate { learning_rate, momentum: None });
+        let weights = optimiser.update(&lesson.weights, &lesson.changes)?;
+        self.course.advance(weights, optimiser)?;
         let n_stimuli: usize = batches.iter().map(|batch| batch.images.dims()[0]).sum();
         let metric = |name: &str, value| Metric { name: name.to_owned(), value };
         Ok(UpdateReport {
@@ -239,17 +243,20 @@ impl Procedure for HebbProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let sets = &self.sets;
-        let validation =
+        let mut validation =
             self.evaluate_on("validation", &sets.validation, sets.validation.len(), cancelled)?;
         let mut others = Vec::new();
         if self.recipe.training_stimuli > 0 {
             let n = self.recipe.training_stimuli;
             others.push(self.evaluate_on("train", &sets.training, n, cancelled)?);
         }
-        if let (true, Some(test)) = (self.course.update >= self.n_updates(), &sets.test) {
+        let is_last = self.course.ends_with(&validation, self.n_updates());
+        if let (true, Some(test)) = (is_last, &sets.test) {
             others.push(self.evaluate_on("test", test, test.len(), cancelled)?);
         }
-        Ok(self.course.judged(validation, others))
+        self.course.judge(&mut validation);
+        others.insert(0, validation);
+        Ok(others)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
@@ -354,8 +361,8 @@ mod tests {
         let mut together = procedure("multi_mnist", &[network, "train_all_tasks=true"]);
         let report = together.advance().unwrap();
         assert_eq!(report.n_stimuli, 16);
-        let batches =
-            procedure("multi_mnist", &[network, "train_all_tasks=true"]).batches.take(0, 1).unwrap();
+        let (_, batches) =
+            procedure("multi_mnist", &[network, "train_all_tasks=true"]).next_batches().unwrap();
         let mut again = procedure("multi_mnist", &[network]);
         let losses: Vec<f64> =
             batches.iter().map(|batch| again.learn(std::slice::from_ref(batch)).unwrap().loss).collect();

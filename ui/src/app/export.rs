@@ -92,8 +92,8 @@ impl Workbench {
             ViewKind::Connectivity => self.connectivity_command(),
             ViewKind::Inhibition => self.inhibition_command(),
             ViewKind::UpdateAgreement => self.agreement_command(),
-            ViewKind::ClassLoss
-            | ViewKind::MaskLoss
+            ViewKind::FirstMetric
+            | ViewKind::SecondMetric
             | ViewKind::Accuracy
             | ViewKind::Samples
             | ViewKind::Job => {

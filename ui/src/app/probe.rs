@@ -10,7 +10,7 @@ use super::Workbench;
 use crate::command::Layout;
 use crate::document::Document;
 use crate::interventions::place_of;
-use crate::item::{Content, ItemId, ModelInfo, ProbeInfo};
+use crate::item::{Content, FilmInfo, ItemId, ModelInfo, ProbeInfo};
 use crate::probing::FieldKey;
 
 /// Spots of a receptive field at most: what is mapped in about a second.
@@ -44,10 +44,22 @@ impl Workbench {
             return;
         };
         let name = format!("{}, {}", recipe.feature.label(), recipe.area);
+        self.add_probe_of(model, &name, recipe, None);
+    }
+
+    /// Adds a probe, or the film of one, and shows it.
+    pub(super) fn add_probe_of(
+        &mut self,
+        model: ItemId,
+        name: &str,
+        recipe: ProbeRecipe,
+        film: Option<FilmInfo>,
+    ) {
+        self.settings.layout = Layout::Probe;
         let command = self.probe_command(model, &recipe);
-        let info = ProbeInfo { model, recipe, command };
+        let info = ProbeInfo { model, recipe, command, film };
         self.with_document(|document| {
-            let id = document.add(&name, Content::Probe(Arc::new(info)));
+            let id = document.add(name, Content::Probe(Arc::new(info)));
             document.probe = Some(id);
             document.selected = Some(id);
         });
@@ -58,7 +70,8 @@ impl Workbench {
         let Some(old) = self.document.probe_info(item) else { return };
         let model = old.model;
         let command = self.probe_command(model, &recipe);
-        let info = ProbeInfo { model, recipe, command };
+        // With other settings it is a probe of the model that the film came with.
+        let info = ProbeInfo { model, recipe, command, film: None };
         self.with_document(|document| document.set_content(item, Content::Probe(Arc::new(info))));
     }
 
@@ -69,6 +82,13 @@ impl Workbench {
         self.training.keep_only(|id| document.get(id).is_some());
         let Some(id) = document.probe else { return };
         let Some(info) = document.probe_info(id) else { return };
+        if let Some(film) = &info.film {
+            let strip = self.training.film(film.run, &film.name);
+            if let Some(strip) = strip {
+                self.probing.ask_frame(id, strip);
+            }
+            return;
+        }
         let Some(identity) = document.model_info(info.model).map(|model| model.identity) else { return };
         let Some(model) = self.store.model(identity) else { return };
         self.probing.ask(id, identity, model, &info.recipe);

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::Context;
+use gainfield::model::Model;
 use gainfield::recipe::train::AnyRecipe;
 use gainfield::settings::Overrides;
 
 use super::Workbench;
 use crate::command::{Command, Layout};
-use crate::item::{Content, Group, ItemId, ModelInfo, TrainingInfo};
+use crate::item::{Content, FilmInfo, Group, ItemId, ModelInfo, TrainingInfo};
 use crate::training::OpenedRun;
 
 /// Below the working folder, as on the command line.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 
 impl Workbench {
     /// Applies a command of training; the others are left alone.
@@ -23,6 +24,15 @@ impl Workbench {
             Command::Training(id, command) => self.training.command(id, command),
             Command::OtherSamples(id) => self.training.other_samples(id),
             Command::OpenSnapshot(id) => self.open_snapshot(id),
+            Command::GoOn(id) => {
+                if let Err(why) = self.training.go_on(id, ctx) {
+                    self.messages.error("The run was not resumed", why);
+                }
+            }
+            Command::Overlay(id, is_shown) => self.training.overlay(id, is_shown),
+            Command::SetCurves(style) => self.training.set_style(style),
+            Command::OpenFilm { run, name } => self.open_film(run, &name),
+            Command::ShowFrame { item, update } => self.probing.choose_frame(item, update),
             _ => {}
         }
     }
@@ -58,7 +68,7 @@ impl Workbench {
         let mut number = 1;
         loop {
             let name = format!("{kind}-{number:02}");
-            let out = PathBuf::from(RUNS).join(&name);
+            let out = self.runs_folder.join(&name);
             if !known.contains(&name.as_str()) && !out.exists() {
                 return (name, out);
             }
@@ -76,21 +86,46 @@ impl Workbench {
         document.training = Some(id);
         document.selected = Some(id);
         self.settings.layout = Layout::Train;
-        self.messages.say(format!("{name}: {} updates", opened.history.updates.len()));
+        self.messages.say(format!("{name} is followed"));
         self.training.add(id, &name, opened);
     }
 
     fn open_snapshot(&mut self, id: ItemId) {
         match self.training.snapshot_model(id) {
             Ok((name, model)) => {
-                let info = Arc::new(ModelInfo::of(&model));
-                self.store.set_model(info.identity, model);
-                self.add_model(&name, &info, None);
+                self.add_snapshot(&name, model);
                 self.settings.layout = Layout::Step;
                 self.messages.say(format!("Opened {name}"));
                 self.send(Command::Run);
             }
             Err(why) => self.messages.error("The snapshot was not opened", why),
+        }
+    }
+
+    /// Makes a snapshot the model in use.
+    fn add_snapshot(&mut self, name: &str, model: Model) {
+        let info = Arc::new(ModelInfo::of(&model));
+        self.store.set_model(info.identity, model);
+        self.add_model(name, &info, None);
+    }
+
+    /// Adds the probes that a run has made of itself, with the network as it is now as their model.
+    fn open_film(&mut self, run: ItemId, name: &str) {
+        let opened = self.training.snapshot_model(run).and_then(|(snapshot, model)| {
+            let of = self.training.get(run).map(|run| run.recipe.film_of(&model));
+            let recipe = of.transpose().map_err(|err| err.to_string())?.flatten();
+            Ok((snapshot, model, recipe.ok_or("The run makes no probes of itself.")?))
+        });
+        match opened {
+            Ok((snapshot, model, recipe)) => {
+                self.add_snapshot(&snapshot, model);
+                let Some(model) = self.document.model else { return };
+                let of = self.training.get(run).map_or("", |run| run.name.as_str());
+                let title = format!("{} of {of}", recipe.feature.label());
+                let film = Some(FilmInfo { run, name: name.to_owned() });
+                self.add_probe_of(model, &title, recipe, film);
+            }
+            Err(why) => self.messages.error("The film was not opened", why),
         }
     }
 }

@@ -173,12 +173,11 @@ fn paint_row(ui: &Ui, view: &View<'_>, item: &Item, rect: Rect, ground: Rect, ho
     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), color);
 }
 
-/// The line that a run has in the curves: the run in view comes first there.
+/// The line that a run has in the curves in view; none where it is not drawn there.
 fn run_sample(ui: &Ui, view: &View<'_>, id: ItemId, at: egui::Pos2) {
     let t = tokens(ui);
-    let own = view.document.training;
-    let others = view.training.iter().map(|(id, _)| id).filter(|id| Some(*id) != own);
-    let index = own.into_iter().chain(others).position(|one| one == id).unwrap_or(0);
+    let curves = view.document.training.and_then(|own| view.training.curves(own));
+    let Some(&index) = curves.and_then(|curves| curves.inks.get(&id)) else { return };
     let ink = gainfield::figure::Ink::Category(index);
     let line = [at, at + vec2(15.0, 0.0)];
     let stroke = egui::Stroke::new(1.8, t.category(index));

@@ -28,7 +28,8 @@ pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
             head(ui, run);
             controls(ui, id, run, out);
             facts(ui, run, view);
-            others(ui, id, view);
+            films(ui, id, run, out);
+            others(ui, id, view, out);
         });
     });
 }
@@ -40,9 +41,13 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
     let name =
         ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, &run.name, Text::Strong.font(), t.text);
     let color = match run.state {
-        RunState::Running | RunState::Finished => t.ok,
+        RunState::Running | RunState::Elsewhere | RunState::Finished => t.ok,
         RunState::Failed(_) => t.err,
-        RunState::Starting | RunState::Paused | RunState::Stopping | RunState::Stopped => t.text2,
+        RunState::Reading
+        | RunState::Starting
+        | RunState::Paused
+        | RunState::Stopping
+        | RunState::Stopped => t.text2,
     };
     let at = Rect::from_min_max(pos2(name.right() + 8.0, row.top()), row.max);
     let layout = Layout::left_to_right(Align::Center);
@@ -52,7 +57,8 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
             RunState::Stopping | RunState::Stopped => icons::STOP,
             RunState::Failed(_) => icons::ERROR,
             RunState::Finished => icons::OK,
-            RunState::Starting | RunState::Running => icons::PLAY,
+            RunState::Reading | RunState::Starting | RunState::Running => icons::PLAY,
+            RunState::Elsewhere => icons::LINK,
         };
         widgets::chip(ui, icon, run.state.word(), color);
     });
@@ -65,7 +71,7 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
     let big = ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, big, Text::Stat.font(), t.text);
     let of = format!("of {} updates", count(run.n_updates() as usize));
     ui.painter().text(pos2(big.right() + 8.0, y + 1.0), Align2::LEFT_CENTER, of, Text::Body.font(), t.text2);
-    if let Some(left) = run.remaining().filter(|_| run.state.is_live()) {
+    if let Some(left) = run.remaining().filter(|_| run.state.is_live() || run.state == RunState::Elsewhere) {
         let words = format!("ETA {}", duration(left));
         ui.painter().text(
             pos2(row.right(), y + 1.0),
@@ -102,8 +108,21 @@ fn controls(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
             if ui.add(stop.tooltip(help)).clicked() {
                 out.push(Command::Training(id, JobCommand::Stop));
             }
-        } else if ui.add(Button::new("Start another run").icon(icons::PLAY)).clicked() {
-            out.push(Command::StartTraining);
+        } else {
+            if run.state.can_go_on() {
+                let help = "Goes on from the last checkpoint as if it had never stopped";
+                let button = Button::new("Resume run").icon(icons::PLAY);
+                if ui.add(button.tooltip(help)).clicked() {
+                    out.push(Command::GoOn(id));
+                }
+            }
+            let why = (run.state == RunState::Elsewhere).then_some(
+                "Another program trains it: pause or stop it there. Its numbers are followed here",
+            );
+            let label = if why.is_some() { "Followed" } else { "Start another run" };
+            if ui.add(Button::new(label).icon(icons::PLAY).disabled(why)).clicked() {
+                out.push(Command::StartTraining);
+            }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let why = (!run.state.is_live()).then_some("The run has ended; its checkpoints are written");
@@ -117,24 +136,18 @@ fn controls(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
 }
 
 fn facts(ui: &mut Ui, run: &TrainingRun, view: &View<'_>) {
-    let last = run.history.updates.last();
+    let last = run.latest();
     let dash = || "–".to_owned();
     let throughput = run.throughput().map_or_else(dash, |rate| fixed(rate, 1));
     fact(ui, "Throughput", &throughput, "stimuli/s", "Stimuli learnt from per second, pauses left out");
     let rate = last.map_or_else(dash, |report| significant(report.learning_rate, 2));
-    fact(ui, "Learning rate", &rate, "", "Step size of Adam");
+    fact(ui, "Learning rate", &rate, "", "Step size of the optimiser at the last update");
     let norm = last.map_or_else(dash, |report| significant(report.gradient_norm, 3));
-    fact(ui, "Gradient norm", &norm, "", "Largest global norm of the update's phases");
+    fact(ui, "Gradient norm", &norm, "", "Of all gradients together, before clipping");
     let best = run.best();
     let value = best.map_or_else(dash, |(score, _)| fixed(score, 3));
     let at = best.map_or_else(String::new, |(_, update)| format!("at {update}"));
-    fact(
-        ui,
-        "Best validation",
-        &value,
-        &at,
-        "Mean over phases of the accuracy of the last pass; picks the best weights",
-    );
+    fact(ui, "Best validation", &value, &at, "Highest score of a validation; it picks the best weights");
     let memory = view.memory.map_or_else(dash, |bytes| (bytes >> 20).to_string());
     fact(ui, "Memory", &memory, "MB", "Resident memory of the whole program");
     let saved =
@@ -166,29 +179,65 @@ fn fact(ui: &mut Ui, label: &str, value: &str, unit: &str, help: &str) {
     response.on_hover_text(help);
 }
 
-/// The runs of the session with what they differ in, in words.
-fn others(ui: &mut Ui, id: ItemId, view: &View<'_>) {
+/// The films that a run has made of itself.
+fn films(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
+    for film in &run.films {
+        ui.horizontal(|ui| {
+            let label = format!("Film of {}", film.name.replace('_', " "));
+            let help = "Shows the probes of this run over its updates";
+            if ui.add(Button::new(&label).icon(icons::PROBE).tooltip(help)).clicked() {
+                out.push(Command::OpenFilm { run: id, name: film.name.clone() });
+            }
+            let last = film.frames.last().map_or(0, |(update, _)| *update);
+            let words = format!("{} probes up to update {}", film.frames.len(), count(last as usize));
+            ui.label(Text::Small.rich(words, tokens(ui).text2));
+        });
+        ui.add_space(10.0);
+    }
+}
+
+/// The runs of the session with what they differ in, in words; those of the same kind can be laid over.
+fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
     let t = tokens(ui);
     let Some(own) = view.training.get(id) else { return };
     let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
     let at = row.left_center();
     ui.painter().text(at, Align2::LEFT_CENTER, "Against the selected run", Text::SmallStrong.font(), t.text);
-    let columns = |row: Rect| [row.left(), row.left() + 96.0, row.right() - 58.0, row.right()];
+    let columns = |row: Rect| [row.left(), row.left() + 110.0, row.right() - 58.0, row.right() - 28.0];
     let line = |ui: &mut Ui, words: [&str; 4], color: egui::Color32| {
-        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
         let xs = columns(row);
         let aligns = [Align2::LEFT_CENTER, Align2::LEFT_CENTER, Align2::RIGHT_CENTER, Align2::RIGHT_CENTER];
-        for ((x, words), align) in xs.into_iter().zip(words).zip(aligns) {
-            ui.painter().text(pos2(x, row.center().y), align, words, Text::Small.font(), color);
+        for (i, (words, align)) in words.into_iter().zip(aligns).enumerate() {
+            let room = match i {
+                0 => xs[1] - xs[0] - 6.0,
+                1 => xs[2] - xs[1] - 52.0,
+                _ => 60.0,
+            };
+            let shown = widgets::truncated(ui, words, Text::Small, room);
+            ui.painter().text(pos2(xs[i], row.center().y), align, shown, Text::Small.font(), color);
         }
         ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
+        response.on_hover_text(words[1]);
+        row
     };
-    line(ui, ["run", "differs in", "updates", "val. acc."], t.text3);
+    line(ui, ["run", "differs in", "updates", "val."], t.text3);
     for (other, run) in view.training.iter() {
         let differs =
             if other == id { "(this run)".to_owned() } else { difference(&own.recipe, &run.recipe) };
         let best = run.best().map_or_else(|| "–".to_owned(), |(score, _)| fixed(score, 3));
-        line(ui, [&run.name, &differs, &count(run.update() as usize), &best], t.text2);
+        let row = line(ui, [&run.name, &differs, &count(run.update() as usize), &best], t.text2);
+        if other != id && own.recipe.name() == run.recipe.name() {
+            let icon = if run.is_overlaid { icons::SHOW } else { icons::HIDE };
+            let label = format!("Lay {} over", run.name);
+            let at = Rect::from_center_size(row.right_center() - vec2(11.0, 0.0), vec2(22.0, 22.0));
+            let clicked = widgets::placed(ui, egui::UiBuilder::new().max_rect(at), |ui| {
+                widgets::icon_button(ui, icon, &label, None, vec2(22.0, 22.0)).clicked()
+            });
+            if clicked {
+                out.push(Command::Overlay(other, !run.is_overlaid));
+            }
+        }
     }
 }
 

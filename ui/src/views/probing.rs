@@ -1,6 +1,7 @@
 //! Views of a probe: tuning of the chosen unit, all units, attention scaling, the population.
 
 mod field;
+mod film;
 mod inhibition;
 mod table;
 mod units;
@@ -35,6 +36,7 @@ pub struct ProbeViews {
     course: Built,
     scaling: Built,
     population: Built,
+    film: film::Film,
     field: field::Field,
     inhibition: inhibition::Inhibition,
     update: update::Update,
@@ -131,6 +133,7 @@ impl ProbeViews {
         if !ready(ui, view, out) {
             return;
         }
+        self.film.show(ui, view, out);
         let Some((data, unit)) = shown(view) else { return };
         let result = &data.result;
         let has_course = result.conditions.iter().any(|condition| condition.course.is_some());

@@ -12,7 +12,7 @@ use crate::texture::{self, Colouring};
 use crate::theme::{Text, tokens};
 use crate::training::Samples;
 use crate::view::{Out, View};
-use crate::widgets::{self, Button, color_bar};
+use crate::widgets::{self, Button, EmptyAction, EmptyState, color_bar, empty_state};
 
 const GAP: Vec2 = vec2(4.0, 4.0);
 /// Room between the input and the phases, and between phases.
@@ -26,14 +26,22 @@ pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     };
     let t = tokens(ui);
     let Some(samples) = &run.samples else {
-        let at = ui.available_rect_before_wrap().center();
-        ui.painter().text(
-            at,
-            Align2::CENTER_CENTER,
-            "The first samples are under way.",
-            Text::Small.font(),
-            t.text2,
-        );
+        if run.has_samples() || run.snapshot.is_none() {
+            let words =
+                if run.has_samples() { "The first samples are under way." } else { "No snapshot yet." };
+            let at = ui.available_rect_before_wrap().center();
+            ui.painter().text(at, Align2::CENTER_CENTER, words, Text::Small.font(), t.text2);
+            return;
+        }
+        let state = EmptyState {
+            title: "Look inside",
+            sentence: "Open the network as it is now; it steps, branches and is probed while the run goes on.",
+            primary: Some(("Open snapshot", icons::PLAY)),
+            quiet: None,
+        };
+        if empty_state(ui, &state) == Some(EmptyAction::Primary) {
+            out.push(Command::OpenSnapshot(id));
+        }
         return;
     };
     let live = if run.state.is_live() { "live" } else { run.state.word() };

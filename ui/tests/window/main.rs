@@ -13,3 +13,4 @@ mod layout;
 mod probing;
 mod small_models;
 mod support;
+mod training;

@@ -35,7 +35,7 @@ pub(super) fn show(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize) {
     painter.text(at, Align2::LEFT_CENTER, title, Text::Caption.font(), t.text3);
     for (i, condition) in conditions.iter().enumerate() {
         let color = super::role_color(t, condition.role);
-        for (row, word) in two_lines(condition.label).into_iter().enumerate() {
+        for (row, word) in two_lines(&condition.label).into_iter().enumerate() {
             let at = pos2(column(i), rect.top() + 6.0 + 14.0 * row as f32);
             painter.text(at, Align2::RIGHT_CENTER, word, Text::CaptionStrong.font(), color);
         }

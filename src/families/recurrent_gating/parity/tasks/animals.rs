@@ -5,9 +5,8 @@ use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::parity::{Array, GoldenInputs, Recomputed};
 use crate::stimulus::{centre_of_mass, square_dot};
-use crate::task::recurrent_gating::Mode;
 use crate::task::recurrent_gating::animals::{
-    AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch, Backgrounds, DOT_MARGIN, Instance,
+    DOT_MARGIN, Instance, Moving, grouping, recognition, search, search_grid,
 };
 
 /// The published drift of backgrounds; the files store what was drawn.
@@ -30,7 +29,6 @@ pub(in super::super) fn compose_coco(inputs: &GoldenInputs) -> Result<Recomputed
         });
     }
     let backgrounds = if inputs.has("background") { reader.images("background")? } else { Vec::new() };
-    let backgrounds = Backgrounds::of_images(backgrounds);
     let at = |index: usize| {
         let instance = instances.get(index);
         instance
@@ -50,34 +48,30 @@ pub(in super::super) fn compose_coco(inputs: &GoldenInputs) -> Result<Recomputed
         let trial = match item.as_str() {
             "grouping" => {
                 recorded.uniforms = Some(python);
-                let [n_fixate, n_attend] = settings.counts("frames", [2, 2])?;
-                let task = AnimalGrouping { n_fixate, n_attend, natural: false, side };
-                task.compose(instance, Mode::Test, &mut recorded)?
+                grouping(instance, side, settings.counts("frames", [2, 2])?, &mut recorded)?
             }
             "search" => {
                 recorded.uniforms = Some(python);
-                AnimalSearch { timesteps, side }.compose(instance, Mode::Test, &mut recorded)?
+                search(instance, side, timesteps, &mut recorded)?
             }
             "recognition" => {
                 let warp = reader.warp(&name("affine_deg_tx_ty_scale"));
                 recorded.uniforms = Some(warp.iter().map(|warp| (warp.scale - 0.5) / 0.5).collect());
                 let largest = python.iter().skip(1).take(2).copied().fold(1.0, f64::max) as i64;
                 recorded.inclusives = Some(std::mem::take(&mut python));
-                let task = AnimalRecognition {
+                let moving = Moving {
                     timesteps,
-                    stride: STRIDE.max(largest) as usize,
+                    stride: STRIDE.max(largest),
                     still: settings.flag("static"),
                     blank: settings.flag("blank"),
-                    side,
                 };
-                task.compose(instance, &backgrounds, Mode::Test, &mut recorded)?
+                recognition(instance, &backgrounds, side, moving, &mut recorded)?
             }
             "searchgrid" => {
-                let others = reader.indices(&name("sample"))?.into_iter().map(at);
-                let others: Vec<Instance> = others.map(|other| other.cloned()).collect::<Result<_>>()?;
+                let others: Vec<&Instance> =
+                    reader.indices(&name("sample"))?.into_iter().map(at).collect::<Result<_>>()?;
                 let cells = reader.indices(&name("grid_order_pos"))?;
-                let task = AnimalGrid { timesteps, side };
-                task.compose(instance, &others, &backgrounds, &cells, Mode::Test, &mut recorded)?
+                search_grid(instance, &others, &backgrounds, side, timesteps, &cells, &mut recorded)?
             }
             other => {
                 let known = ["grouping", "search", "recognition", "searchgrid"];
