@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gainfield::Result;
 use gainfield::dynamics::TimeUnit;
+use gainfield::recipe::evaluation::Estimate;
 use gainfield::recipe::{self, EvaluateRecipe, Evaluation, Share, evaluation};
 use serde_json::json;
 
@@ -77,11 +78,13 @@ fn print_text(found: &Evaluation) -> Result<()> {
     }
     let widest = found.rows.iter().map(|row| name_of(found, row).chars().count()).max().unwrap_or(0).max(8);
     let has_top5 = found.rows.iter().any(|row| row.top5.is_some());
-    let top5 = if has_top5 { "  top-5 (95 %)            " } else { "" };
-    print::line(format_args!(
-        "{:<widest$}  {:>8}  accuracy (95 %)         {top5}  cross-entropy (95 %)",
-        "", "n"
-    ))?;
+    let has_masks = found.rows.iter().any(|row| row.mask_loss.is_some());
+    let mut titles = vec!["accuracy (95 %)"];
+    titles.extend(has_top5.then_some("top-5 (95 %)"));
+    titles.push("cross-entropy (95 %)");
+    titles.extend(has_masks.then_some("mask loss (95 %)"));
+    let titles: String = titles.iter().map(|title| format!("  {title:<25}")).collect();
+    print::line(format!("{:<widest$}  {:>8}{titles}", "", "n").trim_end())?;
     let share = |share: &Share| {
         let [low, high] = share.interval;
         format!("{:.4} ({low:.4} to {high:.4})", share.accuracy)
@@ -99,14 +102,24 @@ fn print_text(found: &Evaluation) -> Result<()> {
             }
             continue;
         }
-        let top5 = row.top5.as_ref().map_or_else(String::new, |top5| format!("  {}", share(top5)));
-        let [low, high] = row.loss.interval;
-        let loss = match low.is_finite() {
-            true => format!("{:.4} ({low:.4} to {high:.4})", row.loss.mean),
-            false => format!("{:.4}", row.loss.mean),
+        let estimate = |loss: &Option<Estimate>| match loss {
+            Some(Estimate { mean, interval: [low, high], .. }) if low.is_finite() => {
+                format!("{mean:.4} ({low:.4} to {high:.4})")
+            }
+            Some(loss) => format!("{:.4}", loss.mean),
+            None => String::new(),
         };
-        let (name, n) = (name_of(found, row), row.share.n);
-        print::line(format_args!("{name:<widest$}  {n:>8}  {}{top5}  {loss}", share(&row.share)))?;
+        let optional = |found: &Option<Share>| found.as_ref().map_or_else(String::new, &share);
+        let mut cells = vec![optional(&row.share)];
+        if has_top5 {
+            cells.push(optional(&row.top5));
+        }
+        cells.push(estimate(&row.loss));
+        if has_masks {
+            cells.push(estimate(&row.mask_loss));
+        }
+        let cells: String = cells.iter().map(|cell| format!("  {cell:<25}")).collect();
+        print::line(format!("{:<widest$}  {:>8}{cells}", name_of(found, row), row.n()).trim_end())?;
     }
     if let Some(decision) = &found.decision {
         print::line(format_args!("{:<widest$}  {:>8}  {}", "decision", decision.n, share(decision)))?;

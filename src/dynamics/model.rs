@@ -146,4 +146,14 @@ pub trait Dynamics: Send + Sync {
 
     /// The labels this timestep's read-out is judged by, `[trial]`; `None` where it is not scored.
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>>;
+
+    /// How far what attention leaves is from what it should leave after this timestep: the mean squared
+    /// difference of each trial to the target of `drive`, or to `mask` `[trial, row, column]` in
+    /// `-1..=1`. `None` where the family or this timestep has no such loss.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for a mask of another size.
+    fn mask_losses(&self, _mask: Option<&[f32]>, _drive: &Drive, _state: &State) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
 }

@@ -161,6 +161,17 @@ impl Trials {
         self.frames[0].dim().0
     }
 
+    /// The target mask at stimulus timestep `t` (the last holds on), `[trial, row, column]`; `None` without
+    /// masks over time.
+    pub fn mask_at(&self, t: usize) -> Option<Vec<f32>> {
+        if matches!(self.labels, Some(LabelSet::PerObject(_))) {
+            return None;
+        }
+        let last = self.mask_index.len().checked_sub(1)?;
+        let mask = self.masks.get(self.mask_index[t.min(last)])?;
+        Some(mask.iter().copied().collect())
+    }
+
     /// Number of stimulus timesteps; 1 for held pictures, which are shown for as long as a model looks.
     pub fn timesteps(&self) -> usize {
         self.frame_index.len()

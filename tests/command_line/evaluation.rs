@@ -43,6 +43,9 @@ fn evaluation_counts_over_phases_timesteps_and_classes_as_a_run_does() {
     let last = rows(&found, "final", "all")[0];
     assert_eq!((&last["correct"], &last["n"]), (&accuracy["mean"]["correct"], &140.into()));
     assert!(last["loss"]["interval"][0].as_f64() < last["loss"]["mean"].as_f64());
+    let mask_losses: Vec<f64> = phases.iter().map(|row| row["mask_loss"]["mean"].as_f64().unwrap()).collect();
+    let mean = last["mask_loss"]["mean"].as_f64().unwrap();
+    assert!((mask_losses.iter().sum::<f64>() / 2.0 - mean).abs() < 1e-9 && mean > 0.0);
     let classes = rows(&found, "final", "class");
     let n: u64 = classes.iter().map(|row| row["n"].as_u64().unwrap()).sum();
     assert_eq!((classes.len(), n, last.get("top5")), (10, 140, None));

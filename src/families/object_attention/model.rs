@@ -276,4 +276,12 @@ impl Dynamics for ObjectAttention {
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, state: &State) -> Result<Option<Vec<i64>>> {
         protocol::scored_labels(labels, drive, state, self.stages.len())
     }
+
+    fn mask_losses(&self, _mask: Option<&[f32]>, drive: &Drive, state: &State) -> Result<Option<Vec<f64>>> {
+        if drive.target.is_none() || drive.pass_index + 1 != drive.n_passes {
+            return Ok(None);
+        }
+        let n_values = self.input_shape().iter().product();
+        protocol::mask_losses(state, self.stages.len(), n_values)
+    }
 }

@@ -75,6 +75,19 @@ pub(super) fn scored_labels(
     }
 }
 
+/// The mean squared difference of the gated picture to the picked target, per trial; `None` where a trial
+/// picked nothing. `n_values`: of a picture.
+pub(super) fn mask_losses(state: &State, n_stages: usize, n_values: usize) -> Result<Option<Vec<f64>>> {
+    let memory = MemoryIndex::new(n_stages);
+    let pick: Vec<i64> = state.memory[memory.pick()].to_vec1()?;
+    let distances: Vec<Vec<f32>> = state.memory[memory.distance()].to_vec2()?;
+    let loss = |(&object, distances): (&i64, &Vec<f32>)| {
+        let squares = distances.get(usize::try_from(object).ok()?)?;
+        Some(f64::from(*squares) / n_values as f64)
+    };
+    Ok(pick.iter().zip(&distances).map(loss).collect())
+}
+
 /// `labels[pick[trial]][trial]`.
 pub(super) fn picked(labels: &[Vec<i64>], pick: &[i64]) -> Result<Vec<i64>> {
     let label = |(trial, &object): (usize, &i64)| {

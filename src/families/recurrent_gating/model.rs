@@ -12,7 +12,7 @@ use super::stages::{Dropout, ImageInput};
 use super::top_down::{ControlSet, Softness, TopDown};
 use crate::dynamics::{
     Area, Control, Drive, Dynamics, Frame, Graph, LabelSet, Pass, Prepared, Presentation, ProtocolOptions,
-    Schedule, State, StepContext, TimeUnit,
+    Schedule, State, StepContext, TimeUnit, find_area,
 };
 use crate::error::{Error, Result};
 use crate::ops::{self, Activation, Workspace};
@@ -21,6 +21,9 @@ use crate::weights::Weights;
 
 /// Counts built networks, so that each has its own generation.
 static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
+
+/// Area of what attention leaves, which losses compare with masks.
+pub(super) const ATTENTION: &str = "m0";
 
 /// A network with its weights.
 pub struct RecurrentGating {
@@ -207,6 +210,22 @@ impl Dynamics for RecurrentGating {
 
     fn scored_labels(&self, labels: &LabelSet, drive: &Drive, _state: &State) -> Result<Option<Vec<i64>>> {
         Ok(self.protocol.scored_labels(labels, drive))
+    }
+
+    fn mask_losses(&self, mask: Option<&[f32]>, drive: &Drive, state: &State) -> Result<Option<Vec<f64>>> {
+        let Some(mask) = mask.filter(|_| matches!(drive.pass, Pass::Sweep | Pass::SingleSweep)) else {
+            return Ok(None);
+        };
+        let map = state.values(find_area(self.areas(), ATTENTION)?)?;
+        if map.len() != mask.len() {
+            return Err(Error::shape("target mask", [map.len()], &[mask.len()]));
+        }
+        let size = (map.len() / state.batch().max(1)).max(1);
+        let squares = |(map, mask): (&[f32], &[f32])| {
+            let square = |(&a, &b): (&f32, &f32)| (f64::from(a) - f64::from(b)).powi(2);
+            map.iter().zip(mask).map(square).sum::<f64>() / size as f64
+        };
+        Ok(Some(map.chunks(size).zip(mask.chunks(size)).map(squares).collect()))
     }
 }
 

@@ -3,6 +3,8 @@
 mod output;
 mod tally;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use output::{figure, write};
@@ -12,6 +14,7 @@ use tally::{Answers, Group, Tallies, Tally};
 use super::execute::{decided, is_last_sweep};
 use super::showing::{KnownData, Showing, open_model};
 use super::{RunRecipe, Share};
+use crate::analysis::statistics::Running;
 use crate::dynamics::{Departure, Pass, TimeUnit, flat};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -32,9 +35,17 @@ pub struct EvaluateRecipe {
 /// A mean with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
+    pub n: u64,
     pub mean: f64,
     /// Low and high, by the normal distribution; `null` below two values.
     pub interval: [f64; 2],
+}
+
+impl Estimate {
+    fn of(values: &Running) -> Self {
+        let interval = values.interval();
+        Self { n: values.n(), mean: values.mean(), interval: [interval.low, interval.high] }
+    }
 }
 
 /// One line of an evaluation: some trials, judged at one moment.
@@ -53,13 +64,26 @@ pub struct Row {
     pub group: String,
     /// Which class, question or value; empty for all.
     pub value: String,
+    /// Absent where nothing is named and attention alone is judged.
     #[serde(flatten)]
-    pub share: Share,
+    pub share: Option<Share>,
     /// With the right answer among the five first, for networks of 20 classes or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top5: Option<Share>,
     /// Cross-entropy of the answers in nats.
-    pub loss: Estimate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Estimate>,
+    /// Mean squared difference of what attention leaves to what it should leave, for families with such
+    /// a loss; over all trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask_loss: Option<Estimate>,
+}
+
+impl Row {
+    /// Trials, or trials times phases.
+    pub fn n(&self) -> u64 {
+        self.share.map_or_else(|| self.mask_loss.map_or(0, |loss| loss.n), |share| share.n)
+    }
 }
 
 /// What an evaluation found.
@@ -127,7 +151,9 @@ pub fn evaluate_on(
                 Some(labels) => dynamics.scored_labels(labels, drive, state)?,
                 None => None,
             };
-            answers.push(Answers { t, pass: drive.pass, phase: drive.phase, logits, labels });
+            let mask = trials.mask_at(drive.shown);
+            let mask_losses = dynamics.mask_losses(mask.as_deref(), drive, state)?;
+            answers.push(Answers { t, pass: drive.pass, phase: drive.phase, logits, labels, mask_losses });
             Ok(())
         })?;
         tallies.add(answers, &trials.conditions, &trials.questions)?;
@@ -140,7 +166,7 @@ pub fn evaluate_on(
         from = batch.numbers.end;
     }
     let decision = (decisions[1] > 0).then(|| Share::of(decisions[0], decisions[1]));
-    if tallies.counts.is_empty() && decision.is_none() {
+    if tallies.counts.is_empty() && tallies.mask_losses.is_empty() && decision.is_none() {
         return Err(Error::Unsupported(format!(
             "the stimulus {} has no right answers that this model can be judged by; \
              show a data set (--stimulus set:NAME), or a list of trials with a column \"label\"",
@@ -161,20 +187,21 @@ pub fn evaluate_on(
 }
 
 fn rows(tallies: &Tallies, classes: &[String], conditions: &[String], questions: &[String]) -> Vec<Row> {
-    let row = |(moment, group): &(Moment, Group), tally: &Tally| {
-        let (name, t, phase) = match *moment {
+    let named = |list: &[String], at: usize| list.get(at).cloned().unwrap_or_else(|| at.to_string());
+    let row = |moment: Moment, group: &Group, tally: Option<&Tally>| {
+        let (name, t, phase) = match moment {
             Moment::Timestep(t) => ("timestep", Some(t), tallies.timesteps.get(&t).map(|at| at.1)),
             Moment::Phase(phase) => ("phase", None, Some(phase)),
             Moment::Final => ("final", None, None),
         };
-        let named = |list: &[String], at: usize| list.get(at).cloned().unwrap_or_else(|| at.to_string());
+        let mask_loss = tallies.mask_losses.get(&moment).filter(|_| *group == Group::All);
         let (group, value) = match group {
             Group::All => ("all".to_owned(), String::new()),
             Group::Class(class) => ("class".to_owned(), named(classes, *class)),
             Group::Question(question) => ("question".to_owned(), named(questions, *question)),
             Group::Condition(number, value) => (named(conditions, *number), value.clone()),
         };
-        let interval = tally.loss.interval();
+        let lenient = tally.filter(|_| tallies.is_lenient());
         Row {
             moment: name,
             t,
@@ -182,10 +209,13 @@ fn rows(tallies: &Tallies, classes: &[String], conditions: &[String], questions:
             phase,
             group,
             value,
-            share: Share::of(tally.correct, tally.n),
-            top5: tallies.is_lenient().then(|| Share::of(tally.lenient, tally.n)),
-            loss: Estimate { mean: tally.loss.mean(), interval: [interval.low, interval.high] },
+            share: tally.map(|tally| Share::of(tally.correct, tally.n)),
+            top5: lenient.map(|tally| Share::of(tally.lenient, tally.n)),
+            loss: tally.map(|tally| Estimate::of(&tally.loss)),
+            mask_loss: mask_loss.map(Estimate::of),
         }
     };
-    tallies.counts.iter().map(|(key, tally)| row(key, tally)).collect()
+    let masked = tallies.mask_losses.keys().map(|&moment| (moment, Group::All));
+    let keys: BTreeSet<(Moment, Group)> = tallies.counts.keys().cloned().chain(masked).collect();
+    keys.iter().map(|key| row(key.0, &key.1, tallies.counts.get(key))).collect()
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::super::output::{pass_name, provenance_of};
-use super::super::to_toml;
-use super::{EvaluateRecipe, Evaluation, Row};
+use super::super::{Share, to_toml};
+use super::{Estimate, EvaluateRecipe, Evaluation, Row};
 use crate::dynamics::{Pass, TimeUnit};
 use crate::error::{Error, Result};
 use crate::figure::style::DEFAULT_DPI;
@@ -80,8 +80,8 @@ pub fn write(model: &Model, evaluation: &Evaluation, folder: &Path) -> Result<Ve
 /// # Errors
 /// Those of the figure description.
 pub fn figure(evaluation: &Evaluation) -> Result<Option<Figure>> {
-    let sweeps: Vec<&Row> =
-        evaluation.rows_of("timestep", "all").filter(|row| row.pass != Some(Pass::ReadOut)).collect();
+    let timesteps = evaluation.rows_of("timestep", "all").filter(|row| row.pass != Some(Pass::ReadOut));
+    let sweeps: Vec<(&Row, Share)> = timesteps.filter_map(|row| Some((row, row.share?))).collect();
     if sweeps.len() < 2 {
         return Ok(None);
     }
@@ -93,9 +93,9 @@ pub fn figure(evaluation: &Evaluation) -> Result<Option<Figure>> {
         }
     };
     let at = |row: &Row| row.t.unwrap_or(0) as f64 * scale;
-    let points = sweeps.iter().map(|row| [at(row), row.share.accuracy]).collect();
-    let ends = |end: usize| sweeps.iter().map(|row| row.share.interval[end]).collect::<Vec<_>>();
-    let times: Vec<f64> = sweeps.iter().map(|row| at(row)).collect();
+    let points = sweeps.iter().map(|(row, share)| [at(row), share.accuracy]).collect();
+    let ends = |end: usize| sweeps.iter().map(|(_, share)| share.interval[end]).collect::<Vec<_>>();
+    let times: Vec<f64> = sweeps.iter().map(|(row, _)| at(row)).collect();
     let series = Series::new("accuracy", Role::Recorded);
     let plot = Plot::new(x, Axis::new("Accuracy").range(0.0, 1.0))
         .with(Band::new(series.clone().quiet(), times, ends(0), ends(1), "95 % interval (Wilson)")?)
@@ -131,14 +131,22 @@ fn csv(evaluation: &Evaluation) -> Result<Vec<u8>> {
         "cross-entropy (nats)",
         "cross-entropy low",
         "cross-entropy high",
+        "mask loss",
+        "mask loss low",
+        "mask loss high",
     ];
     csv.write_record(header).map_err(|err| failed(&err))?;
     let number = |value: f64| if value.is_finite() { value.to_string() } else { String::new() };
     let whole = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
     for row in &evaluation.rows {
-        let top5 = row.top5.map_or([const { String::new() }; 3], |share| {
-            [share.accuracy, share.interval[0], share.interval[1]].map(number)
-        });
+        let of_share = |share: Option<Share>| match share {
+            Some(share) => [share.accuracy, share.interval[0], share.interval[1]].map(number),
+            None => [const { String::new() }; 3],
+        };
+        let of_estimate = |estimate: Option<Estimate>| match estimate {
+            Some(loss) => [loss.mean, loss.interval[0], loss.interval[1]].map(number),
+            None => [const { String::new() }; 3],
+        };
         let own = [
             row.moment.to_owned(),
             whole(row.t),
@@ -146,14 +154,12 @@ fn csv(evaluation: &Evaluation) -> Result<Vec<u8>> {
             whole(row.phase),
             row.group.clone(),
             row.value.clone(),
-            row.share.n.to_string(),
-            row.share.correct.to_string(),
-            number(row.share.accuracy),
-            number(row.share.interval[0]),
-            number(row.share.interval[1]),
+            row.n().to_string(),
+            row.share.map_or_else(String::new, |share| share.correct.to_string()),
         ];
-        let loss = [row.loss.mean, row.loss.interval[0], row.loss.interval[1]].map(number);
-        csv.write_record(own.iter().chain(&top5).chain(&loss)).map_err(|err| failed(&err))?;
+        let rest =
+            [of_share(row.share), of_share(row.top5), of_estimate(row.loss), of_estimate(row.mask_loss)];
+        csv.write_record(own.iter().chain(rest.as_flattened())).map_err(|err| failed(&err))?;
     }
     if let Some(decision) = evaluation.decision {
         let mut cells = vec![String::new(); header.len()];

@@ -57,6 +57,8 @@ pub(super) struct Answers {
     pub(super) logits: Vec<f32>,
     /// `[trial]`, where this timestep is scored.
     pub(super) labels: Option<Vec<i64>>,
+    /// `[trial]`, where this timestep has such a loss.
+    pub(super) mask_losses: Option<Vec<f64>>,
 }
 
 /// All counts.
@@ -64,13 +66,15 @@ pub(super) struct Answers {
 pub(super) struct Tallies {
     n_classes: usize,
     pub(super) counts: BTreeMap<(Moment, Group), Tally>,
+    /// Over all trials.
+    pub(super) mask_losses: BTreeMap<Moment, Running>,
     /// Pass and phase of each timestep that was judged.
     pub(super) timesteps: BTreeMap<usize, (Pass, usize)>,
 }
 
 impl Tallies {
     pub(super) fn new(n_classes: usize) -> Self {
-        Self { n_classes, counts: BTreeMap::new(), timesteps: BTreeMap::new() }
+        Self { n_classes, counts: BTreeMap::new(), mask_losses: BTreeMap::new(), timesteps: BTreeMap::new() }
     }
 
     /// Is the lenient count worth reporting?
@@ -92,6 +96,7 @@ impl Tallies {
         let has_phases = ends.iter().filter(|&&at| answers[at].pass != Pass::ReadOut).count() > 1;
         let read_out =
             answers.iter().rposition(|answer| answer.pass == Pass::ReadOut && answer.labels.is_some());
+        self.add_mask_losses(&answers);
         carry_back(&mut answers);
         for (at, answer) in answers.iter().enumerate() {
             let Some(labels) = &answer.labels else { continue };
@@ -117,6 +122,25 @@ impl Tallies {
             }
         }
         self.add_questions(&answers, conditions, questions)
+    }
+
+    /// Of every timestep that has one, and of the last of each phase.
+    fn add_mask_losses(&mut self, answers: &[Answers]) {
+        let lossy: Vec<&Answers> = answers.iter().filter(|answer| answer.mask_losses.is_some()).collect();
+        let ends: BTreeMap<usize, usize> = lossy.iter().map(|answer| (answer.phase, answer.t)).collect();
+        for answer in lossy {
+            self.timesteps.insert(answer.t, (answer.pass, answer.phase));
+            let is_end = ends.get(&answer.phase) == Some(&answer.t);
+            let moments = [
+                Some(Moment::Timestep(answer.t)),
+                (is_end && ends.len() > 1).then_some(Moment::Phase(answer.phase)),
+                is_end.then_some(Moment::Final),
+            ];
+            for moment in moments.into_iter().flatten() {
+                let running = self.mask_losses.entry(moment).or_default();
+                answer.mask_losses.iter().flatten().for_each(|&loss| running.add(loss));
+            }
+        }
     }
 
     fn add_questions(
@@ -241,7 +265,8 @@ mod tests {
     use super::*;
 
     fn answers(t: usize, phase: usize, logits: &[f32], labels: Option<&[i64]>) -> Answers {
-        Answers { t, pass: Pass::Sweep, phase, logits: logits.to_vec(), labels: labels.map(<[i64]>::to_vec) }
+        let labels = labels.map(<[i64]>::to_vec);
+        Answers { t, pass: Pass::Sweep, phase, logits: logits.to_vec(), labels, mask_losses: None }
     }
 
     fn get(tallies: &Tallies, moment: Moment, group: Group) -> (u64, u64) {
@@ -274,6 +299,17 @@ mod tests {
         assert_eq!(get(&tallies, Moment::Final, Group::All), (1, 1));
         assert_eq!(get(&tallies, Moment::Timestep(0), Group::All), (0, 1));
         assert_eq!(get(&tallies, Moment::Phase(0), Group::All), (0, 0));
+    }
+
+    #[test]
+    fn mask_losses_need_no_labels() {
+        let mut tallies = Tallies::new(2);
+        let lossy = |t, loss| Answers { mask_losses: Some(vec![loss]), ..answers(t, 0, &[0.0, 1.0], None) };
+        tallies.add(vec![lossy(0, 4.0), lossy(1, 1.0)], &[], &[]).unwrap();
+        tallies.add(vec![lossy(0, 2.0), lossy(1, 3.0)], &[], &[]).unwrap();
+        let mean = |moment| tallies.mask_losses[&moment].mean();
+        assert_eq!((mean(Moment::Timestep(0)), mean(Moment::Final)), (3.0, 2.0));
+        assert!(tallies.counts.is_empty() && !tallies.mask_losses.contains_key(&Moment::Phase(0)));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
-use super::RecurrentGating;
 use super::config::Config;
+use super::model::{ATTENTION, RecurrentGating};
 use super::protocol::drive;
 use super::stages::Dropout;
 use super::tasks::{LossSpec, TaskSpec};
@@ -302,7 +302,7 @@ pub(super) fn respond(
     let schedule = Schedule { drives, segments: Vec::new(), published: None };
     let controls = Controls::defaults(model.controls());
     let run = Run::plain(&model, &schedule, &controls);
-    let map = find_area(model.areas(), "m0")?;
+    let map = find_area(model.areas(), ATTENTION)?;
     let mut responses =
         Responses { labels: Vec::new(), maps: Vec::new(), read_out: None, statistics: Vec::new() };
     let rest = model.rest(last.batch())?;
