@@ -14,4 +14,5 @@ mod mutations;
 mod real;
 mod recurrent_gating;
 mod saving;
+mod strict;
 mod support;

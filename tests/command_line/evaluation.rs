@@ -82,7 +82,7 @@ fn every_family_is_evaluated_on_sets_and_its_own_tasks() {
     assert!(rows(&found, "timestep", "all").len() > 1 && rows(&found, "phase", "all").is_empty());
     let found = of(&hebb, &[]);
     assert_eq!(rows(&found, "final", "all")[0]["n"], 3);
-    let found = of(&gating, &["--stimulus", "set:folders,classes=2"]);
+    let found = of(&gating, &["--stimulus", "set:folders,classes=2", "--control", "task=task 0"]);
     assert_eq!(rows(&found, "timestep", "all")[0]["n"], 3);
     // Too many classes, and nothing to be right about.
     let many = ["evaluate", text(&blt), "--stimulus", "set:mnist", "--n", "9", "--quiet"];

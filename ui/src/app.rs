@@ -3,6 +3,7 @@
 mod build;
 mod execute;
 mod export;
+mod measure;
 mod probe;
 mod train;
 mod work;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, Rect, Ui};
 use egui_tiles::Tree;
 
+use measure::Many;
 pub use probe::field_key;
 
 use crate::clock::Clock;
@@ -126,6 +128,8 @@ pub struct Workbench {
     asked_save: Option<(Answer, ItemId)>,
     /// Folder of the training runs that are started here.
     runs_folder: PathBuf,
+    /// A name for the results of many trials is awaited.
+    asked_measure: Option<(Answer, Many)>,
     /// Length of new runs; `None` is the published one.
     steps: Option<usize>,
     hover: Option<String>,
@@ -175,6 +179,7 @@ impl Workbench {
             wants_model: false,
             asked_save: None,
             runs_folder: PathBuf::from(train::RUNS),
+            asked_measure: None,
             steps: None,
             hover: None,
             commands: Vec::new(),
@@ -235,6 +240,11 @@ impl Workbench {
     /// The measurements of the session.
     pub fn probing(&self) -> &Probing {
         &self.probing
+    }
+
+    /// Work in the background that has a name and an end.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// Whether any work but training is under way.
@@ -317,6 +327,13 @@ impl Workbench {
             && let Some(path) = paths.into_iter().next()
         {
             self.finish_save(item, path);
+        }
+        let path = self.asked_measure.as_ref().and_then(|(answer, _)| answer.try_recv().ok());
+        if let Some(paths) = path
+            && let Some((_, many)) = self.asked_measure.take()
+            && let Some(path) = paths.into_iter().next()
+        {
+            self.finish_measure(many, path);
         }
     }
 
@@ -527,7 +544,8 @@ impl eframe::App for Workbench {
             self.execute(ctx, command);
         }
         self.request_runs();
-        if self.asked_open.is_some() || self.asked_export.is_some() || self.asked_save.is_some() {
+        let is_asked = self.asked_open.is_some() || self.asked_export.is_some();
+        if is_asked || self.asked_save.is_some() || self.asked_measure.is_some() {
             ctx.request_repaint_after_secs(0.1);
         }
     }

@@ -242,6 +242,11 @@ pub enum Command {
     /// Probes the selected units.
     Probe,
 
+    /// Counts right answers of the shown run's model over all its stimuli.
+    Evaluate,
+    /// Writes activity of the shown run's model over all its stimuli.
+    Extract,
+
     Export(ViewKind, ExportFormat),
     /// Exports all panels of the probe in one figure.
     ExportSummary,
@@ -386,6 +391,14 @@ impl Command {
                 "Tuning, scaling, maps of attention and population in one figure",
                 Modifiers::SHIFT,
                 Key::E,
+            ),
+            Self::Evaluate => plain(
+                "Evaluate…",
+                "How often the network is right over all such stimuli: per timestep, phase, class and condition",
+            ),
+            Self::Extract => plain(
+                "Extract…",
+                "Activity over all such stimuli as a NumPy archive: every area and timestep, its mean over space",
             ),
             Self::CancelProbe(_) => plain("Cancel probe", "Stop probing; the last result stays"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),

@@ -64,4 +64,5 @@ pub fn folder_dialog(folder: PathBuf) -> Dialog {
     })
 }
 
-const OPENED: [&str; 10] = ["pth", "pt", "tar", "ckpt", "safetensors", "png", "jpg", "jpeg", "gz", "toml"];
+const OPENED: [&str; 11] =
+    ["pth", "pt", "tar", "ckpt", "safetensors", "png", "jpg", "jpeg", "gz", "toml", "csv"];

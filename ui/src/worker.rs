@@ -3,6 +3,7 @@
 
 mod build;
 mod export;
+mod measure;
 mod open;
 mod runs;
 
@@ -24,6 +25,7 @@ use crate::store::{RunData, RunOrigin, StimulusFacts};
 
 pub use build::{BuildRequest, command as new_command};
 pub use export::{Exported, with_ending};
+pub use measure::{Measure, MeasureRequest};
 pub use open::Opened;
 
 /// Asks running work to stop. Cheap to clone, cheap to look at.
@@ -138,6 +140,21 @@ pub enum Event {
         files: Vec<PathBuf>,
         command: String,
     },
+    /// Many trials were shown; what came of it is written.
+    Measured {
+        summary: String,
+        files: Vec<PathBuf>,
+        /// The command that measures the same without a window.
+        command: String,
+    },
+    MeasureFailed {
+        what: &'static str,
+        message: String,
+    },
+    /// Ended on request.
+    Stopped {
+        what: &'static str,
+    },
     ExportFailed {
         path: PathBuf,
         message: String,
@@ -150,6 +167,7 @@ pub struct Workers {
     running: Sender<RunRequest>,
     exporting: Sender<ExportRequest>,
     building: Sender<BuildRequest>,
+    measuring: Sender<MeasureRequest>,
     events: Receiver<Event>,
 }
 
@@ -183,6 +201,7 @@ impl Workers {
             running: spawn("runs", &outbox, runs::serve),
             exporting: spawn("export", &outbox, export::serve),
             building: spawn("build", &outbox, build::serve),
+            measuring: spawn("many trials", &outbox, measure::serve),
             events,
         }
     }
@@ -202,6 +221,10 @@ impl Workers {
 
     pub fn export(&self, request: ExportRequest) -> bool {
         self.exporting.try_send(request).is_ok()
+    }
+
+    pub fn measure(&self, request: MeasureRequest) -> bool {
+        self.measuring.try_send(request).is_ok()
     }
 
     pub fn build(&self, request: BuildRequest) -> bool {

@@ -11,6 +11,7 @@ use gainfield::recipe;
 use gainfield::settings::{Overrides, Source, toml_value};
 
 use super::Workbench;
+use super::measure::Many;
 use crate::command::Command;
 use crate::dock;
 use gainfield::recipe::train::AnyRecipe;
@@ -63,6 +64,8 @@ impl Workbench {
             Command::MapFields => self.map_fields(),
             Command::MeasureInhibition => self.measure_inhibition(),
             Command::CompareUpdates => self.compare_updates(),
+            Command::Evaluate => self.measure(Many::Evaluate),
+            Command::Extract => self.measure(Many::Extract),
             Command::ExportSummary => self.export_summary(),
             Command::Export(view, format) => self.export(view, format),
             Command::CopyAsCommand(view) => self.copy_as_command(ctx, view),

@@ -137,7 +137,7 @@ impl Workbench {
     }
 
     /// What makes a recording again without a window.
-    fn recipe(&self, info: &RecordingInfo) -> Option<RunRecipe> {
+    pub(super) fn recipe(&self, info: &RecordingInfo) -> Option<RunRecipe> {
         let model = self.document.model_info(info.model)?;
         let stimulus = self.document.stimulus_info(info.stimulus)?;
         let about = &model.about;

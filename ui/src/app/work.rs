@@ -63,6 +63,14 @@ impl Workbench {
                     self.messages.error(format!("The run of {name} stopped"), message);
                 }
                 Event::Exported { files, command } => self.exported(files, command),
+                Event::Measured { summary, files, command } => {
+                    self.exported(files, command);
+                    self.messages.say(summary);
+                }
+                Event::MeasureFailed { what, message } => {
+                    self.messages.error(format!("{what} stopped"), message);
+                }
+                Event::Stopped { what } => self.messages.say(format!("{what} was stopped")),
                 Event::ExportFailed { path, message } => {
                     self.messages.error(format!("{} was not written", path.display()), message);
                 }

@@ -9,11 +9,11 @@ use gainfield::families;
 use gainfield::model::{Model, Target};
 use gainfield::pretrained;
 use gainfield::probe::ProbeRecipe;
+use gainfield::recipe::stimulus_at;
 use gainfield::recipe::train::AnyRecipe;
 use gainfield::settings::{MissingValue, Overrides};
 use gainfield::stimulus::Split;
 use gainfield::stimulus::idx;
-use gainfield::stimulus::image_file::pictures_in;
 use gainfield::task::{PictureStimulus, StimulusKind, StimulusSpec};
 use gainfield::train::RECIPE;
 use gainfield::{Error, Result};
@@ -94,6 +94,10 @@ fn open(path: &Path, overrides: &Overrides) -> Result<Opened> {
     if ending == "toml" {
         return recipe(path);
     }
+    if ending == "csv" {
+        gainfield::stimulus::TrialList::read(path)?;
+        return Ok(Opened::Stimulus { name, spec: stimulus_at(path)? });
+    }
     if name.contains("idx") || ending == "gz" {
         return digits(path.parent().unwrap_or(Path::new(".")));
     }
@@ -136,9 +140,7 @@ fn folder(path: &Path) -> Result<Opened> {
     if [Split::Train, Split::Test].into_iter().any(|split| idx::find_digit_files(path, split).is_some()) {
         return digits(path);
     }
-    pictures_in(path)?;
-    let picture = PictureStimulus { path: path.to_owned(), ..PictureStimulus::default() };
-    Ok(Opened::Stimulus { name: name_of(path), spec: StimulusKind::Folder(picture).into() })
+    Ok(Opened::Stimulus { name: name_of(path), spec: stimulus_at(path)? })
 }
 
 fn digits(folder: &Path) -> Result<Opened> {

@@ -10,6 +10,7 @@ mod files;
 mod first_minute;
 mod interventions;
 mod layout;
+mod many_trials;
 mod probing;
 mod small_models;
 mod support;
