@@ -17,6 +17,18 @@ pub struct DataIdentity {
     pub procedural: bool,
     /// The files that were read, in reading order.
     pub files: Vec<DataFile>,
+    /// Files that were left out because they are missing or broken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedFile>,
+}
+
+/// One file that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedFile {
+    /// With its folder.
+    pub name: String,
+    /// One sentence that names the file.
+    pub reason: String,
 }
 
 /// One file that was read.
@@ -31,7 +43,7 @@ pub struct DataFile {
 impl DataIdentity {
     /// Data made from a seed or from parameters alone.
     pub fn procedural(name: impl Into<String>) -> Self {
-        Self { name: name.into(), procedural: true, files: Vec::new() }
+        Self { name: name.into(), procedural: true, ..Self::default() }
     }
 }
 

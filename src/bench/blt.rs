@@ -116,7 +116,7 @@ fn training_step(batch: usize) -> Case {
         let weights = generated_weights(&config, 21)?;
         let pictures = pictures(batch, SMALL_SIDE)?;
         let labels = Tensor::from_iter((0..batch).map(|trial| (trial % 12) as i64), &Device::Cpu)?;
-        let settings = LossSettings { choice: LossChoice::Decay, gamma: 0.5, smoothing: 0.0 };
+        let settings = LossSettings { choice: LossChoice::Decay, gamma: 0.5, ..LossSettings::default() };
         // As the peer: network and optimiser anew in every call.
         let call: Call = Box::new(move || {
             let mut optimiser = Optimiser::new(OptimiserConfig::Adam {

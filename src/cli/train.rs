@@ -112,19 +112,32 @@ impl TrainCommand {
             return Ok(Ending::Done);
         };
         let fields = AnyRecipe::fields(family, run).map_err(Failure::usage)?;
+        let presets = AnyRecipe::presets(family, run).map_err(Failure::usage)?;
+        let of_field = |field: &gainfield::settings::Field| {
+            let inner = format!("{}.", field.key);
+            let own = presets.iter().filter(move |(key, ..)| *key == field.key || key.starts_with(&inner));
+            own.collect::<Vec<_>>()
+        };
         if common.json {
             let documented = |field: &gainfield::settings::Field| {
                 let range = field.range;
+                let differing = of_field(field).into_iter().map(
+                    |(key, documented, coded)| json!({"key": key, "documented": documented, "as_coded": coded}),
+                );
                 json!({
                     "key": field.key, "default": field.default, "range": range, "choices": field.choices,
                     "unit": field.unit, "definition": field.definition, "source": field.source,
+                    "presets": differing.collect::<Vec<_>>(),
                 })
             };
             print::json(&fields.iter().map(documented).collect::<Vec<_>>())?;
         } else {
-            for field in fields {
+            for field in &fields {
                 print::line(format_args!("{} = {}", field.key, field.default))?;
                 print::line(format_args!("    {} ({})", field.definition, field.source))?;
+                for (key, documented, coded) in of_field(field) {
+                    print::line(format_args!("    {key}: {documented} documented, {coded} as coded"))?;
+                }
             }
         }
         Ok(Ending::Done)

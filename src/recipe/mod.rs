@@ -8,6 +8,7 @@ mod execute;
 pub mod extraction;
 pub mod film;
 mod output;
+mod presets;
 mod run_recipe;
 mod showing;
 mod toml_file;

@@ -14,12 +14,14 @@ use crate::error::{Error, Result};
 use crate::families::blt::{self, BltProcedure, BltRecipe};
 use crate::families::cordsnet::{self, CordsProcedure, CordsRecipe};
 use crate::families::counter_hebb::{self, HebbProcedure, HebbRecipe};
-use crate::families::object_attention::{self, DigitsProcedure, DigitsRecipe};
+use crate::families::object_attention::{
+    self, AttentionProcedure, AttentionRecipe, DigitsRecipe, PhotographsRecipe,
+};
 use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
 use crate::files;
 use crate::model::Model;
 use crate::probe::ProbeRecipe;
-use crate::provenance::{Provenance, quoted};
+use crate::provenance::{DataIdentity, Provenance, quoted};
 use crate::settings::{Field, Overrides};
 use crate::train::{
     self, Begun, Course, JobSettings, Measures, Observer, Prepared, Procedure, RECIPE, RunFolder, Snapshot,
@@ -30,9 +32,8 @@ use crate::weights::Weights;
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 
-/// Of object attention.
-const FAMILY: &str = "object_attention";
-const VARIANT: &str = "digits";
+/// Runs of object attention.
+const ATTENTION_RUNS: [&str; 2] = ["digits", "coco"];
 
 /// A family that can be trained: its runs by name, their settings, and how they begin and go on.
 struct Kind {
@@ -46,12 +47,9 @@ struct Kind {
     model: fn(&Value, Weights, &str) -> Result<Model>,
 }
 
-/// The one run of object attention.
-fn digits(variant: &str) -> Result<()> {
-    match variant {
-        VARIANT => Ok(()),
-        other => Err(Error::unknown("training run of object attention", other, [VARIANT])),
-    }
+/// A run of object attention that does not exist.
+fn no_attention_run(other: &str) -> Error {
+    Error::unknown("training run of object attention", other, ATTENTION_RUNS)
 }
 
 /// The configuration of a snapshot.
@@ -62,16 +60,21 @@ fn config_of<C: DeserializeOwned>(config: &Value) -> Result<C> {
 
 const KINDS: [Kind; 5] = [
     Kind {
-        family: FAMILY,
-        variants: || vec![VARIANT],
-        fields: |variant| digits(variant).map(|()| DigitsRecipe::fields()),
-        read: |variant, map, overrides| {
-            digits(variant)?;
-            let recipe: DigitsRecipe = DigitsRecipe::table().given(map, overrides)?.parse()?;
-            recipe.validate()?;
-            Ok(Arc::new(recipe))
+        family: "object_attention",
+        variants: || ATTENTION_RUNS.to_vec(),
+        fields: |variant| match variant {
+            "digits" => Ok(DigitsRecipe::fields()),
+            "coco" => Ok(PhotographsRecipe::fields("documented")),
+            other => Err(no_attention_run(other)),
         },
-        resume: |folder, device| Ok(Box::new(DigitsProcedure::resume(folder, device)?)),
+        read: |variant, map, overrides| {
+            Ok(Arc::new(match variant {
+                "digits" => AttentionRecipe::Digits(DigitsRecipe::from_map(map, overrides)?),
+                "coco" => AttentionRecipe::Photographs(PhotographsRecipe::from_map(map, overrides)?),
+                other => return Err(no_attention_run(other)),
+            }))
+        },
+        resume: |folder, device| Ok(Box::new(AttentionProcedure::resume(folder, device)?)),
         model: |config, weights, name| object_attention::model_of(&config_of(config)?, weights, name),
     },
     Kind {
@@ -131,34 +134,6 @@ impl Kind {
     }
 }
 
-impl TrainingRecipe for DigitsRecipe {
-    fn values(&self) -> Value {
-        json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        Some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
-    }
-
-    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
-        let procedure = DigitsProcedure::new(self.clone(), device)?;
-        let data = procedure.data().clone();
-        Ok(Begun { procedure: Box::new(procedure), data })
-    }
-}
-
 /// A recurrent-gating recipe with the name of its run.
 struct GatingRun {
     variant: String,
@@ -170,20 +145,8 @@ impl TrainingRecipe for GatingRun {
         json!(self.recipe)
     }
 
-    fn seed(&self) -> u64 {
-        self.recipe.seed
-    }
-
     fn n_updates(&self) -> Option<u64> {
         self.recipe.n_updates()
-    }
-
-    fn save_every(&self) -> u64 {
-        self.recipe.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.recipe.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
@@ -418,20 +381,27 @@ impl AnyRecipe {
     }
 
     /// The procedure from its beginning, and the manifest of its run.
-    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<(Box<dyn Procedure>, Value)> {
+    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<Started> {
         let Begun { procedure, data } = self.recipe.begin(&target.device, out)?;
         let manifest = Provenance {
             config: self.values(),
             seed: Some(self.recipe.seed()),
-            data: vec![data],
+            data: vec![data.clone()],
             device: device::name(&target.device),
             threads: target.threads,
             ..Provenance::new(self.command(out))
         };
         let mut manifest = json!(manifest);
         manifest["measures"] = json!(Measures { n_updates: procedure.n_updates(), ..procedure.measures() });
-        Ok((procedure, manifest))
+        Ok(Started { procedure, data, manifest })
     }
+}
+
+/// A run before its first update.
+struct Started {
+    procedure: Box<dyn Procedure>,
+    data: DataIdentity,
+    manifest: Value,
 }
 
 /// A TOML or JSON file as a table.
@@ -478,8 +448,14 @@ pub fn start(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
-        let (procedure, manifest) = recipe.procedure(&out, &target)?;
-        let folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
+        let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
+        if !data.skipped.is_empty() {
+            folder.log(&format!("{} files are left out", data.skipped.len()))?;
+        }
+        for file in &data.skipped {
+            folder.log(&format!("left out: {}", file.reason))?;
+        }
         Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })
     };
     train::spawn(build, settings, wake)
@@ -502,7 +478,7 @@ pub fn resume(
         let last = out.join("checkpoints").join("last");
         let procedure = match Course::is_in(&last) {
             true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
-            false => recipe.procedure(&out, &target)?.0,
+            false => recipe.procedure(&out, &target)?.procedure,
         };
         let folder = RunFolder::resume(&out, procedure.update(), procedure.is_evaluation_due())?;
         Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })

@@ -107,8 +107,12 @@ pub fn read_digits(name: &str, images_path: &Path, labels_path: &Path) -> Result
     if let Some(label) = labels.bytes.iter().find(|&&label| label > 9) {
         return Err(Error::file(labels_path, "labels 0 to 9", label.to_string(), HINT));
     }
-    let identity =
-        DataIdentity { name: name.to_owned(), procedural: false, files: vec![images_file, labels_file] };
+    let identity = DataIdentity {
+        name: name.to_owned(),
+        procedural: false,
+        files: vec![images_file, labels_file],
+        skipped: Vec::new(),
+    };
     Digits::new(identity, images.bytes, labels.bytes)
 }
 

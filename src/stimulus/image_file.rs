@@ -89,7 +89,8 @@ pub fn decode_picture(path: &Path, bytes: &[u8]) -> Result<Picture> {
     Ok(Picture { height: rgb.height() as usize, width: rgb.width() as usize, rgb: rgb.into_raw() })
 }
 
-/// The PNG and JPEG files of a folder, sorted by name; folders inside it are not searched.
+/// The PNG and JPEG files of a folder, sorted by name; folders inside it are not searched, and what begins
+/// with `._`, which some systems leave beside a picture, is none.
 ///
 /// # Errors
 /// [`Error::File`] if there is none, [`Error::Io`] if it cannot be listed.
@@ -98,7 +99,8 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
         let path = entry.map_err(Error::io("list", folder))?.path();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        if matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg")) && path.is_file() {
+        let is_shadow = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("._"));
+        if matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg")) && path.is_file() && !is_shadow {
             paths.push(path);
         }
     }
@@ -163,7 +165,7 @@ mod tests {
     fn folders_list_their_pictures_by_name() {
         let folder = tempfile::tempdir().unwrap();
         assert!(pictures_in(folder.path()).unwrap_err().to_string().contains("found none"));
-        for name in ["b.PNG", "a.jpeg", "c.txt"] {
+        for name in ["b.PNG", "a.jpeg", "c.txt", "._a.jpeg"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let names: Vec<_> =

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::image_file::read_picture;
-use super::{DataIdentity, Digits, Image, Preparation};
+use super::{Broken, DataIdentity, Digits, Image, Preparation, readable};
 use crate::error::{Error, Result};
 use crate::rng;
 
@@ -293,6 +293,29 @@ impl PictureSet {
         Ok(set)
     }
 
+    /// The pictures of the classes `names`, which are numbered in that order.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a class that the set does not have, [`Error::Config`] for one named twice.
+    pub fn of_classes(&self, names: &[String]) -> Result<Self> {
+        let mut numbers = vec![None; self.class_names.len()];
+        for (number, name) in (0..).zip(names) {
+            let Some(own) = self.class_names.iter().position(|own| own == name) else {
+                return Err(Error::unknown("class", name, self.class_names.iter().cloned()));
+            };
+            if numbers[own].replace(number).is_some() {
+                return Err(Error::config("classes", "each class once", name));
+            }
+        }
+        let indices: Vec<usize> =
+            (0..self.len()).filter(|&index| numbers[self.label(index) as usize].is_some()).collect();
+        let mut set = self.part(&format!("classes {}", names.join(" ")), &indices)?;
+        set.class_names = names.into();
+        let renumbered = |&label: &u32| numbers[label as usize].unwrap_or_default();
+        set.labels = self.labels.iter().map(renumbered).collect();
+        Ok(set)
+    }
+
     /// These pictures and those of `other`, whose classes follow these, or are all the one class `merged`.
     ///
     /// # Errors
@@ -311,9 +334,36 @@ impl PictureSet {
             name: format!("{} and {}", self.identity.name, other.identity.name),
             procedural: self.identity.procedural && other.identity.procedural,
             files: [self.identity.files.clone(), other.identity.files.clone()].concat(),
+            skipped: [self.identity.skipped.clone(), other.identity.skipped.clone()].concat(),
         };
         let pictures = Pictures::Joined(Box::new([self, other]));
         Self::new(identity, classes, pictures, labels, Attributes::default())
+    }
+
+    /// As the rule for missing and broken files says: to leave them out, every file is decoded once, and
+    /// the identity names those that are. Sets without files stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if nothing is left.
+    pub fn by_rule(&self, rule: Broken) -> Result<Self> {
+        let (Pictures::Files(paths), Broken::Skip) = (&self.pictures, rule) else { return Ok(self.clone()) };
+        let own: Vec<PathBuf> = self.order.iter().map(|&stored| paths[stored as usize].clone()).collect();
+        let (left, skipped) = readable(&own, |_, path| read_picture(path).map(|_| ()))?;
+        if skipped.is_empty() {
+            return Ok(self.clone());
+        }
+        let mut set = self.part(&format!("{} broken left out", skipped.len()), &left)?;
+        set.identity.skipped.extend(skipped);
+        Ok(set)
+    }
+
+    /// Are pictures read from files when they are asked for?
+    pub fn reads_files(&self) -> bool {
+        match &self.pictures {
+            Pictures::Files(_) => true,
+            Pictures::Joined(sets) => sets.iter().any(Self::reads_files),
+            Pictures::Bytes { .. } | Pictures::Digits(_) | Pictures::Drawn { .. } => false,
+        }
     }
 
     /// The first `n`, or all there are; 0 is all.

@@ -10,7 +10,7 @@ use super::{
     digit_pairs::DigitPairs,
     multi_mnist::MultiMnist,
     pictures::{PhotographStimulus, PictureStimulus, SceneStimulus, SetStimulus},
-    recurrent_gating::{GatingTask, Mode},
+    recurrent_gating::{GatingTask, Mode, TaskData},
     timing::{self, Timing},
 };
 use crate::{
@@ -25,10 +25,10 @@ use crate::{
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct StimulusSpec {
     pub kind: StimulusKind,
-    /// Folder with the digits (IDX files) or the data set, and for some tasks `arrows/` or `shapes/`;
-    /// `None` is the built-in set.
+    /// Folder with the digits (IDX files) or the data set, and for some tasks `arrows/` or `shapes/`; with
+    /// COCO (and BG-20k inside it), STL-10 or CelebA for tasks on photographs; `None` is drawn.
     pub data: Option<PathBuf>,
-    /// Which part of the digits or of the data set.
+    /// Which part of the data.
     pub split: Split,
     /// When pictures are shown, of the kinds that are pictures.
     pub timing: Timing,
@@ -161,6 +161,15 @@ impl StimulusSpec {
         }
     }
 
+    /// Whether it is made of data, so that `data` and `split` matter.
+    pub fn uses_data(&self) -> bool {
+        match &self.kind {
+            StimulusKind::Gating { task, .. } => task.data() != TaskData::None,
+            StimulusKind::Set(_) => true,
+            _ => self.uses_digits(),
+        }
+    }
+
     /// Whether it tells a network which task to do.
     pub fn has_instruction(&self) -> bool {
         match &self.kind {
@@ -237,12 +246,11 @@ impl StimulusSpec {
             StimulusKind::Grating(grating) => object(grating),
         };
         table.extend(settings.into_iter().filter(|(key, _)| key != "kind"));
-        let is_set = matches!(self.kind, StimulusKind::Set(_));
         let is_shapes = matches!(self.kind, StimulusKind::Gating { task: GatingTask::Shapes(_), .. });
-        if self.uses_digits() || is_set || is_shapes {
+        if self.uses_data() || is_shapes {
             table.insert("data".to_owned(), value(&self.data));
         }
-        if self.uses_digits() || is_set {
+        if self.uses_data() {
             table.insert("split".to_owned(), value(&self.split));
         }
         if self.is_pictures() {

@@ -97,6 +97,13 @@ impl Course {
         self.evaluated_at = Some(self.update);
     }
 
+    /// Takes note of a validation, which comes before the evaluations of other sets.
+    pub fn judged(&mut self, mut validation: Evaluation, mut others: Vec<Evaluation>) -> Vec<Evaluation> {
+        self.judge(&mut validation);
+        others.insert(0, validation);
+        others
+    }
+
     /// Forgets earlier scores: those to come measure something else.
     pub fn judge_anew(&mut self) {
         (self.best_score, self.waited) = (None, 0);

@@ -1,5 +1,6 @@
 //! Training: optimisers, schedules and the job that runs them.
 
+mod ahead;
 mod course;
 pub mod figures;
 mod history;
@@ -16,6 +17,7 @@ pub mod schedule;
 mod tensorboard;
 mod unroll;
 
+pub use ahead::Ahead;
 pub use course::{Course, Keeping};
 pub use history::{Follower, Growth, RunHistory};
 pub use job::{

@@ -49,14 +49,15 @@ impl Sets {
         };
         let portions = Portions {
             data: &recipe.data,
-            split: recipe.split(),
+            split: recipe.split,
             items: recipe.items,
             held_out: recipe.held_out,
             test: recipe.test_stimuli,
             drawn,
             shuffled: true,
+            broken: recipe.broken,
         };
-        let mut division = portions.divided(kind)?;
+        let mut division = chosen(&portions.divided(kind)?, recipe)?;
         if recipe.dataset == "vggface2" {
             division = division.of_first_classes(IDENTITIES)?;
             return Ok(Self { division, first_face: Some(0) });
@@ -65,13 +66,13 @@ impl Sets {
         let Some(([n_objects, n_faces], merged)) = faces.filter(|_| !is_drawn) else {
             return Ok(Self { division, first_face: None });
         };
-        if recipe.held_out > 0 || recipe.split() == Split::Test {
+        if recipe.held_out > 0 || recipe.split == Split::Test {
             let requirement = "0, and split train, for a set that mixes two";
             return Err(Error::config("held_out", requirement, recipe.held_out));
         }
         let folder = std::path::Path::new(&recipe.faces);
         let join = |objects: &PictureSet, split| {
-            let faces = identities(folder, split, n_faces)?;
+            let faces = identities(folder, split, n_faces)?.by_rule(recipe.broken)?;
             objects.of_first_classes(n_objects)?.joined(faces, merged)
         };
         let training = join(&division.training, Split::Train)?;
@@ -101,7 +102,7 @@ impl Sets {
         })
     }
 
-    /// Changed at random, by seed, update and place in the batch alone.
+    /// Changed at random, by seed, update and place in the batch alone; once per view, one after the other.
     pub(super) fn changed(
         &self,
         recipe: &BltRecipe,
@@ -111,6 +112,7 @@ impl Sets {
         device: &Device,
     ) -> Result<(Tensor, Tensor)> {
         let set = &self.division.training;
+        let items = &items.repeat(recipe.n_views());
         self.stacked(config, set, items, device, |item, place| {
             let rng = &mut rng::stream(recipe.seed, "changes of a picture", &[update, place as u64]);
             let side = config.image_size();
@@ -158,6 +160,18 @@ impl Sets {
         let images = Tensor::from_vec(pictures.concat(), (items.len(), 3, side, side), device)?;
         let labels: Vec<u32> = items.iter().map(|&item| set.label(item)).collect();
         Ok((images, Tensor::from_vec(labels, items.len(), device)?))
+    }
+}
+
+/// The classes that the recipe names, or the first of them.
+fn chosen(division: &Division, recipe: &BltRecipe) -> Result<Division> {
+    let named = match recipe.classes.is_empty() {
+        true => division.clone(),
+        false => division.of_classes(&recipe.classes)?,
+    };
+    match recipe.n_classes {
+        0 => Ok(named),
+        n => named.of_first_classes(n),
     }
 }
 
@@ -225,6 +239,22 @@ mod tests {
         assert_eq!(values(&batch(1).0), values(&batch(1).0));
         assert_ne!(values(&batch(1).0), values(&batch(2).0));
         assert_eq!(batch(1).1.to_vec1::<u32>().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn classes_are_chosen_by_name_or_number_and_views_differ() {
+        let with = |sets: &[&str]| Sets::load(&recipe(&[&["drawn=40"], sets].concat()));
+        let chosen = with(&["classes=[\"cup\", \"face b\"]"]).unwrap().division;
+        assert_eq!(chosen.training.class_names(), ["cup", "face b"]);
+        assert_eq!((chosen.training.len(), chosen.training.label(0)), (8, 1));
+        assert_eq!(with(&["n_classes=3"]).unwrap().division.validation.class_names().len(), 3);
+        let message = with(&["classes=[\"cups\"]"]).unwrap_err().to_string();
+        assert!(message.contains("did you mean \"cup\""), "{message}");
+        let recipe = recipe(&["drawn=20", "augment=true", "objective=contrastive"]);
+        let (sets, config) = (Sets::load(&recipe).unwrap(), recipe.config(10).unwrap());
+        let (images, labels) = sets.changed(&recipe, &config, &[1, 5], 0, &Device::Cpu).unwrap();
+        assert_eq!((images.dims()[0], labels.to_vec1::<u32>().unwrap()), (4, vec![1, 5, 1, 5]));
+        assert_ne!(values(&images.get(0).unwrap()), values(&images.get(2).unwrap()));
     }
 
     #[test]

@@ -18,6 +18,7 @@
 mod batches;
 mod config;
 mod connected;
+mod contrast;
 mod cornet;
 mod create;
 mod fields;
@@ -43,6 +44,7 @@ pub use config::{
     AREA_NAMES, BltConfig, Config, ConnectionMatrix, Cornet, CornetConfig, Geometry, Link, N_AREAS,
     Normalisation, Pooling, ResnetConfig, Shapes, Tensors, all_names, infer, recognise_shapes,
 };
+pub use contrast::{ContrastSettings, Objective, contrastive_loss};
 pub use create::{create, starts};
 pub use fields::fields;
 pub use fill::{generated_pixels, generated_values, generated_weights};

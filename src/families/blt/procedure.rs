@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::batches::Sets;
 use super::build;
 use super::config::Config;
+use super::contrast::{Objective, projection, without_projection};
 use super::model::Network;
 use super::norms::Statistics;
 use super::recipe::BltRecipe;
@@ -23,12 +24,15 @@ use crate::model::Family;
 use crate::provenance::DataIdentity;
 use crate::stimulus::PictureSet;
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Scale,
+    Ahead, Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Scale,
     Snapshot, UpdateReport,
 };
+use crate::weights::Weights;
 
 /// Pictures of a batch of an evaluation.
 const EVALUATION_BATCH: usize = 32;
+/// Stream of the order of the pictures.
+const ORDER: &str = "order of the pictures";
 /// Guesses of which one has to be right in the second score.
 const TOP: usize = 5;
 
@@ -37,7 +41,8 @@ pub struct BltProcedure {
     recipe: BltRecipe,
     config: Config,
     config_json: Arc<Value>,
-    sets: Sets,
+    sets: Arc<Sets>,
+    batches: Ahead<(Tensor, Tensor)>,
     course: Course,
     device: Device,
 }
@@ -48,10 +53,18 @@ impl BltProcedure {
     /// # Errors
     /// [`Error::Config`] for a value out of range, or what reading the data gives.
     pub fn new(recipe: BltRecipe, device: &Device) -> Result<Self> {
-        let sets = Sets::load(&recipe)?;
+        let sets = Arc::new(Sets::load(&recipe)?);
         let config = recipe.config(sets.division.training.class_names().len())?;
-        let weights = initial_weights(&config, recipe.seed)?.to_device(device)?;
+        let mut weights = initial_weights(&config, recipe.seed)?;
+        if recipe.objective == Objective::Contrastive {
+            let projection = projection(&config, recipe.projection, recipe.seed)?;
+            weights =
+                weights.with(projection.iter().map(|(name, new)| (name.to_owned(), new.tensor().clone())));
+        }
+        let weights = weights.to_device(device)?;
+        let reads_files = sets.division.training.reads_files();
         Ok(Self {
+            batches: Ahead::new(batches(&sets, &recipe, &config, device), reads_files)?,
             config_json: Arc::new(json!(config)),
             course: Course::new(weights, Optimiser::new(recipe.optimiser())),
             device: device.clone(),
@@ -79,7 +92,15 @@ impl BltProcedure {
     }
 
     fn order(&self) -> EpochOrder {
-        EpochOrder { n: self.sets.division.training.len(), batch: self.recipe.batch_size, drops_rest: true }
+        order(&self.sets, &self.recipe)
+    }
+
+    /// The network's own weights, without what only its objective needs.
+    fn weights(&self) -> Weights {
+        match self.recipe.objective {
+            Objective::Classification => self.course.weights.clone(),
+            Objective::Contrastive => without_projection(&self.course.weights),
+        }
     }
 
     /// Shares of right answers after every timestep that answers, and the mean loss of the last.
@@ -90,7 +111,7 @@ impl BltProcedure {
         n: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Evaluation> {
-        let network = Network::new(&self.config, &self.course.weights.detached()?)?;
+        let network = Network::new(&self.config, &self.weights().detached()?)?;
         let n = if n == 0 { set.len() } else { n.min(set.len()) };
         let items: Vec<usize> = (0..n).collect();
         let (mut right, mut near, mut loss) = (Vec::new(), 0, 0.0);
@@ -131,6 +152,25 @@ impl BltProcedure {
     }
 }
 
+fn order(sets: &Sets, recipe: &BltRecipe) -> EpochOrder {
+    EpochOrder { n: sets.division.training.len(), batch: recipe.batch_size, drops_rest: true }
+}
+
+/// The pictures and classes of an update by its number, for threads of their own.
+fn batches(
+    sets: &Arc<Sets>,
+    recipe: &BltRecipe,
+    config: &Config,
+    device: &Device,
+) -> impl Fn(u64) -> Result<(Tensor, Tensor)> + Send + Sync + 'static {
+    let (sets, recipe) = (Arc::clone(sets), recipe.clone());
+    let (config, device) = (config.clone(), device.clone());
+    move |update| {
+        let visit = order(&sets, &recipe).visit(recipe.seed, ORDER, update);
+        sets.changed(&recipe, &config, &visit.items, update, &device)
+    }
+}
+
 /// Rows whose label is among the largest entries.
 fn n_near(logits: &Tensor, labels: &[u32]) -> Result<usize> {
     let rows: Vec<Vec<f32>> = logits.to_dtype(DType::F32)?.to_vec2()?;
@@ -158,19 +198,23 @@ impl Procedure for BltProcedure {
     }
 
     fn measures(&self) -> Measures {
-        let metrics = vec![
+        let mut metrics = vec![
             Measure::new("loss", "Loss", "Cross-entropy of the answers, weighed as the settings say.").nats(),
             Measure::new("accuracy", "Training accuracy", "Share of right last answers in the batch.")
                 .scaled(Scale::Share),
         ];
+        if self.recipe.objective == Objective::Contrastive {
+            let own = "How far views of one class are apart from those of others, by their projections.";
+            metrics.push(Measure::new("contrastive_loss", "Contrastive loss", own).nats());
+        }
         Measures::one_row(metrics, "Answers", self.config.n_classes(), "answer")
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
-        let (recipe, done) = (&self.recipe, self.course.update);
-        let visit = self.order().visit(recipe.seed, "order of the pictures", done);
-        let (images, labels) = self.sets.changed(recipe, &self.config, &visit.items, done, &self.device)?;
-        let rate = recipe.schedule().rate(recipe.lr, visit.epoch);
+        let (done, n_updates) = (self.course.update, self.n_updates());
+        let (images, labels) = self.batches.take(done, n_updates)?;
+        let recipe = &self.recipe;
+        let rate = recipe.schedule().rate(recipe.lr, done / self.order().batches());
         let limit = (recipe.clip_max_norm > 0.0).then_some(recipe.clip_max_norm);
         // A divergence must not leave the optimiser half-way.
         let mut optimiser = self.course.optimiser.clone();
@@ -189,12 +233,12 @@ impl Procedure for BltProcedure {
         let right = found.iter().zip(&wanted).filter(|(found, wanted)| found == wanted).count();
         self.course.advance(step.weights, optimiser)?;
         let metric = |name: &str, value| Metric { name: name.to_owned(), value };
+        let mut metrics =
+            vec![metric("loss", step.loss), metric("accuracy", right as f64 / wanted.len().max(1) as f64)];
+        metrics.extend(step.contrastive.map(|own| metric("contrastive_loss", own)));
         Ok(UpdateReport {
             update: self.course.update,
-            metrics: vec![
-                metric("loss", step.loss),
-                metric("accuracy", right as f64 / wanted.len().max(1) as f64),
-            ],
+            metrics,
             learning_rate: rate.learning_rate,
             gradient_norm: step.gradient_norm,
             n_stimuli: wanted.len(),
@@ -212,19 +256,19 @@ impl Procedure for BltProcedure {
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let division = &self.sets.division;
         let n = self.recipe.validation_stimuli;
-        let mut validation = self.evaluate_on("validation", &division.validation, n, cancelled)?;
+        let validation = self.evaluate_on("validation", &division.validation, n, cancelled)?;
         let mut others = Vec::new();
         let is_last = self.course.ends_with(&validation, self.n_updates());
         if let (true, Some(test)) = (is_last, &division.test) {
             others.push(self.evaluate_on("test", test, 0, cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        self.course.snapshot(&self.config_json)
+        let mut snapshot = self.course.snapshot(&self.config_json)?;
+        snapshot.weights = without_projection(&snapshot.weights);
+        Ok(snapshot)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -236,7 +280,7 @@ impl Procedure for BltProcedure {
         );
         let keeping = Keeping {
             network: &Description::new(Family::Blt.name(), self.config.name(), &self.config)?,
-            weights: &self.course.weights,
+            weights: &self.weights(),
             provenance: &provenance,
             state: &self.recipe,
         };
@@ -250,7 +294,6 @@ mod tests {
 
     use super::*;
     use crate::settings::Overrides;
-    use crate::weights::Weights;
 
     fn procedure(sets: &[&str]) -> BltProcedure {
         let common = ["drawn=20", "batch_size=2", "updates=3", "validation_stimuli=4", "validate_every=2"];
@@ -280,6 +323,13 @@ mod tests {
         for sets in [
             &["loss_gamma=0.5", "augment=true", "recurrent_steps=6", "clip_max_norm=1.0"][..],
             &["model=cornet_s", "widths=[8, 8, 8, 8]", "dataset=mnist", "pool=blur"],
+            &[
+                "objective=contrastive",
+                "projection=8",
+                "model=cornet_z",
+                "widths=[8, 8, 8, 8]",
+                "augment=true",
+            ],
         ] {
             let folder = tempfile::tempdir().unwrap();
             let mut whole = procedure(sets);
@@ -296,7 +346,34 @@ mod tests {
             let target = crate::model::Target::default();
             let model = super::super::open(&file, &Overrides::default(), &target).unwrap();
             assert_eq!(model.info.variant, whole.config.name());
+            assert!(file.weights.names().all(|name| !name.starts_with("projection")));
         }
+    }
+
+    #[test]
+    fn pictures_of_folders_are_read_ahead_with_the_same_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        for class in ["a", "b"] {
+            for split in ["train", "val"] {
+                let root = folder.path().join(split).join(class);
+                std::fs::create_dir_all(&root).unwrap();
+                for number in 0..4_u8 {
+                    let grey = image::Luma([number * 40 + u8::from(class == "b") * 20]);
+                    image::GrayImage::from_pixel(70, 66, grey)
+                        .save(root.join(format!("{number}.png")))
+                        .unwrap();
+                }
+            }
+        }
+        let data = format!("data={:?}", folder.path().to_string_lossy());
+        let new =
+            || procedure(&[&data, "augment=true", "updates=5", "model=cornet_z", "widths=[8, 8, 8, 8]"]);
+        let (mut own, mut other) = (new(), new());
+        assert!(own.sets.division.training.reads_files());
+        let make = batches(&other.sets, &other.recipe, &other.config, &Device::Cpu);
+        other.batches = Ahead::new(make, false).unwrap();
+        assert_eq!(run(&mut own, 5).0, run(&mut other, 5).0);
+        assert!(bits(&own.course.weights) == bits(&other.course.weights));
     }
 
     #[test]

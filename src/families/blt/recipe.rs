@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::config::{Config, Normalisation, Pooling};
+use super::contrast::{ContrastSettings, Objective};
 use super::procedure::BltProcedure;
 use super::train::{LossChoice, LossSettings};
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
 use crate::stimulus::sets::{PROCEDURAL, SetKind};
+use crate::stimulus::{Broken, Split};
 use crate::train::optim::Decay;
 use crate::train::{Begun, OptimiserConfig, Schedule, TrainingRecipe};
 
@@ -42,10 +43,16 @@ pub struct BltRecipe {
     pub dataset: String,
     pub data: String,
     pub faces: String,
-    pub split: String,
+    #[serde(default)]
+    pub classes: Vec<String>,
+    #[serde(default)]
+    pub n_classes: usize,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub model: String,
     pub widths: Vec<usize>,
     pub pool: Pooling,
@@ -54,6 +61,14 @@ pub struct BltRecipe {
     pub loss_choice: LossChoice,
     pub loss_gamma: f64,
     pub smoothing: f64,
+    #[serde(default)]
+    pub objective: Objective,
+    #[serde(default = "temperature")]
+    pub temperature: f64,
+    #[serde(default = "projection")]
+    pub projection: usize,
+    #[serde(default = "views")]
+    pub views: usize,
     pub lr: f64,
     pub lr_drop: u64,
     pub weight_decay: f64,
@@ -69,6 +84,19 @@ pub struct BltRecipe {
     pub save_every: u64,
     pub snapshot_every: u64,
     pub seed: u64,
+}
+
+// Recipes of before these settings have none of them.
+fn temperature() -> f64 {
+    0.1
+}
+
+fn projection() -> usize {
+    128
+}
+
+fn views() -> usize {
+    2
 }
 
 /// What differs from run to run.
@@ -150,6 +178,12 @@ impl BltRecipe {
             ),
             Field::text("faces", "Folder of faces", "", ours)
                 .means("The folder of VGGFace2 for the two sets that mix it with ImageNet."),
+            Field::list("classes", "Classes", json!([]), ours).means(
+                "Names of the classes to learn, of a set of the source before it is mixed; an empty list takes all.",
+            ),
+            Field::number("n_classes", "First classes", "", 0.0, 1e6, 0.0, ours).means(
+                "How many classes to learn, the first by name; 0 takes all (of VGGFace2 the source's 3890).",
+            ),
             Field::choice("split", "Training split", &["train", "test"], ours)
                 .at_first("train")
                 .means("The files that training and held-out pictures are taken from."),
@@ -160,6 +194,7 @@ impl BltRecipe {
             ),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 4000.0, ours)
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::text("model", "Model", run.model, script)
                 .means("A name of the source's builder: blt_bl, blt_b3lt3, cornet_s, resnet50 and others."),
             Field::list("widths", "Widths", json!(run.widths), "models/blt.py")
@@ -178,6 +213,16 @@ impl BltRecipe {
             Field::number("smoothing", "Label smoothing", "", 0.0, 0.999, 0.0, "archive/utils.py").means(
                 "Share of the target that is spread over other classes; 0 there, whatever its flag says.",
             ),
+            Field::choice("objective", "Objective", &["classification", "contrastive"], script).means(
+                "To name pictures, or to bring pictures of one class together (ours: a name alone in the source).",
+            ),
+            Field::number("temperature", "Temperature", "×", 0.001, 100.0, temperature(), ours)
+                .means("What the contrastive objective divides similarities by.")
+                .logarithmic(),
+            Field::number("projection", "Projection", "", 1.0, 65_536.0, projection() as f64, ours)
+                .means("Numbers that the contrastive objective compares pictures by."),
+            Field::number("views", "Views", "", 1.0, 16.0, views() as f64, ours)
+                .means("Times that the contrastive objective sees each picture of a batch, each changed anew."),
             Field::number("lr", "Learning rate", "", 0.0, 10.0, run.lr, script)
                 .means("Step size of AdamW (β 0.9 and 0.999, ε 1e-8).")
                 .logarithmic(),
@@ -282,7 +327,19 @@ impl BltRecipe {
     }
 
     pub(super) fn loss(&self) -> LossSettings {
-        LossSettings { choice: self.loss_choice, gamma: self.loss_gamma, smoothing: self.smoothing }
+        let contrast = match self.objective {
+            Objective::Classification => None,
+            Objective::Contrastive => Some(ContrastSettings { temperature: self.temperature }),
+        };
+        LossSettings { choice: self.loss_choice, gamma: self.loss_gamma, smoothing: self.smoothing, contrast }
+    }
+
+    /// Times that an update sees each of its pictures.
+    pub(super) fn n_views(&self) -> usize {
+        match self.objective {
+            Objective::Classification => 1,
+            Objective::Contrastive => self.views,
+        }
     }
 
     pub(super) fn optimiser(&self) -> OptimiserConfig {
@@ -301,10 +358,6 @@ impl BltRecipe {
         Schedule::Multistep { milestones: drops.collect(), factor: DROP_FACTOR }
     }
 
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
-
     /// How a set that is not of the source's own is stored.
     pub(super) fn kind(&self) -> Result<SetKind> {
         SetKind::named(&self.dataset)
@@ -314,22 +367,6 @@ impl BltRecipe {
 impl TrainingRecipe for BltRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        (self.updates > 0).then_some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {

@@ -16,7 +16,7 @@ use super::build;
 use super::config::{Config, Stage};
 use super::recipe::CordsRecipe;
 use super::stages::{FUSED, Leg, Passage, file_name, folding_difference, legs, passed};
-use super::training::{Terms, share_right, update};
+use super::training::{Batch, Terms, share_right, update};
 use super::weights::initial_weights;
 use crate::checkpoint::{self, Description};
 use crate::dynamics::{Controls, Presentation, ProtocolOptions, Run, Workspace, rollout};
@@ -27,8 +27,8 @@ use crate::settings::Overrides;
 use crate::stimulus::PictureSet;
 use crate::stimulus::sets::{Division, Drawn, Portions};
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate, Scale,
-    Snapshot, UpdateReport,
+    Ahead, Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate,
+    Scale, Snapshot, UpdateReport,
 };
 use crate::weights::Weights;
 
@@ -54,8 +54,9 @@ pub struct CordsProcedure {
     recipe: CordsRecipe,
     /// Of the weights as they are.
     config: Config,
-    legs: Vec<Leg>,
+    legs: Arc<[Leg]>,
     data: Division,
+    batches: Ahead<Batch>,
     course: Course,
     device: Device,
     stages: PathBuf,
@@ -89,13 +90,21 @@ impl CordsProcedure {
         device: &Device,
         out: &Path,
     ) -> Result<Self> {
-        let legs = legs(&recipe, data.training.len());
+        let legs: Arc<[Leg]> = legs(&recipe, data.training.len()).into();
         let Some(first) = legs.first() else {
             return Err(Error::config("stages", "at least one step", "none"));
         };
         let course = Course::new(weights, Optimiser::new(first.optimiser));
         let (device, stages) = (device.clone(), out.join(STAGES));
-        Ok(Self { config, legs, data, course, device, stages, recipe })
+        let order = Order {
+            legs: Arc::clone(&legs),
+            set: data.training.clone(),
+            config: config.clone(),
+            recipe: recipe.clone(),
+            device: device.clone(),
+        };
+        let batches = Ahead::new(move |update| order.batch(update), data.training.reads_files())?;
+        Ok(Self { config, legs, data, batches, course, device, stages, recipe })
     }
 
     /// Goes on from a checkpoint folder written by [`Procedure::save`], `checkpoints/last` or
@@ -118,29 +127,17 @@ impl CordsProcedure {
         self.data.training.identity()
     }
 
-    /// The leg of update `update` (from 0), its position, and the updates done in it before.
     fn place(&self, update: u64) -> Option<(usize, &Leg, u64)> {
-        let mut before = update;
-        for (index, leg) in self.legs.iter().enumerate() {
-            if before < leg.updates {
-                return Some((index, leg, before));
-            }
-            before -= leg.updates;
-        }
-        None
+        place(&self.legs, update)
     }
 
     fn order(&self, leg: &Leg) -> EpochOrder {
-        EpochOrder { n: self.data.training.len(), batch: leg.batch, drops_rest: false }
+        order(self.data.training.len(), leg)
     }
 
-    fn preparing(&self, is_training: bool) -> Preparing<'_> {
-        Preparing {
-            config: &self.config,
-            augments: self.recipe.augment && is_training,
-            mixes: self.recipe.mix && is_training,
-            seed: self.recipe.seed,
-        }
+    /// Pictures as in the test.
+    fn preparing(&self) -> Preparing<'_> {
+        Preparing { config: &self.config, augments: false, mixes: false, seed: self.recipe.seed }
     }
 
     /// Brings weights and optimiser to the beginning of a leg.
@@ -153,7 +150,7 @@ impl CordsProcedure {
         if let Some(folded) = folded {
             let n = COMPARED.min(self.data.validation.len());
             let items: Vec<usize> = (0..n).collect();
-            let shown = self.preparing(false).batch(&self.data.validation, &items, 0, &self.device)?;
+            let shown = self.preparing().batch(&self.data.validation, &items, 0, &self.device)?;
             let twin = (&self.config, &self.course.weights);
             let difference = folding_difference(twin, &folded, &shown.images)?;
             let note = format!("logits of the folded twin differ by at most {difference:e} on {n} pictures");
@@ -192,16 +189,15 @@ impl CordsProcedure {
             self.enter(index)?;
         }
         let leg = self.legs[index].clone();
-        let order = self.order(&leg);
-        let visit = order.visit(self.recipe.seed, &format!("pictures of leg {index}"), within);
-        let batch = self.preparing(true).batch(&self.data.training, &visit.items, done, &self.device)?;
+        let n_updates = self.n_updates();
+        let batch = self.batches.take(done, n_updates)?;
         let rate = leg.schedule.rate(leg.optimiser.learning_rate(), within);
         // A divergence must not leave the optimiser half-way.
         let mut optimiser = self.course.optimiser.clone();
         optimiser.set_rate(Rate { momentum: None, ..rate });
         let step = update(&self.config, &self.course.weights, &batch, &mut optimiser, leg.clip)?;
         self.course.advance(step.weights, optimiser)?;
-        let (within, per_epoch) = (within + 1, order.batches());
+        let (within, per_epoch) = (within + 1, self.order(&leg).batches());
         let is_end = within == leg.updates;
         if is_end || (self.recipe.stage_files == "epochs" && within.is_multiple_of(per_epoch)) {
             let name = file_name(&leg, within.div_ceil(per_epoch));
@@ -212,7 +208,7 @@ impl CordsProcedure {
             metrics: metrics(&leg, step.loss, &step.terms, &batch.labels)?,
             learning_rate: rate.learning_rate,
             gradient_norm: step.norm,
-            n_stimuli: visit.items.len(),
+            n_stimuli: batch.labels.dims()[0],
         })
     }
 
@@ -241,7 +237,7 @@ impl CordsProcedure {
     ) -> Result<Evaluation> {
         let n = if n == 0 { set.len() } else { n.min(set.len()) };
         let items: Vec<usize> = (0..n).collect();
-        let preparing = self.preparing(false);
+        let preparing = self.preparing();
         // Pictures come normalised.
         let config = Config { normalise: false, ..self.config.clone() };
         let model = build(&config, &self.course.weights.detached()?)?;
@@ -277,15 +273,60 @@ impl CordsProcedure {
     }
 }
 
+/// The leg of update `update` (from 0), its position, and the updates done in it before.
+fn place(legs: &[Leg], update: u64) -> Option<(usize, &Leg, u64)> {
+    let mut before = update;
+    for (index, leg) in legs.iter().enumerate() {
+        if before < leg.updates {
+            return Some((index, leg, before));
+        }
+        before -= leg.updates;
+    }
+    None
+}
+
+fn order(n: usize, leg: &Leg) -> EpochOrder {
+    EpochOrder { n, batch: leg.batch, drops_rest: false }
+}
+
+/// What updates are shown, by their number alone.
+struct Order {
+    legs: Arc<[Leg]>,
+    set: PictureSet,
+    /// Of any step: all take the same pictures.
+    config: Config,
+    recipe: CordsRecipe,
+    device: Device,
+}
+
+impl Order {
+    fn batch(&self, update: u64) -> Result<Batch> {
+        let Some((index, leg, within)) = place(&self.legs, update) else {
+            let n: u64 = self.legs.iter().map(|leg| leg.updates).sum();
+            return Err(Error::config("updates", format!("below {n}"), update));
+        };
+        let (recipe, name) = (&self.recipe, format!("pictures of leg {index}"));
+        let visit = order(self.set.len(), leg).visit(recipe.seed, &name, within);
+        let preparing = Preparing {
+            config: &self.config,
+            augments: recipe.augment,
+            mixes: recipe.mix,
+            seed: recipe.seed,
+        };
+        preparing.batch(&self.set, &visit.items, update, &self.device)
+    }
+}
+
 fn divided(recipe: &CordsRecipe) -> Result<Division> {
     let portions = Portions {
         data: &recipe.data,
-        split: recipe.split(),
+        split: recipe.split,
         items: recipe.items,
         held_out: recipe.held_out,
         test: recipe.test_stimuli,
         drawn: Drawn { seed: recipe.seed, n: [recipe.drawn, DRAWN_TEST] },
         shuffled: true,
+        broken: recipe.broken,
     };
     portions.divided(recipe.kind())
 }
@@ -409,7 +450,7 @@ impl Procedure for CordsProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let n = self.recipe.validation_stimuli;
-        let mut validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
+        let validation = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
         let mut others = Vec::new();
         let is_last = match self.is_last_stage() {
             true => self.course.ends_with(&validation, self.n_updates()),
@@ -418,9 +459,7 @@ impl Procedure for CordsProcedure {
         if let (true, Some(test)) = (is_last, &self.data.test) {
             others.push(self.evaluate_on("test", test, 0, cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -11,8 +11,8 @@ use super::dataset::Dataset;
 use super::procedure::CordsProcedure;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
 use crate::stimulus::sets::{PROCEDURAL, SetKind};
+use crate::stimulus::{Broken, Split};
 use crate::train::{Begun, TrainingRecipe};
 
 /// Runs that can be started by name.
@@ -57,10 +57,12 @@ pub struct StepSettings {
 pub struct CordsRecipe {
     pub dataset: Dataset,
     pub data: String,
-    pub split: String,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub depth: usize,
     pub base: usize,
     pub image_side: usize,
@@ -178,6 +180,7 @@ impl CordsRecipe {
                 .means("Pictures of those, drawn by the seed, that pick the best weights; 0 takes the test files."),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 4000.0, ours)
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::number("depth", "Areas", "", 2.0, 8.0, run.depth as f64, scripts)
                 .means("Number of areas: 2, 4, 6 or 8."),
             Field::number("base", "Base width", "channels", 1.0, 512.0, run.base as f64, "cordsnet.py")
@@ -306,19 +309,11 @@ impl CordsRecipe {
             Dataset::FashionMnist => SetKind::FashionMnist,
         }
     }
-
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
 }
 
 impl TrainingRecipe for CordsRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
     }
 
     fn n_updates(&self) -> Option<u64> {
@@ -335,14 +330,6 @@ impl TrainingRecipe for CordsRecipe {
             total += updates * times;
         }
         Some(total)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, out: &Path) -> Result<Begun> {

@@ -38,12 +38,13 @@ impl Sets {
         let kind = if is_paired { SetKind::Mnist } else { SetKind::named(&recipe.dataset)? };
         let portions = Portions {
             data: &recipe.data,
-            split: recipe.split(),
+            split: recipe.split,
             items: recipe.items,
             held_out: recipe.held_out,
             test: recipe.test_stimuli,
             drawn: Drawn { seed: recipe.seed, n: [recipe.drawn, DRAWN_TEST] },
             shuffled: matches!(kind, SetKind::Folders | SetKind::Identities),
+            broken: recipe.broken,
         };
         let Division { training, validation, test } = portions.divided(kind)?;
         let new = |set, stream| Examples::new(set, is_paired, config, recipe.seed, stream);
@@ -87,6 +88,11 @@ impl Examples {
 
     pub(super) fn identity(&self) -> &DataIdentity {
         self.set.identity()
+    }
+
+    /// Are pictures read from files when they are asked for?
+    pub(super) fn reads_files(&self) -> bool {
+        self.set.reads_files()
     }
 
     /// Questions that can be asked of each picture.

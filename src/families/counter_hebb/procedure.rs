@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 use crate::provenance::DataIdentity;
 use crate::rng;
 use crate::train::{
-    Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate, Row,
-    Scale, Snapshot, UpdateReport, clip_global_norm,
+    Ahead, Course, EpochOrder, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Procedure, Rate,
+    Row, Scale, Snapshot, UpdateReport, clip_global_norm,
 };
 
 /// An instructed network on pictures, by either learning rule.
@@ -31,7 +31,8 @@ pub struct HebbProcedure {
     recipe: HebbRecipe,
     config: Config,
     config_json: Arc<Value>,
-    sets: Sets,
+    sets: Arc<Sets>,
+    batches: Ahead<Vec<Batch>>,
     course: Course,
     device: Device,
     workspace: Workspace,
@@ -45,8 +46,11 @@ impl HebbProcedure {
     pub fn new(recipe: HebbRecipe, device: &Device) -> Result<Self> {
         let config = recipe.config()?;
         let weights = initial_weights(&config, recipe.seed, &recipe.init())?.to_device(device)?;
+        let sets = Arc::new(Sets::load(&recipe, &config)?);
+        let lessons = Lessons { sets: Arc::clone(&sets), recipe: recipe.clone(), device: device.clone() };
         Ok(Self {
-            sets: Sets::load(&recipe, &config)?,
+            batches: Ahead::new(move |update| lessons.batches(update), sets.training.reads_files())?,
+            sets,
             config_json: Arc::new(json!(config)),
             course: Course::new(weights, Optimiser::new(recipe.optimiser())),
             device: device.clone(),
@@ -73,22 +77,7 @@ impl HebbProcedure {
     }
 
     fn order(&self) -> EpochOrder {
-        EpochOrder { n: self.sets.training.len(), batch: self.recipe.batch_size, drops_rest: false }
-    }
-
-    /// The batches of the update to come: one, or one per question.
-    fn next_batches(&self) -> Result<(u64, Vec<Batch>)> {
-        let (seed, training) = (self.recipe.seed, &self.sets.training);
-        let visit = self.order().visit(seed, "order of the pictures", self.course.update);
-        let n_questions = training.n_questions();
-        if self.recipe.train_all_tasks {
-            let of = |q| training.batch(&visit.items, &vec![q; visit.items.len()], &self.device);
-            return Ok((visit.epoch, (0..n_questions).map(of).collect::<Result<_>>()?));
-        }
-        let mut rng = rng::stream(seed, "instructions", &[visit.epoch, visit.batch]);
-        let questions: Vec<usize> =
-            visit.items.iter().map(|_| rng::index(&mut rng, 0, n_questions)).collect();
-        Ok((visit.epoch, vec![training.batch(&visit.items, &questions, &self.device)?]))
+        order(&self.sets, &self.recipe)
     }
 
     /// What the batches teach together; each counts equally.
@@ -173,6 +162,34 @@ impl HebbProcedure {
     }
 }
 
+fn order(sets: &Sets, recipe: &HebbRecipe) -> EpochOrder {
+    EpochOrder { n: sets.training.len(), batch: recipe.batch_size, drops_rest: false }
+}
+
+/// What updates are shown, by their number alone.
+struct Lessons {
+    sets: Arc<Sets>,
+    recipe: HebbRecipe,
+    device: Device,
+}
+
+impl Lessons {
+    /// The batches of an update: one, or one per question.
+    fn batches(&self, update: u64) -> Result<Vec<Batch>> {
+        let (seed, training) = (self.recipe.seed, &self.sets.training);
+        let visit = order(&self.sets, &self.recipe).visit(seed, "order of the pictures", update);
+        let n_questions = training.n_questions();
+        if self.recipe.train_all_tasks {
+            let of = |q| training.batch(&visit.items, &vec![q; visit.items.len()], &self.device);
+            return (0..n_questions).map(of).collect();
+        }
+        let mut rng = rng::stream(seed, "instructions", &[visit.epoch, visit.batch]);
+        let questions: Vec<usize> =
+            visit.items.iter().map(|_| rng::index(&mut rng, 0, n_questions)).collect();
+        Ok(vec![training.batch(&visit.items, &questions, &self.device)?])
+    }
+}
+
 impl Procedure for HebbProcedure {
     fn n_updates(&self) -> u64 {
         match self.recipe.updates {
@@ -208,7 +225,9 @@ impl Procedure for HebbProcedure {
     }
 
     fn advance(&mut self) -> Result<UpdateReport> {
-        let (epoch, batches) = self.next_batches()?;
+        let n_updates = self.n_updates();
+        let batches = self.batches.take(self.course.update, n_updates)?;
+        let epoch = self.course.update / self.order().batches();
         let lesson = self.learn(&batches)?;
         if !lesson.loss.is_finite() {
             return Err(Error::Diverged { what: "the loss".to_owned(), t: 0 });
@@ -243,7 +262,7 @@ impl Procedure for HebbProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let sets = &self.sets;
-        let mut validation =
+        let validation =
             self.evaluate_on("validation", &sets.validation, sets.validation.len(), cancelled)?;
         let mut others = Vec::new();
         if self.recipe.training_stimuli > 0 {
@@ -254,9 +273,7 @@ impl Procedure for HebbProcedure {
         if let (true, Some(test)) = (is_last, &sets.test) {
             others.push(self.evaluate_on("test", test, test.len(), cancelled)?);
         }
-        self.course.judge(&mut validation);
-        others.insert(0, validation);
-        Ok(others)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
@@ -361,8 +378,8 @@ mod tests {
         let mut together = procedure("multi_mnist", &[network, "train_all_tasks=true"]);
         let report = together.advance().unwrap();
         assert_eq!(report.n_stimuli, 16);
-        let (_, batches) =
-            procedure("multi_mnist", &[network, "train_all_tasks=true"]).next_batches().unwrap();
+        let batches =
+            procedure("multi_mnist", &[network, "train_all_tasks=true"]).batches.take(0, 1).unwrap();
         let mut again = procedure("multi_mnist", &[network]);
         let losses: Vec<f64> =
             batches.iter().map(|batch| again.learn(std::slice::from_ref(batch)).unwrap().loss).collect();

@@ -13,8 +13,8 @@ use super::tensors::InitOptions;
 use super::train::LearningRule;
 use crate::error::{Error, Result};
 use crate::settings::{ConfigTable, Field, Overrides};
-use crate::stimulus::Split;
 use crate::stimulus::sets::PROCEDURAL;
+use crate::stimulus::{Broken, Split};
 use crate::train::optim::Decay;
 use crate::train::{Begun, OptimiserConfig, TrainingRecipe};
 
@@ -31,10 +31,12 @@ const OPTIMISERS: [&str; 2] = ["Adam", "SGD"];
 pub struct HebbRecipe {
     pub dataset: String,
     pub data: String,
-    pub split: String,
+    pub split: Split,
     pub items: usize,
     pub held_out: usize,
     pub drawn: usize,
+    #[serde(default)]
+    pub broken: Broken,
     pub test_stimuli: usize,
     pub ch_learning: bool,
     pub feedback_alignment: bool,
@@ -87,6 +89,7 @@ impl HebbRecipe {
                 .means("The last of them, which pick the best weights; 0 validates on the test files."),
             Field::number("drawn", "Drawn pictures", "", 10.0, 1e6, 12_000.0, "ours")
                 .means("Size of the drawn training set; a folder uses all it holds."),
+            Broken::field(),
             Field::number("test_stimuli", "Test stimuli", "", 0.0, 1e6, 0.0, "ours")
                 .means("Stimuli of the test files that evaluations use; 0 uses all."),
             Field::flag("ch_learning", "Counter-Hebb", run.ch_learning, file)
@@ -201,31 +204,11 @@ impl HebbRecipe {
             },
         }
     }
-
-    pub(super) fn split(&self) -> Split {
-        if self.split == "test" { Split::Test } else { Split::Train }
-    }
 }
 
 impl TrainingRecipe for HebbRecipe {
     fn values(&self) -> Value {
         json!(self)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        (self.updates > 0).then_some(self.updates)
-    }
-
-    fn save_every(&self) -> u64 {
-        self.save_every
-    }
-
-    fn snapshot_every(&self) -> u64 {
-        self.snapshot_every
     }
 
     fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {

@@ -1,19 +1,38 @@
 //! Settings of a digit training run: one struct for the form, the file and `--set`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Config, PUBLISHED_PASSES};
 use crate::error::{Error, Result};
-use crate::settings::{ConfigTable, Field, Source};
+use crate::settings::{ConfigTable, Field, Overrides, Source};
 use crate::task::digit_pairs::DigitPairs;
 
 /// Where the digits come from when no folder is given.
 pub const PROCEDURAL: &str = "procedural";
 
+/// Whose defaults: of the README, or of the script.
+pub(super) const PRESETS: [&str; 2] = ["documented", "as-coded"];
+
+/// The preset that file and user name, the later one winning.
+pub(super) fn preset_of(map: &Map<String, Value>, overrides: &Overrides) -> Result<&'static str> {
+    let given = overrides.iter().find(|(key, _)| *key == "preset").map(|(_, value)| value);
+    let Some(name) = given.or_else(|| map.get("preset")) else { return Ok(PRESETS[0]) };
+    let found = PRESETS.into_iter().find(|preset| name.as_str() == Some(preset));
+    found.ok_or_else(|| Error::config("preset", PRESETS.join(", "), name))
+}
+
+/// A recipe of before there were presets followed the script.
+fn as_coded() -> String {
+    PRESETS[1].to_owned()
+}
+
 /// Everything a digit training run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DigitsRecipe {
+    #[serde(default = "as_coded")]
+    pub preset: String,
     pub objects: usize,
     pub passes: usize,
     pub strength: f64,
@@ -33,15 +52,24 @@ pub struct DigitsRecipe {
     pub training_digits: usize,
 }
 
-/// Updates in ten epochs of the reference: 42 000 training digits in batches of 64.
-const TEN_EPOCHS: u64 = 6570;
+/// Updates in an epoch of the reference: 42 000 training digits in batches of 64.
+const EPOCH: u64 = 657;
 
 impl DigitsRecipe {
-    /// Names, meanings, ranges and defaults, in the order of the form.
+    /// Names, meanings, ranges and documented defaults, in the order of the form.
     pub fn fields() -> Vec<Field> {
+        Self::fields_of(PRESETS[0])
+    }
+
+    fn fields_of(preset: &str) -> Vec<Field> {
         let train = "train_mnist.py";
+        // The README's flags; the script's own defaults are 3 digits and 10 epochs.
+        let (objects, epochs) = if preset == PRESETS[1] { (3.0, 10) } else { (2.0, 30) };
         vec![
-            Field::number("objects", "Objects n", "", 1.0, 5.0, 3.0, train)
+            Field::choice("preset", "Preset", &PRESETS, "README.md")
+                .at_first(preset)
+                .means("Whose defaults where the two differ: of the README, or of the script's flags."),
+            Field::number("objects", "Objects n", "", 1.0, 5.0, objects, train)
                 .means("Digits side by side in one stimulus; as many phases attend them in turn."),
             Field::number("passes", "Passes per phase", "", 1.0, 50.0, PUBLISHED_PASSES as f64, "models/mnist_model.py")
                 .means("Bottom-up and top-down passes before the read-out of a phase."),
@@ -59,8 +87,8 @@ impl DigitsRecipe {
                 .means("Upper end of the uniform noise added to exactly black pixels."),
             Field::flag("resample", "Equal digits", true, "data/mnist_loader.py")
                 .means("Whether two digits of a stimulus may have the same class."),
-            Field::number("updates", "Updates", "", 1.0, 1e9, TEN_EPOCHS as f64, train)
-                .means("Batches to learn from; the default is ten epochs of the reference."),
+            Field::number("updates", "Updates", "", 1.0, 1e9, (epochs * EPOCH) as f64, train)
+                .means("Batches to learn from; the default is 30 epochs of the reference (10 as coded)."),
             Field::number("validate_every", "Validate every", "upd.", 1.0, 1e9, 657.0, train)
                 .means("Updates between two validations; the default is one epoch of the reference."),
             Field::number("validation_stimuli", "Validation stimuli", "", 1.0, 1e6, 1024.0, "ours")
@@ -80,7 +108,18 @@ impl DigitsRecipe {
         ]
     }
 
-    /// The defaults as a table, to be overridden by a file and `--set`.
+    /// The values of a file and of the user over the defaults of their preset.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a key that does not exist, [`Error::Config`] for a value that does not fit.
+    pub fn from_map(map: &Map<String, Value>, overrides: &Overrides) -> Result<Self> {
+        let fields = Self::fields_of(preset_of(map, overrides)?);
+        let recipe: Self = ConfigTable::of_fields(&fields).given(map, overrides)?.parse()?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// The documented defaults as a table, to be overridden by a file and `--set`.
     pub fn table() -> ConfigTable {
         let mut table = ConfigTable::default();
         for field in Self::fields() {
@@ -125,6 +164,18 @@ mod tests {
             serde_json::to_value(&recipe).unwrap().as_object().unwrap().len()
         );
         assert!(DigitsRecipe::fields().iter().all(|field| !field.definition.is_empty()));
+    }
+
+    #[test]
+    fn presets_differ_where_readme_and_script_do() {
+        let preset = Overrides::read(None, &["preset=as-coded".to_owned()]).unwrap();
+        let coded = DigitsRecipe::from_map(&Map::new(), &preset).unwrap();
+        let documented = DigitsRecipe::from_map(&Map::new(), &Overrides::default()).unwrap();
+        assert_eq!((documented.objects, coded.objects), (2, 3));
+        assert_eq!((documented.updates, coded.updates), (19_710, 6570));
+        let mut old = serde_json::to_value(&coded).unwrap();
+        old.as_object_mut().unwrap().remove("preset");
+        assert_eq!(serde_json::from_value::<DigitsRecipe>(old).unwrap(), coded);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::preset_photographs as photographs;
 use crate::error::{Error, Result};
 
 /// Which of the two the defaults follow.
@@ -20,8 +21,19 @@ pub enum Preset {
 }
 
 /// Runs that can be started by name.
-pub const RUNS: [&str; 7] =
-    ["digits", "recognition", "curves", "contrast", "discrimination", "change", "shapes"];
+pub const RUNS: [&str; 11] = [
+    "digits",
+    "recognition",
+    "curves",
+    "contrast",
+    "discrimination",
+    "change",
+    "shapes",
+    "coco",
+    "coco_v2",
+    "celeba",
+    "stl10",
+];
 
 /// The content of the three parameter files of one run; `"none"` stands for nothing, as in TOML.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,16 +67,20 @@ pub fn run(name: &str, preset: Preset) -> Result<Run> {
         "discrimination" => psychophysics(discrimination(), json!([-4, -3]), json!([16]), (32, 1e-4, 5e-4)),
         "change" => psychophysics(change(), json!([0, 1]), json!([16, 16]), (64, 5e-4, 1e-4)),
         "shapes" => shapes(coded),
+        "coco" => photographs::coco(),
+        "coco_v2" => photographs::coco_v2(),
+        "celeba" => photographs::celeba(coded),
+        "stl10" => photographs::stl10(coded),
         other => return Err(Error::unknown("training run of recurrent gating", other, RUNS)),
     })
 }
 
 /// Parameters that all runs share, with those of one over them.
-fn training(own: Json) -> Json {
+pub(super) fn training(own: Json) -> Json {
     let mut all = json!({
         "optimizer": "Adam", "scheduler": "MultiStepLR", "milestones": [], "gamma": 0.2, "pct_start": 0.25,
         "total_steps": 0, "lr_min": 0.0, "max_grad_norm": 10.0, "mask_mp": 0.0, "sequential": false,
-        "seed": 1821,
+        "seed": 1821, "training_digits": 60_000,
     });
     if let (Json::Object(all), Json::Object(own)) = (&mut all, own) {
         all.extend(own);

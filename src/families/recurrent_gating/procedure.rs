@@ -10,7 +10,8 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
-use super::recipe::{GatingRecipe, PROCEDURAL};
+use super::recipe::GatingRecipe;
+use super::run_data::RunData;
 use super::scores::Scores;
 use super::stages::Dropout;
 use super::stimuli::TaskStimulus;
@@ -20,27 +21,18 @@ use super::weights::initial_weights;
 use crate::checkpoint::Description;
 use crate::error::{Error, Result};
 use crate::rng;
-use crate::stimulus::procedural_digits::procedural_digits;
-use crate::stimulus::{DataIdentity, Digits, Split, idx};
-use crate::task::recurrent_gating::{GatingTask, Ior, Materials, Mode};
-use crate::task::{StimulusKind, StimulusSource};
+use crate::stimulus::DataIdentity;
+use crate::task::recurrent_gating::faces::SUBSETS;
+use crate::task::recurrent_gating::{FaceSex, GatingTask, Ior, Materials, Mode};
+use crate::task::{StimulusKind, StimulusSource, Trials};
 use crate::train::{
-    Course, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Plateau, PlateauState, Procedure,
-    Rate, Row, Scale, Schedule, Snapshot, UpdateReport,
+    Ahead, Course, Evaluation, Keeping, Measure, Measures, Metric, Optimiser, Plateau, PlateauState,
+    Procedure, Rate, Row, Scale, Schedule, Snapshot, UpdateReport,
 };
 
-/// Share of the training digits that is trained on: 50,000 of 60,000 (`main_mnist.py`).
-const TRAINED_SHARE: f64 = 5.0 / 6.0;
 /// Marks the seeds of held-out stimuli.
 const VALIDATION: u64 = 0x9e37_79b9_7f4a_7c15;
 const TEST: u64 = 0xd1b5_4a32_d192_ed03;
-
-/// What the tasks of one split are composed of.
-struct Split3 {
-    training: Materials,
-    validation: Materials,
-    test: Materials,
-}
 
 /// What a checkpoint holds besides tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,8 +50,10 @@ pub struct GatingProcedure {
     config: Config,
     config_json: Arc<serde_json::Value>,
     tasks: Vec<(TaskSpec, TaskStimulus)>,
-    data: Split3,
+    data: RunData,
+    identity: DataIdentity,
     n_samples: usize,
+    batches: Ahead<Trials>,
     course: Course,
     plateau: Option<(Plateau, PlateauState)>,
     device: Device,
@@ -75,18 +69,29 @@ impl GatingProcedure {
         let config = recipe.config()?;
         let mut tasks = Vec::new();
         for spec in recipe.specs()? {
-            let stimulus = TaskStimulus::of_spec(&spec)?;
+            let stimulus = TaskStimulus::of_spec(&spec, recipe.canvas())?;
             tasks.push((spec, stimulus));
         }
-        let uses_digits = tasks.iter().any(|(_, stimulus)| stimulus.task.uses_digits());
-        let data = if uses_digits { Split3::of_digits(&recipe)? } else { Split3::drawn()? };
-        let n_samples = match (uses_digits, recipe.n_samples) {
-            (true, _) => data.training.digits.len(),
-            (false, n) => n,
-        };
+        let shown = || tasks.iter().map(|(_, stimulus)| &stimulus.task);
+        let data = RunData::load(&recipe, shown())?;
+        let (identity, n_samples) = (data.identity(shown()), data.n_samples(shown(), recipe.n_samples)?);
         if n_samples == 0 {
             return Err(Error::config("data", "a folder with training digits", "none"));
         }
+        let reads_files = shown().any(|task| data.training.reads_files(task));
+        for (spec, _) in &mut tasks {
+            if let (true, Some(animals)) = (spec.balances_classes, &data.training.animals) {
+                spec.class_weights = Some(animals.set.class_weights()?);
+            }
+        }
+        let training = tasks.iter().map(|(_, stimulus)| stimulus.clone()).collect();
+        let order = Order {
+            tasks: training,
+            materials: data.training.clone(),
+            n_samples,
+            batch_size: recipe.batch_size,
+            seed: recipe.seed,
+        };
         let training = recipe.training(0);
         let plateau = training.plateau().map(|plateau| (plateau, PlateauState::new(recipe.lr)));
         Ok(Self {
@@ -98,6 +103,8 @@ impl GatingProcedure {
             config_json: Arc::new(config.table.values()),
             tasks,
             data,
+            identity,
+            batches: Ahead::new(move |update| order.trials(update), reads_files)?,
             n_samples,
             plateau,
             device: device.clone(),
@@ -129,9 +136,9 @@ impl GatingProcedure {
         &self.config
     }
 
-    /// Which digits it learns from, with hashes of files.
+    /// What it learns from, with hashes of files.
     pub fn data(&self) -> &DataIdentity {
-        self.data.training.digits.identity()
+        &self.identity
     }
 
     fn batches_per_epoch(&self) -> u64 {
@@ -158,29 +165,11 @@ impl GatingProcedure {
     }
 
     /// Task, stimuli and loss of the update to come.
-    fn next_batch(&self) -> Result<(usize, Batch, LossTerms)> {
-        let n_tasks = self.tasks.len() as u64;
-        let epoch = self.course.update / self.updates_per_epoch();
-        let batch = (self.course.update / n_tasks % self.batches_per_epoch()) as usize;
-        let which = (self.course.update % n_tasks) as usize;
-        let (seed, n) = (self.recipe.seed, self.n_samples);
-        let order =
-            rng::permutation(&mut rng::stream(seed, "order of the samples", &[which as u64, epoch]), n);
-        let from = batch * self.recipe.batch_size;
-        let chosen = &order[from..(from + self.recipe.batch_size).min(n)];
-        let numbers: Vec<usize> = chosen.iter().map(|&sample| epoch as usize * n + sample).collect();
-        let (spec, stimulus) = &self.tasks[which];
-        let task = match &stimulus.task {
-            // The number of digits changes from epoch to epoch.
-            GatingTask::Ior(task) => {
-                let mut rng = rng::stream(seed, "number of digits", &[epoch]);
-                GatingTask::Ior(Ior { n_digits: rng::index(&mut rng, 1, task.n_digits + 1), ..*task })
-            }
-            task => task.clone(),
-        };
-        let kind = StimulusKind::Gating { task, mode: Mode::Train, noise: stimulus.noise };
-        let source = StimulusSource::with_materials(&kind.into(), self.data.training.clone())?;
-        let trials = source.trials_of(&numbers, seed)?;
+    fn next_batch(&mut self) -> Result<(usize, Batch, LossTerms)> {
+        let n_updates = self.n_updates();
+        let trials = self.batches.take(self.course.update, n_updates)?;
+        let which = (self.course.update % self.tasks.len() as u64) as usize;
+        let (spec, _) = &self.tasks[which];
         let terms = self.terms(spec, trials.timesteps())?;
         Ok((which, Batch::of_trials(&trials, spec, &self.device)?, terms))
     }
@@ -208,14 +197,24 @@ impl GatingProcedure {
             let kind = StimulusKind::Gating { task: stimulus.task.clone(), mode: Mode::Test, noise: None };
             let source = StimulusSource::with_materials(&kind.into(), materials.clone())?;
             let mut scores = Scores::default();
-            for from in (0..n).step_by(self.recipe.batch_size) {
-                if cancelled() {
-                    return Err(Error::Cancelled);
+            for (name, numbers) in subsets(&stimulus.task, materials, n) {
+                let mut own = Scores::default();
+                for numbers in numbers.chunks(self.recipe.batch_size) {
+                    if cancelled() {
+                        return Err(Error::Cancelled);
+                    }
+                    let trials = source.trials_of(numbers, seed)?;
+                    let terms = self.terms(spec, trials.timesteps())?;
+                    let batch = Batch::of_trials(&trials, spec, &self.device)?;
+                    own.add(&Scores::of_batch(&self.config, &self.course.weights, &batch, &terms)?);
                 }
-                let trials = source.trials(from, self.recipe.batch_size.min(n - from), seed)?;
-                let terms = self.terms(spec, trials.timesteps())?;
-                let batch = Batch::of_trials(&trials, spec, &self.device)?;
-                scores.add(&Scores::of_batch(&self.config, &self.course.weights, &batch, &terms)?);
+                if let Some(name) = name {
+                    let value = if own.n_trials > 0 { own.per_trial()[4] } else { f64::NAN };
+                    metrics.push(Metric { name: format!("{}/ClsAcc {name}", spec.name), value });
+                }
+                if own.n_trials > 0 {
+                    scores.add(&own);
+                }
             }
             let row = scores.per_trial();
             let names = ["CEi", "CEe", "PixErr", "AttAcc", "ClsAcc"];
@@ -243,6 +242,54 @@ impl GatingProcedure {
             metrics,
         };
         Ok((evaluation, watched))
+    }
+}
+
+/// Trials `0..n` of a test, apart where accuracies are reported by subset.
+fn subsets(task: &GatingTask, materials: &Materials, n: usize) -> Vec<(Option<&'static str>, Vec<usize>)> {
+    match (task, &materials.faces) {
+        (GatingTask::CelebaSex(FaceSex { which: 0, .. }), Some(faces)) => {
+            let of = |subset: usize| (0..n).filter(|&number| faces.subset_of(number) == subset).collect();
+            SUBSETS.into_iter().enumerate().map(|(subset, name)| (Some(name), of(subset))).collect()
+        }
+        _ => vec![(None, (0..n).collect())],
+    }
+}
+
+/// Which stimuli an update is shown.
+struct Order {
+    tasks: Vec<TaskStimulus>,
+    materials: Materials,
+    n_samples: usize,
+    batch_size: usize,
+    seed: u64,
+}
+
+impl Order {
+    /// The stimuli of update `update`; they depend on nothing else.
+    fn trials(&self, update: u64) -> Result<Trials> {
+        let n_tasks = self.tasks.len() as u64;
+        let per_epoch = self.n_samples.div_ceil(self.batch_size) as u64;
+        let epoch = update / (per_epoch * n_tasks);
+        let batch = (update / n_tasks % per_epoch) as usize;
+        let which = (update % n_tasks) as usize;
+        let (seed, n) = (self.seed, self.n_samples);
+        let order =
+            rng::permutation(&mut rng::stream(seed, "order of the samples", &[which as u64, epoch]), n);
+        let from = batch * self.batch_size;
+        let chosen = &order[from..(from + self.batch_size).min(n)];
+        let numbers: Vec<usize> = chosen.iter().map(|&sample| epoch as usize * n + sample).collect();
+        let stimulus = &self.tasks[which];
+        let task = match &stimulus.task {
+            // The number of digits changes from epoch to epoch.
+            GatingTask::Ior(task) => {
+                let mut rng = rng::stream(seed, "number of digits", &[epoch]);
+                GatingTask::Ior(Ior { n_digits: rng::index(&mut rng, 1, task.n_digits + 1), ..*task })
+            }
+            task => task.clone(),
+        };
+        let kind = StimulusKind::Gating { task, mode: Mode::Train, noise: stimulus.noise };
+        StimulusSource::with_materials(&kind.into(), self.materials.clone())?.trials_of(&numbers, seed)
     }
 }
 
@@ -314,20 +361,17 @@ impl Procedure for GatingProcedure {
 
     fn evaluate(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Vec<Evaluation>> {
         let n = self.recipe.n_validation;
-        let (mut validation, watched) =
-            self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
-        let mut evaluations = Vec::new();
+        let (validation, watched) = self.evaluate_on("validation", &self.data.validation, n, cancelled)?;
+        let mut others = Vec::new();
         if self.course.ends_with(&validation, self.n_updates()) {
             let n = self.recipe.n_test;
-            evaluations.push(self.evaluate_on("test", &self.data.test, n, cancelled)?.0);
+            others.push(self.evaluate_on("test", &self.data.test, n, cancelled)?.0);
         }
-        self.course.judge(&mut validation);
         let is_epoch = self.course.update > 0 && self.course.update.is_multiple_of(self.updates_per_epoch());
         if let (Some((plateau, state)), true) = (&mut self.plateau, is_epoch) {
             state.observe(plateau, watched);
         }
-        evaluations.insert(0, validation);
-        Ok(evaluations)
+        Ok(self.course.judged(validation, others))
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
@@ -368,38 +412,6 @@ fn metrics(task: usize, losses: &Losses) -> Vec<Metric> {
     named.map(|(name, value)| Metric { name: name.to_owned(), value }).into()
 }
 
-impl Split3 {
-    fn of_digits(recipe: &GatingRecipe) -> Result<Self> {
-        let (all, test) = match recipe.data.as_str() {
-            PROCEDURAL => {
-                let all = procedural_digits(recipe.seed, Split::Train, recipe.training_digits);
-                (all, procedural_digits(recipe.seed, Split::Test, recipe.n_test))
-            }
-            folder => {
-                let folder = Path::new(folder);
-                (idx::load_digits(folder, Split::Train)?, idx::load_digits(folder, Split::Test)?)
-            }
-        };
-        let (training, validation) = all.divided(TRAINED_SHARE, recipe.seed)?;
-        let training = match recipe.n_samples {
-            0 => training,
-            n => first(&training, n)?,
-        };
-        let of = Materials::of_digits;
-        Ok(Self { training: of(training), validation: of(validation), test: of(test) })
-    }
-
-    fn drawn() -> Result<Self> {
-        let materials = Materials::without_digits()?;
-        Ok(Self { training: materials.clone(), validation: materials.clone(), test: materials })
-    }
-}
-
-fn first(digits: &Digits, n: usize) -> Result<Digits> {
-    let indices: Vec<usize> = (0..n.min(digits.len())).collect();
-    digits.part(&format!("first {}", indices.len()), &indices)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, json};
@@ -426,6 +438,12 @@ mod tests {
             "digits" => json!({"channels": [3, 4, 4, 4, 4, 4], "rnn_dims": [8, 4]}),
             "curves" => json!({"channels": [1, 2, 2, 2, 2, 2, 2, 2, 2], "rnn_dims": [8]}),
             "shapes" => json!({"channels": [2, 4, 4], "norm": "batch"}),
+            "coco" => json!({"in_dims": [3, 64, 64], "channels": [3, 2, 2, 4, 4, 4, 4], "rnn_dims": [8],
+                "kernels": 3, "softness": 0.5, "conv_norms": "none", "deconv_norms": "none"}),
+            "coco_v2" => json!({"in_dims": [3, 64, 64], "channels": [2, 4, 4]}),
+            "stl10" => json!({"in_dims": [3, 48, 48], "channels": [3, 2, 2, 4, 4], "rnn_dims": [8],
+                "conv_norms": "none", "deconv_norms": "none", "pools": 2}),
+            "celeba" => json!({"in_dims": [3, 32, 32], "channels": [3, 2, 4, 4], "rnn_dims": [8, 4]}),
             _ => json!({"channels": [1, 2, 2, 2, 2, 2]}),
         };
         map.insert("network".to_owned(), network);
@@ -454,6 +472,7 @@ mod tests {
             ("digits", &["tasks=[\"IOR\", \"Search\"]", "n_samples=0"][..]),
             ("change", &["scheduler=ReduceLROnPlateau"]),
             ("shapes", &[]),
+            ("coco", &["tasks=[\"PerceptualGrouping\", \"SearchGrid\"]"]),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let new = || GatingProcedure::new(variant, small(variant, sets), &Device::Cpu).unwrap();
@@ -471,12 +490,13 @@ mod tests {
 
     #[test]
     fn every_run_learns_something_and_scores() {
-        for variant in ["curves", "contrast", "discrimination"] {
+        for variant in ["curves", "contrast", "discrimination", "coco", "coco_v2", "stl10", "celeba"] {
             let mut procedure = GatingProcedure::new(variant, small(variant, &[]), &Device::Cpu).unwrap();
             let before = bits(&procedure.course.weights);
-            let report = procedure.advance().unwrap();
+            let reports: Vec<_> = (0..4).map(|_| procedure.advance().unwrap()).collect();
             assert!(
-                report.metrics[0].value.is_finite() && bits(&procedure.course.weights) != before,
+                reports.iter().all(|report| report.metrics[0].value.is_finite())
+                    && bits(&procedure.course.weights) != before,
                 "{variant}"
             );
             procedure.course.update = 5;
@@ -484,6 +504,19 @@ mod tests {
             assert_eq!(evaluations.len(), 2);
             assert!(evaluations[0].score.is_finite(), "{variant}");
         }
+    }
+
+    #[test]
+    fn photographs_are_named_balanced_and_scored_by_subset() {
+        let coco = GatingProcedure::new("coco", small("coco", &[]), &Device::Cpu).unwrap();
+        assert!(coco.data().procedural && coco.data().name.contains("schematic"), "{}", coco.data().name);
+        let weights = coco.tasks[0].0.class_weights.as_ref().unwrap();
+        assert_eq!((coco.tasks.len(), weights.len(), coco.tasks[2].0.class_weights.is_none()), (4, 10, true));
+        let mut celeba = GatingProcedure::new("celeba", small("celeba", &[]), &Device::Cpu).unwrap();
+        let evaluation = &celeba.evaluate(&|| false).unwrap()[0];
+        let names: Vec<&str> = evaluation.metrics.iter().map(|metric| metric.name.as_str()).collect();
+        assert_eq!(names[..4], SUBSETS.map(|name| format!("Celeb/ClsAcc {name}")));
+        assert_eq!(names[8], "Celeb/ClsAcc");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::train_params::TrainParams;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::settings::{ConfigTable, Overrides, Source};
+use crate::stimulus::Broken;
+use crate::task::recurrent_gating::TaskData;
 
 /// Data that is drawn instead of read.
 pub const PROCEDURAL: &str = "procedural";
@@ -51,7 +53,7 @@ pub struct GatingRecipe {
     pub mask_mp: f64,
     /// Weight later sweeps more in the cross-entropy.
     pub sequential: bool,
-    /// Training samples per epoch and task; 0 is every digit.
+    /// Training samples per epoch and task; 0 is every digit, animal, photograph or face.
     pub n_samples: usize,
     pub n_validation: usize,
     pub n_test: usize,
@@ -62,10 +64,13 @@ pub struct GatingRecipe {
     pub save_every: u64,
     pub snapshot_every: u64,
     pub seed: u64,
-    /// Folder with MNIST files, or `procedural`; tasks without digits read none.
+    /// Folder with the files of MNIST, COCO, STL-10 or CelebA, or `procedural`; other tasks read none.
     pub data: String,
-    /// Size of the drawn set of digits.
+    /// Size of the drawn set of digits or pictures.
     pub training_digits: usize,
+    /// What happens to picture files that cannot be read.
+    #[serde(default)]
+    pub broken: Broken,
     /// `model_params.json`.
     pub network: Map<String, Json>,
     /// `tasks.json`, in the order in which tasks take turns.
@@ -97,7 +102,7 @@ impl GatingRecipe {
             ("save_every", json!(100)),
             ("snapshot_every", json!(10)),
             ("data", json!(PROCEDURAL)),
-            ("training_digits", json!(60_000)),
+            ("broken", json!(Broken::default())),
             ("network", run.network),
             ("tasks", run.tasks),
         ] {
@@ -207,13 +212,13 @@ impl GatingRecipe {
             return Err(Error::config("tasks", "at least one task", "none"));
         }
         for spec in &tasks {
-            let stimulus = TaskStimulus::of_spec(spec)?;
+            let stimulus = TaskStimulus::of_spec(spec, self.canvas())?;
             if spec.key >= config.n_tasks() {
                 let requirement = format!("below n_tasks = {}", config.n_tasks());
                 return Err(Error::config(format!("tasks.{}.key", spec.name), requirement, spec.key));
             }
-            if !stimulus.task.uses_digits() && self.n_samples == 0 {
-                return Err(Error::config("n_samples", "1 or more for tasks without digits", 0));
+            if stimulus.task.data() == TaskData::None && self.n_samples == 0 {
+                return Err(Error::config("n_samples", "1 or more for tasks whose stimuli are drawn", 0));
             }
         }
         Ok(())
@@ -230,6 +235,12 @@ impl GatingRecipe {
         let mut values = self.network.clone();
         values.insert(super::config::TASKS.to_owned(), Json::Object(self.tasks.clone()));
         Config::from_values(variant, &values)
+    }
+
+    /// Rows of the network's input, where its keys name them.
+    pub(super) fn canvas(&self) -> Option<usize> {
+        let rows = self.network.get("in_dims")?.get(1)?.as_u64()?;
+        usize::try_from(rows).ok()
     }
 
     /// # Errors

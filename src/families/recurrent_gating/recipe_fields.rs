@@ -4,6 +4,7 @@ use super::presets::Preset;
 use super::recipe::{GatingRecipe, PROCEDURAL};
 use crate::error::{Error, Result};
 use crate::settings::Field;
+use crate::stimulus::Broken;
 
 impl GatingRecipe {
     /// Names, meanings, ranges and documented defaults of a run's settings, in the order of the form.
@@ -28,10 +29,12 @@ fn documented() -> Vec<Field> {
     vec![
         Field::choice("preset", "Preset", &["documented", "as-coded"], scripts)
             .means("Whose defaults: of the published parameter files, or of the scripts."),
-        Field::text("data", "Digits", PROCEDURAL, ours)
-            .means("A folder with MNIST files, or \"procedural\"; tasks without digits read none."),
-        Field::number("training_digits", "Drawn digits", "", 10.0, 1e9, 60_000.0, ours)
-            .means("Size of the drawn set of digits."),
+        Field::text("data", "Folder", PROCEDURAL, ours).means(
+            "A folder with the files of MNIST, COCO (with BG-20k in it), STL-10 or CelebA, or \"procedural\"; tasks that draw their stimuli read none.",
+        ),
+        Field::number("training_digits", "Drawn items", "", 10.0, 1e9, 60_000.0, ours)
+            .means("Size of the drawn set of digits, or of schematic pictures in place of photographs."),
+        Broken::field(),
         Field::number("n_epochs", "Epochs", "", 1.0, 1e9, 96.0, train)
             .means("Times that every training sample is seen by every task."),
         Field::number("updates", "Updates", "", 0.0, 1e12, 0.0, ours)
@@ -68,7 +71,7 @@ fn documented() -> Vec<Field> {
         Field::flag("sequential", "Later sweeps more", false, train)
             .means("Weight later sweeps more in the cross-entropy."),
         Field::number("n_samples", "Samples", "", 0.0, 1e9, 0.0, train)
-            .means("Training samples per epoch and task; 0 is every digit."),
+            .means("Training samples per epoch and task; 0 is every digit, animal, photograph or face."),
         Field::number("n_validation", "Validation stimuli", "", 1.0, 1e9, 1024.0, ours)
             .means("Held-out stimuli of each task that pick the best weights."),
         Field::number("n_test", "Test stimuli", "", 1.0, 1e9, 1024.0, ours)

@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::settings::ConfigTable;
 use crate::task::recurrent_gating::curves::Cued;
 use crate::task::recurrent_gating::{
-    Arrow, ArrowThenDigits, Change, Contrast, Cue, Curves, Discrimination, GatingTask, Ior, Mode, Popout,
-    Recognition, Search, Shapes, Tracking,
+    AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch, Arrow, ArrowThenDigits, Change, Contrast,
+    Cue, Curves, Discrimination, FaceSex, GatingTask, Ior, Mode, Popout, Recognition, Search, Shapes,
+    TileCue, TileRecognition, TileSearch, Tracking, tiles,
 };
 use crate::task::{StimulusKind, StimulusSpec};
 
 /// Composers of the reference that are offered.
-const COMPOSERS: [&str; 14] = [
+const COMPOSERS: [&str; 22] = [
     "IOR_DS",
     "Arrow_DS",
     "ArrowCur_DS",
@@ -29,6 +30,14 @@ const COMPOSERS: [&str; 14] = [
     "PsychCompare",
     "PsychChange",
     "ShapeRecognition_FBG",
+    "Recognition_COCO",
+    "PerceptualGrouping_COCO",
+    "Search_COCO",
+    "SearchGrid_COCO",
+    "Broken_CIFAR",
+    "Cued_CIFAR",
+    "Search_CIFAR",
+    "CelebACrop",
 ];
 
 /// A task with the noise of its training.
@@ -120,26 +129,31 @@ pub(super) fn psychophysics<T: serde::de::DeserializeOwned>(
 pub fn default_stimulus(config: &ConfigTable) -> Option<StimulusSpec> {
     let document = &config.get(TASKS)?.value;
     let specs = read_tasks(document).ok()?;
+    let canvas = config.get("in_dims").and_then(|entry| entry.value.get(1)).and_then(Json::as_u64);
+    let canvas = canvas.map(|rows| rows as usize);
     let tasks: Vec<GatingTask> =
-        specs.iter().filter_map(|spec| Some(TaskStimulus::of_spec(spec).ok()?.task)).collect();
+        specs.iter().filter_map(|spec| Some(TaskStimulus::of_spec(spec, canvas).ok()?.task)).collect();
     let recognition = tasks.iter().find(|task| matches!(task, GatingTask::Recognition(_)));
     let task = recognition.or(tasks.first())?.clone();
     Some(StimulusKind::Gating { task, mode: Mode::Test, noise: None }.into())
 }
 
 impl TaskStimulus {
-    /// What the composer of `spec` shows with its parameters.
+    /// What the composer of `spec` shows with its parameters; `canvas`: rows of the network's input, which
+    /// tasks on photographs take where their parameters name no `side`.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a composer or setting that is not offered, [`Error::Config`] for a
     /// value out of range.
-    pub fn of_spec(spec: &TaskSpec) -> Result<Self> {
+    pub fn of_spec(spec: &TaskSpec, canvas: Option<usize>) -> Result<Self> {
         let params = Params { task: &spec.name, values: &spec.params };
         let mut noise = match spec.params.get("noise") {
             None => None,
             Some(_) => Some(params.number("noise", 0.0)?),
         };
         let n_iter = |default| params.count("n_iter", default);
+        let side = |published: usize| params.count("side", canvas.unwrap_or(published));
+        let tile = || params.count("side", canvas.map_or(tiles::SIDE, |canvas| canvas / tiles::GRID));
         let task = match spec.composer.as_str() {
             "IOR_DS" => GatingTask::Ior(Ior {
                 n_digits: params.count("n_digits", 3)?,
@@ -198,6 +212,40 @@ impl TaskStimulus {
                 invert: params.flag("invert", false)?,
                 empty: params.flag("empty", false)?,
                 background: params.flag("background", true)?,
+            }),
+            "Recognition_COCO" => GatingTask::CocoRecognition(AnimalRecognition {
+                timesteps: n_iter(3)?,
+                stride: params.count("stride", 64)?,
+                still: params.flag("static", false)?,
+                blank: params.flag("blank", false)?,
+                side: side(256)?,
+            }),
+            "PerceptualGrouping_COCO" => {
+                let [n_fixate, n_attend] = params.counts("fix_attend", [2, 3])?;
+                let natural = params.flag("natural", false)?;
+                GatingTask::CocoGrouping(AnimalGrouping { n_fixate, n_attend, natural, side: side(256)? })
+            }
+            "Search_COCO" => GatingTask::CocoSearch(AnimalSearch { timesteps: n_iter(3)?, side: side(256)? }),
+            "SearchGrid_COCO" => GatingTask::CocoGrid(AnimalGrid { timesteps: n_iter(3)?, side: side(256)? }),
+            "Broken_CIFAR" => GatingTask::Stl10Recognition(TileRecognition {
+                timesteps: n_iter(1)?,
+                gap: params.count("gap", tiles::GAP as usize)?,
+                hard: params.flag("hard", false)?,
+                side: tile()?,
+            }),
+            "Cued_CIFAR" | "Search_CIFAR" if params.count("n_grid", tiles::GRID)? != tiles::GRID => {
+                return Err(params.wrong("n_grid", "3, the only grid there is"));
+            }
+            "Cued_CIFAR" => {
+                let [n_fixate, n_attend] = params.counts("fix_attend", [2, 1])?;
+                let roll = params.flag("roll", true)?;
+                GatingTask::Stl10Cue(TileCue { n_fixate, n_attend, roll, side: tile()? })
+            }
+            "Search_CIFAR" => GatingTask::Stl10Search(TileSearch { timesteps: n_iter(2)?, side: tile()? }),
+            "CelebACrop" => GatingTask::CelebaSex(FaceSex {
+                timesteps: n_iter(1)?,
+                which: params.count("which", 0)?,
+                side: side(128)?,
             }),
             other => {
                 return Err(Error::Unsupported(format!(

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use super::python_repr::{PyValue, read_numbers};
 use crate::error::{Error, Result};
 
+/// In place of class weights: those of the training data.
+const INVERSE: &str = "inverse";
+
 /// Sweeps of a run chosen the way Python indexes a list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selection {
@@ -41,6 +44,9 @@ pub struct TaskSpec {
     pub loss: LossSpec,
     pub has_prompt: bool,
     pub class_weights: Option<Vec<f64>>,
+    /// Classes are weighted by the inverse of how often they occur in the training data: ours, written
+    /// `"inverse"` in place of the numbers.
+    pub balances_classes: bool,
     /// Ranges of outputs that are separate labels, for example shape, colour and texture.
     pub label_groups: Vec<(usize, Option<usize>)>,
 }
@@ -71,8 +77,10 @@ impl TaskSpec {
                 .filter(|&key| key < 1 << 16)
                 .ok_or_else(|| Error::config(at("key"), "a whole number from 0", value))?,
         };
+        let balances_classes = get("class_weights").as_str() == Some(INVERSE);
         let class_weights = match get("class_weights") {
             Value::Null => None,
+            _ if balances_classes => None,
             value => Some(read_numbers(&at("class_weights"), value)?),
         };
         Ok(Self {
@@ -83,6 +91,7 @@ impl TaskSpec {
             loss: LossSpec::read(&at("loss_w"), get("loss_w"), &at("loss_s"), get("loss_s"))?,
             has_prompt: get("has_prompt").as_bool().unwrap_or(false),
             class_weights,
+            balances_classes,
             label_groups: label_groups(&at("m_slice"), get("m_slice"))?,
         })
     }

@@ -14,18 +14,45 @@ const ATTRIBUTES: &str = "list_attr_celeba.txt";
 const PARTITION: &str = "list_eval_partition.txt";
 const PICTURES: &str = "img_align_celeba";
 
-/// The faces of a split in `folder` or its `celeba`: `img_align_celeba/*.jpg`, `list_attr_celeba.txt` and
+/// The parts that the list of parts tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CelebaPart {
+    Training,
+    Validation,
+    Test,
+}
+
+impl CelebaPart {
+    /// What the list calls it, and its name.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Training => ["0", "train"],
+            Self::Validation => ["1", "validation"],
+            Self::Test => ["2", "test"],
+        }
+    }
+}
+
+/// The faces of a split; as [`celeba_part`].
+///
+/// # Errors
+/// As [`celeba_part`].
+pub fn celeba(folder: &Path, split: Split) -> Result<PictureSet> {
+    celeba_part(folder, if split == Split::Train { CelebaPart::Training } else { CelebaPart::Test })
+}
+
+/// The faces of a part in `folder` or its `celeba`: `img_align_celeba/*.jpg`, `list_attr_celeba.txt` and
 /// `list_eval_partition.txt` (0 training, 1 validation, 2 test). All belong to one class.
 ///
 /// # Errors
 /// [`Error::File`] naming the file and the line that does not fit, [`Error::Io`].
-pub fn celeba(folder: &Path, split: Split) -> Result<PictureSet> {
+pub fn celeba_part(folder: &Path, part: CelebaPart) -> Result<PictureSet> {
     let inner = folder.join("celeba");
     let root = if inner.is_dir() { inner } else { folder.to_owned() };
     let (attributes_path, partition_path) = (root.join(ATTRIBUTES), root.join(PARTITION));
     let attributes = files::read_text(&attributes_path, MAX_LIST_BYTES)?;
     let partition = files::read_text(&partition_path, MAX_LIST_BYTES)?;
-    let wanted = if split == Split::Train { "0" } else { "2" };
+    let [wanted, part_name] = part.names();
     let mut parts: BTreeMap<&str, &str> = BTreeMap::new();
     for line in partition.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = line.split_whitespace();
@@ -68,12 +95,13 @@ pub fn celeba(folder: &Path, split: Split) -> Result<PictureSet> {
         return Err(Error::file(&partition_path, expected, "none", "use the lists of one release"));
     }
     let identity = DataIdentity {
-        name: format!("celeba, {split}"),
+        name: format!("celeba, {part_name}"),
         procedural: false,
         files: vec![
             DataFile::new(&attributes_path, attributes.as_bytes()),
             DataFile::new(&partition_path, partition.as_bytes()),
         ],
+        skipped: Vec::new(),
     };
     let labels = vec![0; paths.len()];
     let pictures = Pictures::Files(paths.into());

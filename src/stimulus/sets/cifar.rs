@@ -91,8 +91,12 @@ pub fn cifar(folder: &Path, which: Cifar, split: Split) -> Result<PictureSet> {
         let expected = format!("labels below {}", which.n_classes());
         return Err(Error::file(root, expected, label.to_string(), "use the files as published"));
     }
-    let identity =
-        DataIdentity { name: format!("{}, {split}", which.name()), procedural: false, files: read };
+    let identity = DataIdentity {
+        name: format!("{}, {split}", which.name()),
+        procedural: false,
+        files: read,
+        skipped: Vec::new(),
+    };
     let pictures = Pictures::Bytes { shape: [SIDE, SIDE, 3], bytes: interleaved(&planes).into() };
     let class_names = class_names(&root, which, is_binary);
     PictureSet::new(identity, class_names, pictures, labels, Attributes::default())

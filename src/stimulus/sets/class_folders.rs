@@ -148,7 +148,7 @@ impl Listing {
             name: "names and sizes of the pictures".to_owned(),
             sha256: files::sha256_bytes(text.as_bytes()),
         };
-        let identity = DataIdentity { name, procedural: false, files: vec![listing] };
+        let identity = DataIdentity { name, procedural: false, files: vec![listing], skipped: Vec::new() };
         let pictures = Pictures::Files(self.paths.into());
         PictureSet::new(identity, class_names, pictures, self.labels, Attributes::default())
     }

@@ -3,6 +3,7 @@
 mod celeba;
 mod cifar;
 mod class_folders;
+mod drawing;
 mod ilsvrc;
 mod schematic;
 mod stl10;
@@ -11,16 +12,19 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use celeba::celeba;
+pub use celeba::{CelebaPart, celeba, celeba_part};
 pub use cifar::{Cifar, cifar};
 pub use class_folders::{class_folders, identities, listed_folder};
 pub use ilsvrc::ilsvrc_val;
-pub use schematic::schematic;
+pub use schematic::{
+    SchematicPair, SchematicScene, schematic, schematic_classes, schematic_faces, schematic_pair,
+    schematic_pair_classes, schematic_scene,
+};
 pub use stl10::stl10;
 
 use super::picture_set::PictureSet;
 use super::procedural_digits::procedural_digits;
-use super::{Split, idx, image_file};
+use super::{Broken, Split, idx, image_file};
 use crate::error::{Error, Result};
 
 /// In place of a folder: pictures that are drawn from a seed.
@@ -90,11 +94,11 @@ impl SetKind {
     }
 
     /// The pictures of a split in the folder `data`; where that is [`PROCEDURAL`], drawn digits stand in
-    /// for digits and clothes, schematic faces and objects for photographs.
+    /// for digits and clothes, schematic faces and objects for photographs, schematic faces with hair
+    /// colour and sex for CelebA.
     ///
     /// # Errors
-    /// [`Error::File`] or [`Error::Io`] naming the file and what it should hold;
-    /// [`Error::Unsupported`] for attributes, which nothing drawn has.
+    /// [`Error::File`] or [`Error::Io`] naming the file and what it should hold.
     pub fn open(self, data: &str, split: Split, drawn: Drawn) -> Result<PictureSet> {
         if data == PROCEDURAL {
             let n = drawn.n[usize::from(split == Split::Test)];
@@ -102,9 +106,7 @@ impl SetKind {
                 Self::Mnist | Self::FashionMnist => {
                     PictureSet::of_digits(procedural_digits(drawn.seed, split, n))
                 }
-                Self::Celeba => Err(Error::Unsupported(
-                    "nothing that is drawn has attributes; name the folder of CelebA".to_owned(),
-                )),
+                Self::Celeba => schematic_faces(drawn.seed, split, n),
                 _ => schematic(drawn.seed, split, n),
             };
         }
@@ -166,6 +168,8 @@ pub struct Portions<'a> {
     pub drawn: Drawn,
     /// Hold out by chance rather than the last.
     pub shuffled: bool,
+    /// What happens to picture files that cannot be read.
+    pub broken: Broken,
 }
 
 /// The sets of a run, which share no picture.
@@ -191,13 +195,27 @@ impl Division {
     }
 }
 
+impl Division {
+    /// The pictures of the classes `names`, numbered in that order.
+    ///
+    /// # Errors
+    /// As [`PictureSet::of_classes`].
+    pub fn of_classes(&self, names: &[String]) -> Result<Self> {
+        Ok(Self {
+            training: self.training.of_classes(names)?,
+            validation: self.validation.of_classes(names)?,
+            test: self.test.as_ref().map(|test| test.of_classes(names)).transpose()?,
+        })
+    }
+}
+
 impl Portions<'_> {
     /// Opens and divides a data set.
     ///
     /// # Errors
     /// As [`SetKind::open`]; [`Error::Config`] where nothing would be left to validate on.
     pub fn divided(&self, kind: SetKind) -> Result<Division> {
-        let open = |split| kind.open(self.data, split, self.drawn);
+        let open = |split| kind.open(self.data, split, self.drawn)?.by_rule(self.broken);
         let own = open(self.split)?;
         let own = match self.shuffled && self.items > 0 && self.items < own.len() {
             true => own.set_aside(own.len() - self.items, self.drawn.seed)?.0,
@@ -235,18 +253,56 @@ mod tests {
             let data = empty.path().to_string_lossy();
             let message = kind.open(&data, Split::Train, drawn).unwrap_err().to_string();
             assert!(message.contains(&*data), "{kind:?}: {message}");
-            if kind != SetKind::Celeba {
-                assert_eq!(kind.open(PROCEDURAL, Split::Test, drawn).unwrap().len(), 10);
-            }
+            assert_eq!(kind.open(PROCEDURAL, Split::Test, drawn).unwrap().len(), 10);
         }
         assert!(SetKind::named("cifar").unwrap_err().to_string().contains("cifar10"));
     }
 
     #[test]
+    fn broken_pictures_stop_or_are_left_out_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (class, broken) in [("a", 1), ("b", 2)] {
+            let class = folder.path().join("train").join(class);
+            std::fs::create_dir_all(&class).unwrap();
+            for number in 0..6 {
+                let path = class.join(format!("{number}.png"));
+                image::GrayImage::from_pixel(4, 4, image::Luma([number])).save(&path).unwrap();
+                if number == broken {
+                    std::fs::write(&path, "no picture").unwrap();
+                }
+            }
+        }
+        let data = folder.path().to_string_lossy();
+        let portions = |broken| Portions {
+            data: &data,
+            split: Split::Train,
+            items: 0,
+            held_out: 2,
+            test: 0,
+            drawn: Drawn { seed: 1, n: [0, 0] },
+            shuffled: true,
+            broken,
+        };
+        std::fs::create_dir_all(folder.path().join("val/a")).unwrap();
+        std::fs::copy(folder.path().join("train/a/0.png"), folder.path().join("val/a/0.png")).unwrap();
+        let kept = portions(Broken::Stop).divided(SetKind::Folders).unwrap();
+        let all = |set: &PictureSet| (0..set.len()).filter(|&i| set.pixels(i).is_err()).count();
+        assert_eq!(all(&kept.training) + all(&kept.validation), 2);
+        let kept = portions(Broken::Skip).divided(SetKind::Folders).unwrap();
+        assert_eq!((kept.training.len(), kept.validation.len()), (9, 1));
+        assert_eq!(all(&kept.training) + all(&kept.validation), 0);
+        let skipped = &kept.training.identity().skipped;
+        assert_eq!(skipped.len(), 2);
+        assert!(skipped[0].name.ends_with("a/1.png") && skipped[1].reason.contains("b/2.png"));
+        assert!(kept.training.identity().name.contains("2 broken left out"));
+    }
+
+    #[test]
     fn divisions_share_no_picture_and_leave_something_to_validate_on() {
         let drawn = Drawn { seed: 1, n: [60, 20] };
-        let (split, shuffled) = (Split::Train, true);
-        let whole = Portions { data: PROCEDURAL, split, items: 40, held_out: 6, test: 5, drawn, shuffled };
+        let (split, shuffled, broken) = (Split::Train, true, Broken::Stop);
+        let (data, items, held_out, test) = (PROCEDURAL, 40, 6, 5);
+        let whole = Portions { data, split, items, held_out, test, drawn, shuffled, broken };
         let sizes = |portions: Portions<'_>| {
             let division = portions.divided(SetKind::Mnist)?;
             let test = division.test.map_or(0, |test| test.len());

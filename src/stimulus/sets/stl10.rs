@@ -44,6 +44,7 @@ pub fn stl10(folder: &Path, split: Split) -> Result<PictureSet> {
         name: format!("stl10, {split}"),
         procedural: false,
         files: vec![DataFile::new(&pictures_path, &planes), DataFile::new(&labels_path, &labels)],
+        skipped: Vec::new(),
     };
     let bytes = interleaved(&planes).into();
     let classes = CLASSES.map(str::to_owned).to_vec();

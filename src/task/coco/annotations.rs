@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{RunLengths, rasterised};
 use crate::{
@@ -23,7 +23,7 @@ pub struct Instances {
 }
 
 /// One picture of the data set.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PictureEntry {
     pub id: i64,
     pub width: usize,
@@ -42,6 +42,9 @@ pub struct Annotation {
     pub iscrowd: u8,
     /// Pixels.
     pub area: f64,
+    /// Left, top, width, height in pixels.
+    #[serde(default)]
+    pub bbox: Option<[f64; 4]>,
     pub segmentation: Segmentation,
 }
 
@@ -89,16 +92,24 @@ impl Segmentation {
 /// # Errors
 /// [`Error::File`] if it is no such JSON, [`Error::Io`].
 pub fn read_instances(path: &Path) -> Result<(Instances, DataFile)> {
-    let bytes = files::read(path, MAX_FILE_BYTES)?;
-    let instances = serde_json::from_slice(&bytes).map_err(|err| {
+    let bytes = read_bytes(path)?;
+    Ok((parse_instances(path, &bytes)?, DataFile::new(path, &bytes)))
+}
+
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    files::read(path, MAX_FILE_BYTES)
+}
+
+/// The instances in `bytes`; `path` serves messages only.
+pub(super) fn parse_instances(path: &Path, bytes: &[u8]) -> Result<Instances> {
+    serde_json::from_slice(bytes).map_err(|err| {
         Error::file(
             path,
             "a COCO instances file (JSON with images, annotations and categories)",
             err.to_string(),
             "use a file such as instances_val2017.json",
         )
-    })?;
-    Ok((instances, DataFile::new(path, &bytes)))
+    })
 }
 
 #[cfg(test)]

@@ -1,16 +1,40 @@
 //! Binary masks as COCO's column-major run lengths, plain or as its compressed text.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// Most pixels of a mask that is decoded.
 const MAX_PIXELS: u64 = 1 << 26;
 
 /// A mask of `height` x `width`: run lengths down the columns, zeros first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Compressed", into = "Compressed")]
 pub struct RunLengths {
     height: usize,
     width: usize,
     counts: Vec<u64>,
+}
+
+/// As annotations files have it.
+#[derive(Serialize, Deserialize)]
+struct Compressed {
+    size: [usize; 2],
+    counts: String,
+}
+
+impl From<RunLengths> for Compressed {
+    fn from(mask: RunLengths) -> Self {
+        Self { size: [mask.height, mask.width], counts: mask.compressed() }
+    }
+}
+
+impl TryFrom<Compressed> for RunLengths {
+    type Error = Error;
+
+    fn try_from(Compressed { size: [height, width], counts }: Compressed) -> Result<Self> {
+        Self::from_compressed(height, width, &counts)
+    }
 }
 
 impl RunLengths {

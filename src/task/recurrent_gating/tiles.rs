@@ -2,13 +2,38 @@
 //!
 //! Source: `composer.py`, classes `Broken_CIFAR`, `Cued_CIFAR` and `Search_CIFAR`.
 
+use std::sync::Arc;
+
 use super::scene::check_count;
 use super::{Timed, Trial};
 use crate::{
     error::{Error, Result},
     rng::Chance,
-    stimulus::{Image, blurred, gaussian_patch, tile_window},
+    stimulus::{
+        DataIdentity, Filter, Image, PictureSet, Pixels, blurred, gaussian_patch, resize_bytes_by,
+        tile_window,
+    },
 };
+
+/// What a photograph is in a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A piece of the ground is cut from it.
+    Ground,
+    /// A tile, or a quarter of one.
+    Tile,
+}
+
+/// What training changes about a photograph; the test changes nothing.
+pub type Change<'a> = dyn FnMut(Role, Image) -> Result<Image> + 'a;
+
+/// Photographs as they are.
+///
+/// # Errors
+/// None.
+pub fn unchanged(_: Role, image: Image) -> Result<Image> {
+    Ok(image)
+}
 
 /// Tiles per side.
 pub const GRID: usize = 3;
@@ -24,12 +49,24 @@ const PIECES: usize = 4;
 /// Largest gap between the quarters of a broken photograph, as published.
 pub const GAP: i64 = 8;
 
-/// Square photographs of one size with their classes.
-#[derive(Clone, Debug, PartialEq)]
+/// Rows and columns of a published tile.
+pub const SIDE: usize = 64;
+
+/// Square photographs of one size with their classes. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct TileSet {
-    tiles: Vec<Image>,
-    labels: Vec<u32>,
+    tiles: Tiles,
     side: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Tiles {
+    Images {
+        tiles: Arc<[Image]>,
+        labels: Arc<[u32]>,
+    },
+    /// Resized when they are asked for, as Pillow does with its bicubic filter.
+    Pictures(PictureSet),
 }
 
 impl TileSet {
@@ -44,16 +81,61 @@ impl TileSet {
         }
         match tiles.iter().find(|tile| tile.shape() != [3, side, side]) {
             Some(tile) => Err(Error::shape("photograph", [3, side, side], &tile.shape())),
-            None => Ok(Self { tiles, labels, side }),
+            None => Ok(Self { tiles: Tiles::Images { tiles: tiles.into(), labels: labels.into() }, side }),
+        }
+    }
+
+    /// The photographs of `set`, resized to `side` rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a side that four pieces do not fit into, or without photographs.
+    pub fn of_pictures(set: PictureSet, side: usize) -> Result<Self> {
+        if side == 0 || !side.is_multiple_of(PIECES) {
+            return Err(Error::config("side of a tile", "a multiple of 4", side));
+        }
+        match set.is_empty() {
+            true => Err(Error::config("photographs", "at least one", "none")),
+            false => Ok(Self { tiles: Tiles::Pictures(set), side }),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.tiles.len()
+        match &self.tiles {
+            Tiles::Images { tiles, .. } => tiles.len(),
+            Tiles::Pictures(set) => set.len(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.tiles.is_empty()
+        self.len() == 0
+    }
+
+    /// What the photographs are from; `None` for some at hand.
+    pub fn identity(&self) -> Option<&DataIdentity> {
+        match &self.tiles {
+            Tiles::Images { .. } => None,
+            Tiles::Pictures(set) => Some(set.identity()),
+        }
+    }
+
+    /// Names of the classes; empty for photographs at hand.
+    pub fn class_names(&self) -> &[String] {
+        match &self.tiles {
+            Tiles::Images { .. } => &[],
+            Tiles::Pictures(set) => set.class_names(),
+        }
+    }
+
+    /// The same photographs as tiles of another size.
+    ///
+    /// # Errors
+    /// As [`TileSet::of_pictures`]; [`Error::Shape`] for photographs at hand, which keep their size.
+    pub fn with_side(&self, side: usize) -> Result<Self> {
+        match &self.tiles {
+            _ if side == self.side => Ok(self.clone()),
+            Tiles::Pictures(set) => Self::of_pictures(set.clone(), side),
+            Tiles::Images { .. } => Err(Error::shape("tile", [3, side, side], &[3, self.side, self.side])),
+        }
     }
 
     /// Rows and columns of a tile.
@@ -61,15 +143,36 @@ impl TileSet {
         self.side
     }
 
-    fn tile(&self, index: usize) -> Result<&Image> {
-        self.tiles
-            .get(index)
-            .ok_or_else(|| Error::config("photograph", format!("below {}", self.len()), index))
+    fn check(&self, index: usize) -> Result<()> {
+        match index < self.len() {
+            true => Ok(()),
+            false => Err(Error::config("photograph", format!("below {}", self.len()), index)),
+        }
+    }
+
+    fn tile(&self, index: usize) -> Result<Image> {
+        self.check(index)?;
+        match &self.tiles {
+            Tiles::Images { tiles, .. } => Ok(tiles[index].clone()),
+            Tiles::Pictures(set) => {
+                let pixels = set.pixels(index)?.with_channels(3)?;
+                let to = [self.side; 2];
+                let bytes = resize_bytes_by(Filter::Bicubic, &pixels.bytes, pixels.shape, to);
+                Ok(Pixels { shape: [self.side, self.side, 3], bytes }.to_image())
+            }
+        }
     }
 
     fn label(&self, index: usize) -> Result<u32> {
-        self.tile(index)?;
-        Ok(self.labels[index])
+        self.check(index)?;
+        Ok(match &self.tiles {
+            Tiles::Images { labels, .. } => labels[index],
+            Tiles::Pictures(set) => set.label(index),
+        })
+    }
+
+    fn labels(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).filter_map(|index| self.label(index).ok())
     }
 
     fn any(&self, chance: &mut impl Chance) -> Result<usize> {
@@ -142,28 +245,49 @@ impl BrokenDraws {
         Ok(draws)
     }
 
+    /// `by_quarter`: each quarter of the target is changed on its own.
+    ///
     /// # Errors
     /// [`Error::Config`] or [`Error::Shape`] for draws that do not fit the photographs.
-    pub fn compose(&self, tiles: &TileSet, timesteps: usize) -> Result<Trial> {
+    pub fn compose(
+        &self,
+        tiles: &TileSet,
+        timesteps: usize,
+        by_quarter: bool,
+        change: &mut Change<'_>,
+    ) -> Result<Trial> {
         check_count("photographs of the ground", self.ground.len(), PLACES)?;
         check_count("pieces of the ground", self.pieces.len(), PLACES * PIECES * PIECES)?;
         let (side, piece) = (tiles.side, tiles.side / PIECES);
         let mut frame = Image::zeros(3, GRID * side, GRID * side);
         let per_row = GRID * PIECES;
+        let mut ground = Vec::with_capacity(PLACES);
+        for &source in &self.ground {
+            ground.push(change(Role::Ground, tiles.tile(source)?)?);
+        }
         for (cell, &shown) in self.pieces.iter().enumerate() {
-            let source = self.ground.get(shown / (PIECES * PIECES)).copied().unwrap_or(usize::MAX);
+            let Some(source) = ground.get(shown / (PIECES * PIECES)) else {
+                let requirement = format!("below {}", PLACES * PIECES * PIECES);
+                return Err(Error::config("piece of the ground", requirement, shown));
+            };
             let within = shown % (PIECES * PIECES);
-            let part = cut(tiles.tile(source)?, [within / PIECES * piece, within % PIECES * piece], piece);
+            let part = cut(source, [within / PIECES * piece, within % PIECES * piece], piece);
             frame.paste(&part, (cell / per_row * piece) as isize, (cell % per_row * piece) as isize);
         }
-        let target = tiles.tile(self.target)?;
+        let mut target = tiles.tile(self.target)?;
+        if !by_quarter {
+            target = change(Role::Tile, target)?;
+        }
         let (half, middle) = ((side / 2) as i64, (GRID * side / 2) as i64);
         for (row, column) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let start = |second: usize, offset: i64| match second {
                 0 => middle - half - self.gap + offset,
                 _ => middle + self.gap + offset,
             };
-            let quarter = cut(target, [row * side / 2, column * side / 2], side / 2);
+            let mut quarter = cut(&target, [row * side / 2, column * side / 2], side / 2);
+            if by_quarter {
+                quarter = change(Role::Tile, quarter)?;
+            }
             frame.paste(
                 &quarter,
                 start(row, self.offset[0]) as isize,
@@ -224,7 +348,7 @@ impl CuedTilesDraws {
     ///
     /// # Errors
     /// [`Error::Config`] or [`Error::Shape`] for draws that do not fit the photographs.
-    pub fn compose(&self, tiles: &TileSet, fix_attend: [usize; 2]) -> Result<Trial> {
+    pub fn compose(&self, tiles: &TileSet, fix_attend: [usize; 2], change: &mut Change<'_>) -> Result<Trial> {
         check_count("order of the photographs", self.order.len(), PLACES)?;
         check_count("photographs around the target", self.others.len(), PLACES - 1)?;
         let side = tiles.side;
@@ -237,7 +361,7 @@ impl CuedTilesDraws {
                 _ => *self.others.get(image - 1).unwrap_or(&usize::MAX),
             };
             let [top, left] = corner(place, side);
-            scene.paste(tiles.tile(source)?, top, left);
+            scene.paste(&change(Role::Tile, tiles.tile(source)?)?, top, left);
             if image == 0 {
                 dot.paste(&gaussian_patch(side, side, CUE_SIGMA), top, left);
                 mask.paste(&Image::uniform(&[1.0], side, side), top, left);
@@ -276,7 +400,7 @@ impl SearchTilesDraws {
     /// the target's class.
     pub fn draw(tiles: &TileSet, target: usize, is_test: bool, chance: &mut impl Chance) -> Result<Self> {
         let class = tiles.label(target)?;
-        if tiles.labels.iter().all(|&label| label == class) {
+        if tiles.labels().all(|label| label == class) {
             return Err(Error::Unsupported("search needs photographs of a second class".to_owned()));
         }
         let mut cells = chance.permutation(PLACES)?;
@@ -298,7 +422,7 @@ impl SearchTilesDraws {
     ///
     /// # Errors
     /// [`Error::Config`] or [`Error::Shape`] for draws that do not fit the photographs.
-    pub fn compose(&self, tiles: &TileSet, timesteps: usize) -> Result<Trial> {
+    pub fn compose(&self, tiles: &TileSet, timesteps: usize, change: &mut Change<'_>) -> Result<Trial> {
         check_count("places of the photographs", self.cells.len(), PLACES)?;
         check_count("photographs around the target", self.others.len(), PLACES - 1)?;
         let side = tiles.side;
@@ -307,7 +431,7 @@ impl SearchTilesDraws {
         let sources = std::iter::once(&self.target).chain(&self.others);
         for (k, (&source, &cell)) in sources.zip(&self.cells).enumerate() {
             let [top, left] = corner(cell, side);
-            scene.paste(tiles.tile(source)?, top, left);
+            scene.paste(&change(Role::Tile, tiles.tile(source)?)?, top, left);
             if k == 0 {
                 mask.paste(&Image::uniform(&[1.0], side, side), top, left);
             }
@@ -338,14 +462,15 @@ mod tests {
     fn in_the_test_the_target_is_in_the_middle() {
         let (tiles, mut rng) = (tiles(), rng::stream(1, "t", &[]));
         let cued = CuedTilesDraws::draw(&tiles, 5, true, &mut rng).unwrap();
-        let trial = cued.compose(&tiles, [2, 1]).unwrap();
+        let trial = cued.compose(&tiles, [2, 1], &mut unchanged).unwrap();
         assert!((trial.frames.at(2).at(0, 24, 24) - 5.0 / 12.0).abs() < 1e-3);
         let search = SearchTilesDraws::draw(&tiles, 5, true, &mut rng).unwrap();
-        let trial = search.compose(&tiles, 2).unwrap();
+        let trial = search.compose(&tiles, 2, &mut unchanged).unwrap();
         assert!((trial.frames.at(0).at(0, 24, 24) - 5.0 / 12.0).abs() < 1e-3);
         assert_eq!((trial.prompt, trial.masks.at(0).at(0, 24, 24)), (Some(2), 1.0));
         assert!(search.others.iter().all(|&other| other % 3 != 2));
-        let broken = BrokenDraws::draw(&tiles, 5, 0, &mut rng).unwrap().compose(&tiles, 1).unwrap();
+        let broken = BrokenDraws::draw(&tiles, 5, 0, &mut rng).unwrap();
+        let broken = broken.compose(&tiles, 1, false, &mut unchanged).unwrap();
         assert!((broken.frames.at(0).at(0, 24, 24) - 5.0 / 12.0).abs() < 1e-6);
     }
 
@@ -354,7 +479,7 @@ mod tests {
         let (tiles, mut rng) = (tiles(), rng::stream(2, "t", &[]));
         for _ in 0..20 {
             let draws = CuedTilesDraws::draw(&tiles, 3, false, &mut rng).unwrap();
-            let trial = draws.compose(&tiles, [1, 1]).unwrap();
+            let trial = draws.compose(&tiles, [1, 1], &mut unchanged).unwrap();
             let ink: f32 = trial.masks.at(0).data().iter().sum();
             let whole: f32 = gaussian_patch(16, 16, CUE_SIGMA).data().iter().sum();
             assert!((ink - whole).abs() < 1e-2);

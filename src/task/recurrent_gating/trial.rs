@@ -79,8 +79,14 @@ impl Trial {
     ///
     /// With `noise` above 0 every timestep gets its own noise, so that nothing is held any more.
     pub fn finish(&mut self, noise: f64, rng: &mut Rng) {
-        if noise > 0.0 {
-            let amplitude = (rng::uniform(rng) * noise) as f32;
+        let amplitude = if noise > 0.0 { rng::uniform(rng) * noise } else { 0.0 };
+        self.finish_with(amplitude, rng);
+    }
+
+    /// As [`Trial::finish`], with noise up to `amplitude` itself.
+    pub fn finish_with(&mut self, amplitude: f64, rng: &mut Rng) {
+        if amplitude > 0.0 {
+            let amplitude = amplitude as f32;
             let noisy = self.frames.index.iter().map(|&k| {
                 let clean = &self.frames.distinct[k];
                 let uniforms: Vec<f32> = (0..clean.data().len()).map(|_| rng::uniform(rng) as f32).collect();

@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Classes of every task that is prompted: digits, animals and things are ten each.
+const N_CLASSES: usize = DIGIT_CLASSES;
+
 impl StimulusSource {
     pub(super) fn gating_trials(
         &self,
@@ -27,12 +30,12 @@ impl StimulusSource {
         let Some(materials) = &self.materials else {
             return Err(Error::Unsupported(format!("the task {} was not prepared", task.name())));
         };
-        let n_digits = if task.uses_digits() { self.digits()?.len() } else { 1 };
+        let n_items = materials.n_items(task, mode)?;
         let trials: Vec<Trial> = numbers
             .into_par_iter()
             .map(|number| {
                 let mut rng = rng::stream(seed, task.name(), &[number as u64]);
-                task.trial(materials, number % n_digits, mode, noise, &mut rng)
+                task.trial(materials, number % n_items, mode, noise, &mut rng)
             })
             .collect::<Result<_>>()?;
         let answers: Vec<Vec<i64>> = (0..trials[0].labels.len())
@@ -66,24 +69,17 @@ impl StimulusSource {
             _ => None,
         };
         let prompt = task.has_prompt().then(|| {
-            ndarray::Array2::from_shape_fn((trials.len(), DIGIT_CLASSES), |(trial, class)| {
+            ndarray::Array2::from_shape_fn((trials.len(), N_CLASSES), |(trial, class)| {
                 f32::from(trials[trial].prompt == Some(class as u32))
             })
         });
-        let mut data = materials.digits.identity().clone();
-        if matches!(task, GatingTask::Arrow(_) | GatingTask::ArrowThenDigits(_)) {
-            data.files.extend(materials.arrows.files().iter().cloned());
-        }
-        if matches!(task, GatingTask::Shapes(_)) {
-            data.files.extend(materials.shapes.files().iter().cloned());
-        }
         Ok(Trials {
             name: task.name().to_owned(),
-            data,
+            data: materials.identity(task),
             frames: distinct(|trial| &trial.frames, &trials)?,
             frame_index: shared_index(|trial| &trial.frames, &trials),
             labels,
-            class_names: task.class_names(),
+            class_names: materials.class_names(task),
             masks: distinct(|trial| &trial.masks, &trials)?,
             mask_index: shared_index(|trial| &trial.masks, &trials),
             prompt,

@@ -16,22 +16,26 @@ use super::{
     Trials,
     coco::{PHOTOGRAPH_SIZE, PairRule, PhotographPairs},
     pictures::Canvas,
-    recurrent_gating::{ArrowShapes, GatingTask, Materials, shape_drawings::ShapeDrawings},
+    recurrent_gating::{
+        ArrowShapes, GatingTask, Materials, Mode, StandIn, TaskData, shape_drawings::ShapeDrawings,
+    },
     stimulus_spec::{StimulusKind, StimulusSpec},
 };
 use crate::{
     dynamics::{Dynamics, TimeUnit},
     error::{Error, Result},
     stimulus::{
-        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, PictureSet, Preparation, TrialList, idx::load_digits,
-        image_file::pictures_in, procedural_digits::procedural_digits,
+        DIGIT_CLASSES, DIGIT_SIZE, Digits, Image, PictureSet, Preparation, Split, TrialList,
+        idx::load_digits, image_file::pictures_in, procedural_digits::procedural_digits,
     },
 };
 use listed::Listed;
 
 /// Digits in the built-in set that stimuli are made of where no data is given.
 const PROCEDURAL_DIGITS: usize = 4_000;
-/// Seed of that set; the stimuli have their own.
+/// Schematic pictures that stand in for photographs.
+const PROCEDURAL_PICTURES: usize = 1_000;
+/// Seed of these sets; the stimuli have their own.
 const PROCEDURAL_SEED: u64 = 0;
 
 /// A stimulus with its data read: gives trials by number.
@@ -64,7 +68,7 @@ impl StimulusSource {
             None => Some(procedural_digits(PROCEDURAL_SEED, spec.split, PROCEDURAL_DIGITS)),
         };
         let materials = match &spec.kind {
-            StimulusKind::Gating { task, .. } => Some(materials(task, digits.as_ref(), folder)?),
+            StimulusKind::Gating { task, .. } => Some(materials(task, digits.as_ref(), folder, spec.split)?),
             _ => None,
         };
         let pictures = match &spec.kind {
@@ -194,7 +198,11 @@ impl StimulusSource {
             StimulusKind::Set(_) => self.set.as_ref().map(PictureSet::len),
             StimulusKind::Trials(_) => self.list.as_ref().map(|list| list.trials.len()),
             StimulusKind::Bar(_) | StimulusKind::Grating(_) | StimulusKind::Scene(_) => None,
-            StimulusKind::Gating { task, .. } if !task.uses_digits() => None,
+            StimulusKind::Gating { task, .. } if task.data() == TaskData::None => None,
+            StimulusKind::Gating { task, mode, .. } => {
+                let materials = self.materials.as_ref()?;
+                materials.n_items(task, *mode).ok().filter(|_| task.uses_digits() || *mode == Mode::Test)
+            }
             _ => self.digits.as_ref().map(Digits::len),
         }
     }
@@ -314,11 +322,19 @@ impl StimulusSource {
     }
 }
 
-/// Digits, and the drawings that the data folder holds in place of our own.
-fn materials(task: &GatingTask, digits: Option<&Digits>, folder: Option<&Path>) -> Result<Materials> {
+/// What the task is made of, and the drawings that the data folder holds in place of our own.
+fn materials(
+    task: &GatingTask,
+    digits: Option<&Digits>,
+    folder: Option<&Path>,
+    split: Split,
+) -> Result<Materials> {
     let mut materials = match digits {
         Some(digits) => Materials::of_digits(digits.clone()),
-        None => Materials::without_digits()?,
+        None => {
+            let stand_in = StandIn { seed: PROCEDURAL_SEED, n: PROCEDURAL_PICTURES };
+            Materials::open(task, folder, split, stand_in)?
+        }
     };
     let drawings = |name: &str| {
         let places = folder.into_iter().flat_map(|folder| [folder.join(name), folder.join("brg").join(name)]);
@@ -352,7 +368,6 @@ fn joined(labels: &[u32]) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::dynamics::LabelSet;
-    use crate::stimulus::Split;
     use crate::task::pictures::luminance;
 
     /// A folder of uniform grey pictures.
@@ -493,6 +508,30 @@ pub(super) mod tests {
         assert_eq!(trials.objects.as_ref().unwrap().dim(), (2, 3, 1, 100, 100));
         assert_eq!(trials.captions, ["000000000100.png", "000000000101.png", "000000000100.png"]);
         assert_eq!(trials.labels, Some(LabelSet::PerObject(vec![vec![9, 5, 9], vec![1, 6, 1]])));
+    }
+
+    #[test]
+    fn tasks_on_photographs_have_schematic_stand_ins_that_say_so() {
+        for (text, shape) in [
+            ("coco_recognition:side=64,stride=8", [3, 64, 64]),
+            ("coco_grouping:side=64,natural=true,mode=train", [3, 64, 64]),
+            ("coco_search:side=64,mode=train", [3, 64, 64]),
+            ("coco_grid:side=64,split=train", [3, 64, 64]),
+            ("stl10_recognition:side=16,hard=true,mode=train", [3, 48, 48]),
+            ("stl10_cue:side=16", [3, 48, 48]),
+            ("stl10_search:side=16,mode=train", [3, 48, 48]),
+            ("celeba_sex:side=32", [3, 32, 32]),
+        ] {
+            let source = StimulusSource::open(&text.parse().unwrap(), None).unwrap();
+            let (all, one) = (source.trials(0, 4, 9).unwrap(), source.trials(3, 1, 9).unwrap());
+            assert_eq!(all.frame_shape(), shape, "{text}");
+            for t in 0..all.timesteps() {
+                assert_eq!(all.frame(3, t), one.frame(0, t), "{text}");
+            }
+            assert!(all.data.procedural && all.data.name.contains("schematic"), "{}", all.data.name);
+            assert_eq!(all.class_names.len(), if text.starts_with("celeba") { 2 } else { 10 });
+            assert_eq!(all.prompt.is_some(), text.contains("search") || text.contains("grid"), "{text}");
+        }
     }
 
     #[test]

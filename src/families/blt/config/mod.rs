@@ -81,6 +81,30 @@ impl Config {
         }
     }
 
+    /// The layer that answers, without `.weight`.
+    pub(super) fn read_out(&self) -> &'static str {
+        match self {
+            Self::Blt(_) => "read_out.linear",
+            Self::Cornet(_) => "decoder.linear",
+            Self::Resnet(_) => "classifier",
+        }
+    }
+
+    /// Channels of the area that answers.
+    pub(super) fn top_channels(&self) -> usize {
+        let name = format!("{}.weight", self.read_out());
+        self.tensors().iter().find(|(own, _)| *own == name).map_or(0, |(_, shape)| shape[1])
+    }
+
+    /// The area that answers, counted from the first.
+    pub(super) fn top_area(&self) -> usize {
+        match self {
+            Self::Blt(config) => config.widths.len() - 1,
+            Self::Cornet(config) => config.widths.len() - 1,
+            Self::Resnet(config) => config.area_shapes().len() - 1,
+        }
+    }
+
     /// The typed configuration of a resolved table.
     ///
     /// # Errors

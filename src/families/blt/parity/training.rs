@@ -67,7 +67,8 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
             weight_decay: case.weight_decay,
             decay: Decay::Decoupled,
         });
-        let settings = LossSettings { choice: case.loss_choice, gamma: case.loss_gamma, smoothing: 0.0 };
+        let (choice, gamma) = (case.loss_choice, case.loss_gamma);
+        let settings = LossSettings { choice, gamma, ..LossSettings::default() };
         let limit = (case.clip > 0.0).then_some(case.clip);
         let mut step =
             |weights: &Weights| update(&config, weights, &images, &labels, &settings, limit, &mut optimiser);

@@ -111,7 +111,7 @@ pub fn accuracy(trials: &[Trial], n_classes: usize) -> AccuracyTable {
 }
 
 /// Balanced accuracy and macro F1 of a confusion matrix `[truth][prediction]`.
-fn class_scores(confusion: &[Vec<u64>]) -> (f64, f64) {
+pub fn class_scores(confusion: &[Vec<u64>]) -> (f64, f64) {
     let mut recalls = Vec::new();
     let mut f1 = 0.0;
     for (class, row) in confusion.iter().enumerate() {

@@ -6,7 +6,7 @@ mod inhibition;
 mod trials;
 mod tuning;
 
-pub use accuracy::{Accuracy, AccuracyTable, accuracy};
+pub use accuracy::{Accuracy, AccuracyTable, accuracy, class_scores};
 pub use gating::{GateContrast, GatingSummary, gate_contrast, gating};
 pub use inhibition::{InhibitionPhase, inhibition};
 pub use trials::{PhaseResult, Trial, attend};

@@ -21,8 +21,8 @@ pub(super) fn load(inputs: &GoldenInputs) -> Result<Recomputed> {
         .collect();
     let labels =
         (0..2).flat_map(|object| scenes.iter().map(move |scene| i64::from(scene.labels[object]))).collect();
-    let images = pairs.pairs().iter().map(|pair| pair.picture.id).collect();
-    let annotations = pairs.pairs().iter().flat_map(|pair| pair.annotation_ids).collect();
+    let images = pairs.pairs().map(|pair| pair.picture.id).collect();
+    let annotations = pairs.pairs().flat_map(|pair| pair.annotation_ids).collect();
     let mut recomputed = Recomputed::new();
     recomputed.insert("x_u8", Array::u8(&[n, 3, side, side], pictures)?);
     recomputed.insert("data_u8", Array::u8(&[2, n, 3, side, side], targets)?);

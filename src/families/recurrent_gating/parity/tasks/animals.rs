@@ -5,8 +5,9 @@ use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::parity::{Array, GoldenInputs, Recomputed};
 use crate::stimulus::{centre_of_mass, square_dot};
+use crate::task::recurrent_gating::Mode;
 use crate::task::recurrent_gating::animals::{
-    DOT_MARGIN, Instance, Moving, grouping, recognition, search, search_grid,
+    AnimalGrid, AnimalGrouping, AnimalRecognition, AnimalSearch, Backgrounds, DOT_MARGIN, Instance,
 };
 
 /// The published drift of backgrounds; the files store what was drawn.
@@ -29,6 +30,7 @@ pub(in super::super) fn compose_coco(inputs: &GoldenInputs) -> Result<Recomputed
         });
     }
     let backgrounds = if inputs.has("background") { reader.images("background")? } else { Vec::new() };
+    let backgrounds = Backgrounds::of_images(backgrounds);
     let at = |index: usize| {
         let instance = instances.get(index);
         instance
@@ -48,30 +50,34 @@ pub(in super::super) fn compose_coco(inputs: &GoldenInputs) -> Result<Recomputed
         let trial = match item.as_str() {
             "grouping" => {
                 recorded.uniforms = Some(python);
-                grouping(instance, side, settings.counts("frames", [2, 2])?, &mut recorded)?
+                let [n_fixate, n_attend] = settings.counts("frames", [2, 2])?;
+                let task = AnimalGrouping { n_fixate, n_attend, natural: false, side };
+                task.compose(instance, Mode::Test, &mut recorded)?
             }
             "search" => {
                 recorded.uniforms = Some(python);
-                search(instance, side, timesteps, &mut recorded)?
+                AnimalSearch { timesteps, side }.compose(instance, Mode::Test, &mut recorded)?
             }
             "recognition" => {
                 let warp = reader.warp(&name("affine_deg_tx_ty_scale"));
                 recorded.uniforms = Some(warp.iter().map(|warp| (warp.scale - 0.5) / 0.5).collect());
                 let largest = python.iter().skip(1).take(2).copied().fold(1.0, f64::max) as i64;
                 recorded.inclusives = Some(std::mem::take(&mut python));
-                let moving = Moving {
+                let task = AnimalRecognition {
                     timesteps,
-                    stride: STRIDE.max(largest),
+                    stride: STRIDE.max(largest) as usize,
                     still: settings.flag("static"),
                     blank: settings.flag("blank"),
+                    side,
                 };
-                recognition(instance, &backgrounds, side, moving, &mut recorded)?
+                task.compose(instance, &backgrounds, Mode::Test, &mut recorded)?
             }
             "searchgrid" => {
-                let others: Vec<&Instance> =
-                    reader.indices(&name("sample"))?.into_iter().map(at).collect::<Result<_>>()?;
+                let others = reader.indices(&name("sample"))?.into_iter().map(at);
+                let others: Vec<Instance> = others.map(|other| other.cloned()).collect::<Result<_>>()?;
                 let cells = reader.indices(&name("grid_order_pos"))?;
-                search_grid(instance, &others, &backgrounds, side, timesteps, &cells, &mut recorded)?
+                let task = AnimalGrid { timesteps, side };
+                task.compose(instance, &others, &backgrounds, &cells, Mode::Test, &mut recorded)?
             }
             other => {
                 let known = ["grouping", "search", "recognition", "searchgrid"];

@@ -5,7 +5,9 @@ use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::parity::{Array, GoldenInputs, Recomputed};
 use crate::stimulus::{gaussian_patch, tile_window};
-use crate::task::recurrent_gating::tiles::{BrokenDraws, CuedTilesDraws, GAP, SearchTilesDraws, TileSet};
+use crate::task::recurrent_gating::tiles::{
+    BrokenDraws, CuedTilesDraws, GAP, SearchTilesDraws, TileSet, unchanged,
+};
 
 pub(in super::super) fn compose_stl(inputs: &GoldenInputs) -> Result<Recomputed> {
     let reader = Reader::new(inputs)?;
@@ -24,13 +26,23 @@ pub(in super::super) fn compose_stl(inputs: &GoldenInputs) -> Result<Recomputed>
         let trial = match item.split('_').next().unwrap_or_default() {
             "broken" => {
                 let gap = if is_test { 0 } else { GAP };
-                BrokenDraws::draw(&tiles, target, gap, &mut recorded)?
-                    .compose(&tiles, settings.count("T", 1))?
+                BrokenDraws::draw(&tiles, target, gap, &mut recorded)?.compose(
+                    &tiles,
+                    settings.count("T", 1),
+                    false,
+                    &mut unchanged,
+                )?
             }
-            "cued" => CuedTilesDraws::draw(&tiles, target, is_test, &mut recorded)?
-                .compose(&tiles, settings.counts("T", [2, 1])?)?,
-            "search" => SearchTilesDraws::draw(&tiles, target, is_test, &mut recorded)?
-                .compose(&tiles, settings.count("T", 2))?,
+            "cued" => CuedTilesDraws::draw(&tiles, target, is_test, &mut recorded)?.compose(
+                &tiles,
+                settings.counts("T", [2, 1])?,
+                &mut unchanged,
+            )?,
+            "search" => SearchTilesDraws::draw(&tiles, target, is_test, &mut recorded)?.compose(
+                &tiles,
+                settings.count("T", 2),
+                &mut unchanged,
+            )?,
             other => return Err(Error::unknown("tile task", other, ["broken", "cued", "search"])),
         };
         insert_trial(&mut recomputed, inputs, item, &finished(trial), n_classes)?;
