@@ -434,6 +434,8 @@ mod tests {
         assert!(message(&["learning_rate=1"]).contains("learning_rate"));
         assert!(message(&["network={softnes=0.3}"]).contains("did you mean \"softness\""));
         assert!(message(&["scheduler=StepLR"]).contains("scheduler"));
+        let loud = r#"tasks={Arrow={composer="Arrow_DS", key=1, params={noise=1.5}, loss_w=[0.0, 0.0, 1.0], loss_s="(None, None)"}}"#;
+        assert!(message(&[loud]).contains("Arrow.params.noise must be 0 to 1"));
         assert!(recipe("shape", &[]).unwrap_err().to_string().contains("did you mean \"shapes\""));
     }
 

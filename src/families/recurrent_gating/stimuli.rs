@@ -151,6 +151,9 @@ impl TaskStimulus {
             None => None,
             Some(_) => Some(params.number("noise", 0.0)?),
         };
+        if noise.is_some_and(|noise| !(0.0..=1.0).contains(&noise)) {
+            return Err(params.wrong("noise", "0 to 1"));
+        }
         let n_iter = |default| params.count("n_iter", default);
         let side = |published: usize| params.count("side", canvas.unwrap_or(published));
         let tile = || params.count("side", canvas.map_or(tiles::SIDE, |canvas| canvas / tiles::GRID));
