@@ -150,8 +150,8 @@ mod tests {
     fn closed_forms_hold() {
         // Two classes of two pictures each on two axes: one other at cosine 1, two at cosine 0.
         let axes = [1.0, 0.0, 3.0, 0.0, 0.0, 2.0, 0.0, 0.5];
-        for temperature in [0.1, 0.5, 2.0] {
-            let expected = (1.0 + 2.0 * (-1.0 / temperature as f64).exp()).ln();
+        for temperature in [0.1, 0.5, 2.0_f64] {
+            let expected = (1.0 + 2.0 * (-1.0 / temperature).exp()).ln();
             assert!((loss(&axes, 4, &[0, 0, 1, 1], temperature) - expected).abs() < 1e-9);
         }
         // Of one class, all alike: every other has a share of 1 / (n - 1).

@@ -78,7 +78,7 @@ pub(super) fn write(
     }
     let named: Vec<Named> = files::read_text(folder.join(NAMES), MAX_NAMES_BYTES)?
         .lines()
-        .map(|line| serde_json::from_str(line))
+        .map(serde_json::from_str)
         .collect::<serde_json::Result<_>>()
         .map_err(|err| Error::file(folder.join(NAMES), "a name per line", err.to_string(), "begin anew"))?;
     if state.answers > 0 {

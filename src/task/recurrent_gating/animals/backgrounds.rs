@@ -135,11 +135,8 @@ fn pictures_below(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Resu
         let path = entry.map_err(Error::io("list", folder))?.path();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
-            _ if path.is_dir() => {
-                if depth > 0 {
-                    pictures_below(&path, depth - 1, paths)?;
-                }
-            }
+            _ if path.is_dir() && depth > 0 => pictures_below(&path, depth - 1, paths)?,
+            _ if path.is_dir() => {}
             Some("png" | "jpg" | "jpeg") => paths.push(path),
             _ => {}
         }
