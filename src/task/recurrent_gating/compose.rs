@@ -14,7 +14,7 @@ impl GatingTask {
     /// `noise`: `None` is the task's own in this mode.
     ///
     /// # Errors
-    /// [`Error::Config`] for settings out of range, [`Error::Unsupported`] if a class is missing.
+    /// [`crate::Error::Config`] for settings out of range, [`crate::Error::Unsupported`] if a class is missing.
     pub fn trial(
         &self,
         materials: &Materials,
