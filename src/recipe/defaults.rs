@@ -9,7 +9,7 @@ use crate::families::{counter_hebb, recurrent_gating};
 use crate::model::{Family, Model};
 use crate::stimulus::image_file::pictures_in;
 use crate::stimulus::sets::SetKind;
-use crate::task::{PictureStimulus, SetStimulus, StimulusKind, StimulusSpec};
+use crate::task::{PictureStimulus, SetStimulus, StimulusKind, StimulusSource, StimulusSpec};
 
 /// Classes from which on single digits may be what a network of one channel reads.
 const DIGIT_CLASSES: usize = 10;
@@ -80,15 +80,15 @@ pub fn stimulus_at(path: &Path) -> Result<StimulusSpec> {
     }
 }
 
-/// What a model is shown where only `data` is given: its own stimulus made of these digits, else what
-/// lies there.
+/// What a model is shown where only `data` is given: its own stimulus where it can be made of that, else
+/// what lies there.
 ///
 /// # Errors
 /// As [`stimulus_at`].
 pub fn stimulus_of_data(model: &Model, data: &Path) -> Result<StimulusSpec> {
-    let own = default_stimulus(model).ok().filter(StimulusSpec::uses_digits);
+    let own = default_stimulus(model).ok().filter(StimulusSpec::uses_data);
     match own {
-        Some(own) if SetKind::found_in(data) == Some(SetKind::Mnist) => Ok(own),
+        Some(own) if StimulusSource::open(&own, Some(data)).is_ok() => Ok(own),
         _ => stimulus_at(data),
     }
 }

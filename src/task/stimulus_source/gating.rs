@@ -9,8 +9,8 @@ use crate::{
     rng,
     stimulus::{DIGIT_CLASSES, Image},
     task::{
-        Trials,
-        recurrent_gating::{GatingTask, Mode, Timed, Trial},
+        Condition, Trials,
+        recurrent_gating::{FaceSex, GatingTask, Mode, Timed, Trial, faces::SUBSETS},
         trials::{Decision, Question, stacked, stacked_sets},
     },
 };
@@ -31,9 +31,10 @@ impl StimulusSource {
             return Err(Error::Unsupported(format!("the task {} was not prepared", task.name())));
         };
         let n_items = materials.n_items(task, mode)?;
+        let numbers: Vec<usize> = numbers.into_par_iter().collect();
         let trials: Vec<Trial> = numbers
-            .into_par_iter()
-            .map(|number| {
+            .par_iter()
+            .map(|&number| {
                 let mut rng = rng::stream(seed, task.name(), &[number as u64]);
                 task.trial(materials, number % n_items, mode, noise, &mut rng)
             })
@@ -92,8 +93,19 @@ impl StimulusSource {
             decision,
             captions: captions.collect(),
             goes_off: false,
-            conditions: Vec::new(),
+            conditions: self.subset_of_faces(task, mode, &numbers).into_iter().collect(),
         })
+    }
+}
+
+impl StimulusSource {
+    /// Hair and sex, by which the reference reports accuracies, where all faces are tested.
+    fn subset_of_faces(&self, task: &GatingTask, mode: Mode, numbers: &[usize]) -> Option<Condition> {
+        let (GatingTask::CelebaSex(FaceSex { which: 0, .. }), Mode::Test) = (task, mode) else { return None };
+        let faces = self.materials.as_ref()?.faces.as_ref()?;
+        let subset = |&number: &usize| SUBSETS.get(faces.subset_of(number)).copied().unwrap_or_default();
+        let values = numbers.iter().map(|number| subset(number).to_owned()).collect();
+        Some(Condition { name: "subset".to_owned(), values })
     }
 }
 

@@ -530,6 +530,7 @@ pub(super) mod tests {
             }
             assert!(all.data.procedural && all.data.name.contains("schematic"), "{}", all.data.name);
             assert_eq!(all.class_names.len(), if text.starts_with("celeba") { 2 } else { 10 });
+            assert_eq!(all.conditions.len(), usize::from(text.starts_with("celeba")));
             assert_eq!(all.prompt.is_some(), text.contains("search") || text.contains("grid"), "{text}");
         }
     }
