@@ -16,11 +16,13 @@ pub(super) fn schedule(
 ) -> Result<Schedule> {
     presentation.check()?;
     let n_timesteps = options.n_timesteps(config.phases * config.passes)?;
+    // The one answer of each trial, which other families are told, is no picture to attend to.
+    let target = presentation.target.as_ref().filter(|target| target.rank() > 1);
     let drives = (0..n_timesteps)
         .map(|t| Drive {
             frame: presentation.frame_at(t).clone(),
             instruction: None,
-            target: presentation.target.clone(),
+            target: target.cloned(),
             pass: Pass::Sweep,
             phase: t / config.passes,
             pass_index: t % config.passes,

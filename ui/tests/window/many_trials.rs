@@ -31,7 +31,8 @@ fn a_list_of_trials_is_evaluated_and_extracted_in_the_background() {
     press(&mut window, "Evaluate…");
     settle(&mut window);
     let table = std::fs::read_to_string(results.join("evaluation.csv")).unwrap();
-    assert!(table.contains("final,,,,side,left,2,"), "{table}");
+    // Two trials, each judged at the end of both phases.
+    assert!(table.contains("final,,,,side,left,4,"), "{table}");
     assert!(messages(&window).iter().any(|text| text.contains("% right")), "{:?}", messages(&window));
     assert_eq!(window.state().document().group(Group::Figures).count(), 1);
 
