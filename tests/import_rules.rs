@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dynamics", &["ops", "stimulus", "weights", "rng"]),
     ("recording", &["dynamics"]),
     ("analysis", &["recording", "dynamics", "stimulus", "rng"]),
-    ("stimulus", &["rng", "checkpoint"]),
+    ("stimulus", &["rng", "checkpoint", "settings"]),
     ("task", &["stimulus", "dynamics", "rng"]),
     (
         "train",
