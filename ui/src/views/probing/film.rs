@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use egui::{Align2, CornerRadius, Key, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, CornerRadius, EventFilter, Key, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use gainfield::figure::number::count;
 
 use crate::command::Command;
@@ -99,6 +99,9 @@ impl Film {
             go(out, near);
         }
         if response.has_focus() {
+            // Else the arrows would move the focus.
+            let arrows = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
             let (back, on) =
                 ui.input(|input| (input.key_pressed(Key::ArrowLeft), input.key_pressed(Key::ArrowRight)));
             if back && at > 0 {
