@@ -2,6 +2,7 @@
 
 use clap::Args;
 use gainfield::device::{Availability, available};
+use gainfield::ops::{instruction_set, instruction_sets};
 use serde_json::json;
 
 use super::{Common, Ending, Outcome, print};
@@ -28,8 +29,16 @@ impl Devices {
                 print::line(format_args!("{device:<8} {}", reason.as_deref().unwrap_or("available")))?;
             }
         }
+        let sets = instruction_sets();
         if common.json {
-            print::json(&listed)?;
+            print::json(
+                &json!({"devices": listed, "instruction_set": instruction_set(), "instruction_sets": sets}),
+            )?;
+        } else {
+            let (taken, all) = (instruction_set(), sets.join(", "));
+            print::line(format_args!(
+                "kernels on the CPU use {taken}; GAINFIELD_SIMD asks for one of: {all}"
+            ))?;
         }
         Ok(Ending::Done)
     }

@@ -36,7 +36,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     activate(x, Activation::Relu)
 }
 
-fn activate_by(path: Path, x: &Tensor, activation: Activation) -> Result<Tensor> {
+pub(super) fn activate_by(path: Path, x: &Tensor, activation: Activation) -> Result<Tensor> {
     let kernel = match activation {
         Activation::Relu => Some(Pointwise::Relu),
         Activation::Gelu => Some(Pointwise::Gelu),

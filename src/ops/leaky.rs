@@ -80,7 +80,12 @@ pub fn leaky_update(r: &Tensor, terms: &LeakyTerms<'_>, rule: LeakyRule) -> Resu
     leaky_update_by(Path::Auto, r, terms, rule)
 }
 
-fn leaky_update_by(path: Path, r: &Tensor, terms: &LeakyTerms<'_>, rule: LeakyRule) -> Result<Tensor> {
+pub(super) fn leaky_update_by(
+    path: Path,
+    r: &Tensor,
+    terms: &LeakyTerms<'_>,
+    rule: LeakyRule,
+) -> Result<Tensor> {
     let units = r.dims().get(1..).unwrap_or_default();
     if terms.bias.dims() != units {
         return Err(Error::shape("bias of leaky units", units, terms.bias.dims()));
@@ -111,7 +116,7 @@ pub fn add_rectified(a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
     add_rectified_by(Path::Auto, a, b, both)
 }
 
-fn add_rectified_by(path: Path, a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
+pub(super) fn add_rectified_by(path: Path, a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
     if a.dims() != b.dims() {
         return Err(Error::shape("second rate of a sum", a.dims(), b.dims()));
     }

@@ -19,6 +19,8 @@ mod loss;
 mod norm;
 mod parameter;
 mod pool;
+#[cfg(test)]
+mod random_shapes;
 mod resize;
 #[cfg(test)]
 mod testing;
@@ -32,7 +34,7 @@ pub use conv::{
 };
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
-pub use kernels::without_library_threads;
+pub use kernels::{instruction_set, instruction_sets, without_library_threads};
 pub use leaky::{LeakyRule, LeakyTerms, add_rectified, leaky_step, leaky_update};
 pub use linear::{linear, linear_transposed};
 pub use loss::{Reduction, cross_entropy, log_softmax, mse, soft_cross_entropy, softmax};

@@ -40,7 +40,7 @@ pub fn group_norm(
     group_norm_by(Path::Auto, x, groups, weight, bias, eps)
 }
 
-fn group_norm_by(
+pub(super) fn group_norm_by(
     path: Path,
     x: &Tensor,
     groups: usize,
@@ -83,7 +83,7 @@ pub fn batch_norm(
     batch_norm_by(Path::Auto, x, statistics, weight, bias, eps)
 }
 
-fn batch_norm_by(
+pub(super) fn batch_norm_by(
     path: Path,
     x: &Tensor,
     statistics: BatchStatistics<'_>,

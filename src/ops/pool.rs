@@ -57,7 +57,7 @@ pub fn avg_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     avg_pool2d_by(Path::Auto, x, spec)
 }
 
-fn avg_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+pub(super) fn avg_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
     let size = pooled_size(x, spec)?;
     if path.takes_kernel(x)? {
         return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Average, spec: *spec, size })?);

@@ -1,4 +1,4 @@
-//! Times single operations on one thread: `cargo bench --bench operations [FILTER]`.
+//! Times single operations on one thread: `cargo bench -p gainfield --bench operations [FILTER]`.
 //!
 //! Convolutions are rated against the machine's own matrix product, measured in the same run.
 
@@ -34,7 +34,16 @@ fn all(filter: &str) {
     let peak = product_rate();
     println!("matrix product of 768 x 768: {peak:.1} G multiply-adds/s");
     let wanted = |name: &str| name.contains(filter);
-    for (batch, channels, side) in [(1, 64, 56), (1, 128, 28), (8, 64, 56), (8, 128, 28), (8, 256, 14)] {
+    for (batch, channels, side) in [
+        (1, 64, 56),
+        (1, 128, 28),
+        (1, 512, 7),
+        (8, 64, 56),
+        (8, 128, 28),
+        (8, 256, 14),
+        (8, 512, 7),
+        (32, 64, 4),
+    ] {
         for numerics in Numerics::ALL {
             let name = format!("conv 3x3 {channels} -> {channels} at {side}, batch {batch}, {numerics}");
             if wanted(&name) {

@@ -1,12 +1,9 @@
-//! Vectors of numbers on the instruction set at hand, which is chosen when the program runs.
+//! Numbers in vectors, whatever the instruction set.
 #![expect(unsafe_code, reason = "vectors are read and written where they lie")]
-
-use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-/// Chooses the instruction set: `portable`, or `avx2` or `avx512` where the processor has them.
-const VARIABLE: &str = "GAINFIELD_SIMD";
+use super::instruction_set::dispatch;
 
 /// Numbers that come in vectors.
 pub(super) trait Lanes: Copy {
@@ -126,64 +123,16 @@ impl Lanes for f64 {
     }
 }
 
-#[derive(Clone, Copy)]
-enum InstructionSet {
-    #[cfg(target_arch = "x86_64")]
-    Avx512(pulp::x86::V4),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(pulp::x86::V3),
-    #[cfg(target_arch = "aarch64")]
-    Neon(pulp::aarch64::Neon),
-    Portable,
-}
+/// Numbers in a vector of the instruction set at hand.
+pub(super) fn lanes<T: Lanes>() -> usize {
+    struct Count<T>(std::marker::PhantomData<T>);
+    impl<T: Lanes> WithSimd for Count<T> {
+        type Output = usize;
 
-fn instruction_set() -> InstructionSet {
-    static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
-    *CHOSEN.get_or_init(|| {
-        let wanted = std::env::var(VARIABLE).unwrap_or_default();
-        if wanted == "portable" {
-            return InstructionSet::Portable;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            T::lanes::<S>()
         }
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = pulp::x86::V4::try_new().filter(|_| wanted != "avx2") {
-                return InstructionSet::Avx512(simd);
-            }
-            if let Some(simd) = pulp::x86::V3::try_new() {
-                return InstructionSet::Avx2(simd);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        if let Some(simd) = pulp::aarch64::Neon::try_new() {
-            return InstructionSet::Neon(simd);
-        }
-        InstructionSet::Portable
-    })
-}
-
-/// Runs `work` compiled for the instruction set at hand.
-#[inline(always)]
-pub(super) fn dispatch<W: WithSimd>(work: W) -> W::Output {
-    match instruction_set() {
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512(simd) => Simd::vectorize(simd, work),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2(simd) => Simd::vectorize(simd, work),
-        #[cfg(target_arch = "aarch64")]
-        InstructionSet::Neon(simd) => Simd::vectorize(simd, work),
-        InstructionSet::Portable => work.with_simd(pulp::Scalar),
     }
-}
-
-/// Whether vectors have 32 registers rather than 16.
-pub(super) fn has_many_registers() -> bool {
-    match instruction_set() {
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512(_) => true,
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2(_) => false,
-        #[cfg(target_arch = "aarch64")]
-        InstructionSet::Neon(_) => true,
-        InstructionSet::Portable => false,
-    }
+    dispatch(Count::<T>(std::marker::PhantomData))
 }

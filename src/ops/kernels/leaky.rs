@@ -1,8 +1,8 @@
 //! What rate units do between convolutions, in one pass over memory: the leaky step, sums of rates.
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
-use pulp::Arch;
 
+use super::instruction_set::vectorised;
 use super::{Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
 
 /// Entries of one piece of work.
@@ -109,7 +109,7 @@ fn updated<T: Real>(rule: Rule<T>, r: &[T], recurrent: &[T], bias: &[T], input: 
         let n = y.len();
         let (r, recurrent, bias) = (&r[at..at + n], &recurrent[at..at + n], &bias[unit..unit + n]);
         let input = input.map(|input| &input[at..at + n]);
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 let units = y.iter_mut().zip(r).zip(recurrent).zip(bias);
@@ -193,7 +193,7 @@ fn zipped<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Copy + Sync + Send)
     let mut y = vec![T::zero(); a.len()];
     let pieces: Vec<_> = y.chunks_mut(PIECE).zip(a.chunks(PIECE)).zip(b.chunks(PIECE)).collect();
     each(pieces, 4 * a.len(), |((y, a), b)| {
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)),
         );

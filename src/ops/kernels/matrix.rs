@@ -3,7 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::lanes::dispatch;
+use super::instruction_set::dispatch;
 use super::windows::{SHORT, plus};
 use super::{Real, each};
 

@@ -4,33 +4,74 @@ use std::iter::StepBy;
 use std::slice::IterMut;
 
 use super::Real;
-use super::lanes::has_many_registers;
+use super::instruction_set::has_many_registers;
+use super::lanes::{Lanes, lanes};
 
-/// Output channels computed together.
-pub(super) fn height() -> usize {
-    if has_many_registers() { 8 } else { 4 }
+/// What the vectors of a kernel run over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vectors {
+    /// Neighbouring positions: for few output channels and short sums.
+    Positions,
+    /// Neighbouring output channels: no position is computed in vain, whatever the width of the map.
+    Channels,
 }
 
-/// Entries of the panels of `out` channels with `depth` weights each.
-pub(super) fn len(out: usize, depth: usize) -> usize {
-    out.next_multiple_of(height()) * depth
+/// How panels are laid out: `[out / height, depth, height]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub vectors: Vectors,
+    /// Output channels computed together.
+    pub height: usize,
 }
 
-/// The place of one output channel's weights in a panel.
-pub(super) type Column<'a, T> = StepBy<IterMut<'a, T>>;
+/// Vectors of output channels that are computed together.
+pub(super) const CHANNEL_VECTORS: usize = 2;
 
-/// Panels `[out / height, depth, height]`; `fill` writes the `depth` weights of one output channel.
-/// Channels that fill the last panel up are zero.
-pub(super) fn pack<T: Real>(out: usize, depth: usize, panels: &mut [T], fill: impl Fn(usize, Column<'_, T>)) {
-    let height = height();
-    for (block, panel) in panels.chunks_exact_mut((depth * height).max(1)).enumerate() {
-        for m in 0..height {
-            let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
-            if o < out {
-                fill(o, column);
-            } else {
-                column.for_each(|to| *to = T::zero());
+/// Products per sum from which it pays that results are turned around.
+const DEEP: usize = 160;
+
+impl Layout {
+    /// For sums of `depth` products in each of `out` output channels.
+    pub fn of<T: Lanes>(out: usize, depth: usize) -> Self {
+        let lanes = lanes::<T>();
+        if lanes >= 4 && out >= lanes && depth >= DEEP {
+            Self { vectors: Vectors::Channels, height: CHANNEL_VECTORS * lanes }
+        } else {
+            Self::of_positions()
+        }
+    }
+
+    pub fn of_positions() -> Self {
+        Self { vectors: Vectors::Positions, height: if has_many_registers() { 8 } else { 4 } }
+    }
+
+    /// Entries of the panels of `out` channels with `depth` weights each.
+    pub fn len(self, out: usize, depth: usize) -> usize {
+        out.next_multiple_of(self.height) * depth
+    }
+
+    /// Lays `panels` out; `fill` writes the `depth` weights of one output channel. Channels that fill
+    /// the last panel up are zero.
+    pub fn pack<T: Real>(
+        self,
+        out: usize,
+        depth: usize,
+        panels: &mut [T],
+        fill: impl Fn(usize, Column<'_, T>),
+    ) {
+        let height = self.height;
+        for (block, panel) in panels.chunks_exact_mut((depth * height).max(1)).enumerate() {
+            for m in 0..height {
+                let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
+                if o < out {
+                    fill(o, column);
+                } else {
+                    column.for_each(|to| *to = T::zero());
+                }
             }
         }
     }
 }
+
+/// The place of one output channel's weights in a panel.
+pub(super) type Column<'a, T> = StepBy<IterMut<'a, T>>;

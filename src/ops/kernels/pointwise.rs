@@ -1,8 +1,8 @@
 //! Pointwise nonlinearities, vectorised for the machine at hand.
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
-use pulp::Arch;
 
+use super::instruction_set::vectorised;
 use super::{Operand, Real, by_dtype, each, entries, with_entries};
 
 /// A nonlinearity with a kernel.
@@ -50,7 +50,7 @@ impl Pointwise {
 
 #[inline(always)]
 fn map<T: Real>(to: &mut [T], from: &[T], f: impl Fn(T) -> T) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from)),
     );
@@ -58,7 +58,7 @@ fn map<T: Real>(to: &mut [T], from: &[T], f: impl Fn(T) -> T) {
 
 #[inline(always)]
 fn zip<T: Real>(to: &mut [T], a: &[T], b: &[T], f: impl Fn(T, T) -> T) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || to.iter_mut().zip(a).zip(b).for_each(|((to, &a), &b)| *to = f(a, b)),
     );

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::geometry::Geometry;
-use super::panels;
+use super::panels::{Layout, Vectors};
 use super::scratch::Scratch;
 use super::slab::{Slab, source};
 use super::tile::Tile;
@@ -32,8 +32,9 @@ pub(super) fn forward<T: Real>(
         out: g.group_out(),
         size: (g.oh, g.ow),
         scratch,
+        layout: Layout::of::<T>(g.group_out(), g.depth()),
     };
-    let panel = panels::len(g.group_out(), g.depth());
+    let panel = layer.layout.len(g.group_out(), g.depth());
     let jobs: Vec<_> = x.chunks(g.group_entries().max(1)).zip(y.chunks_mut(layer.len().max(1))).collect();
     each(jobs.into_iter().enumerate().collect(), g.multiplications(), |(i, (x, y))| {
         let group = i % g.groups;
@@ -46,10 +47,11 @@ pub(super) fn forward<T: Real>(
 /// Panels of every group, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
 pub(super) fn pack_forward<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
     let (out, depth) = (g.group_out(), g.depth());
-    let mut all = vec![T::zero(); g.groups * panels::len(out, depth)];
-    for (group, panels) in all.chunks_exact_mut(panels::len(out, depth).max(1)).enumerate() {
+    let layout = Layout::of::<T>(out, depth);
+    let mut all = vec![T::zero(); g.groups * layout.len(out, depth)];
+    for (group, panels) in all.chunks_exact_mut(layout.len(out, depth).max(1)).enumerate() {
         let weight = &weight[group * out * depth..][..out * depth];
-        panels::pack(out, depth, panels, |o, column| {
+        layout.pack(out, depth, panels, |o, column| {
             column.zip(&weight[o * depth..]).for_each(|(to, &weight)| *to = weight);
         });
     }
@@ -67,7 +69,7 @@ pub(super) fn transposed<T: Real>(
 ) -> Vec<T> {
     let mut x = vec![T::zero(); g.batch * g.channels * g.h * g.w];
     let phases = Phase::all(g);
-    let group_panels: usize = phases.iter().map(|phase| phase.panels(g)).sum();
+    let group_panels: usize = phases.iter().map(|phase| phase.panels::<T>(g)).sum();
     let jobs: Vec<_> = x
         .chunks_mut(g.group_entries().max(1))
         .zip(y.chunks((g.group_out() * g.positions()).max(1)))
@@ -77,7 +79,7 @@ pub(super) fn transposed<T: Real>(
         let bias = bias.map(|bias| &bias[group * g.group_channels()..][..g.group_channels()]);
         let mut panels = &panels[group * group_panels..][..group_panels];
         for phase in &phases {
-            let (of_phase, rest) = panels.split_at(phase.panels(g));
+            let (of_phase, rest) = panels.split_at(phase.panels::<T>(g));
             phase.compute(g, y, of_phase, bias, scratch, x);
             panels = rest;
         }
@@ -97,9 +99,10 @@ pub(super) fn pack_transposed<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
     for group in 0..g.groups {
         let weight = &weight[group * g.group_out() * g.depth()..][..g.group_out() * g.depth()];
         for phase in &phases {
-            let mut panels = vec![T::zero(); phase.panels(g)];
+            let mut panels = vec![T::zero(); phase.panels::<T>(g)];
             let taps: Vec<usize> = phase.source_taps(g);
-            panels::pack(g.group_channels(), g.group_out() * taps.len(), &mut panels, |channel, column| {
+            let (out, depth) = (g.group_channels(), phase.depth(g));
+            Layout::of::<T>(out, depth).pack(out, depth, &mut panels, |channel, column| {
                 let kernels = weight.chunks_exact(g.depth()).map(|weight| &weight[channel * g.taps()..]);
                 let turned = kernels.flat_map(|kernel| taps.iter().map(move |&tap| kernel[tap]));
                 column.zip(turned).for_each(|(to, weight)| *to = weight);
@@ -118,6 +121,8 @@ struct Layer<'a> {
     /// Rows and columns of the result.
     size: (usize, usize),
     scratch: &'a Scratch,
+    /// Of the panels.
+    layout: Layout,
 }
 
 impl Layer<'_> {
@@ -128,9 +133,15 @@ impl Layer<'_> {
 
     fn compute<T: Real>(&self, maps: &[T], panels: &[T], bias: Option<&[T]>, to: &mut [T]) {
         let (slab, (rows, width)) = (self.slab, self.size);
-        let mut filled = self.scratch.take(slab.len(self.channels));
-        slab.fill(maps, &mut filled);
-        let filled = &filled[..];
+        let buffer;
+        let filled = if slab.is_plain() && self.layout.vectors == Vectors::Channels {
+            maps
+        } else {
+            let mut copy = self.scratch.take(slab.len(self.channels));
+            slab.fill(maps, &mut copy);
+            buffer = copy;
+            &buffer[..]
+        };
         let bands = self.bands();
         let widths: Vec<usize> = bands.iter().map(|rows| rows.len() * width).collect();
         let outs = self.outs_together(bands.len());
@@ -147,7 +158,8 @@ impl Layer<'_> {
                 slab,
                 maps: filled,
                 channels: self.channels,
-                panels: &panels[first * depth..][..panels::len(n, depth)],
+                panels: &panels[first * depth..][..self.layout.len(n, depth)],
+                layout: self.layout,
                 bias: bias.map(|bias| &bias[first..first + n]),
                 rows,
                 width,
@@ -167,9 +179,9 @@ impl Layer<'_> {
 
     /// Output channels computed together.
     fn outs_together(&self, bands: usize) -> usize {
-        let panels = self.out.div_ceil(panels::height());
+        let panels = self.out.div_ceil(self.layout.height);
         let parts = SIDE_BY_SIDE.div_ceil(bands.max(1)).min(panels).max(1);
-        panels.div_ceil(parts) * panels::height()
+        panels.div_ceil(parts) * self.layout.height
     }
 }
 
@@ -203,8 +215,13 @@ impl Phase {
         phases.filter(|phase| phase.taps.0 * phase.taps.1 > 0).collect()
     }
 
-    fn panels(&self, g: &Geometry) -> usize {
-        panels::len(g.group_channels(), g.group_out() * self.taps.0 * self.taps.1)
+    /// Products in a sum of this phase.
+    fn depth(&self, g: &Geometry) -> usize {
+        g.group_out() * self.taps.0 * self.taps.1
+    }
+
+    fn panels<T: Real>(&self, g: &Geometry) -> usize {
+        Layout::of::<T>(g.group_channels(), self.depth(g)).len(g.group_channels(), self.depth(g))
     }
 
     /// Which taps of the kernel, row by row, are those of this phase in their order.
@@ -228,8 +245,14 @@ impl Phase {
         let cut = if Self::is_whole(g) { g.padding } else { 0 };
         let before = (self.taps.0 - 1 - cut, self.taps.1 - 1 - cut);
         let slab = Slab::new((g.oh, g.ow), before, (rows, columns), PadMode::Zero, self.taps, 1);
-        let layer =
-            Layer { slab: &slab, channels: g.group_out(), out: g.group_channels(), size: self.size, scratch };
+        let layer = Layer {
+            slab: &slab,
+            channels: g.group_out(),
+            out: g.group_channels(),
+            size: self.size,
+            scratch,
+            layout: Layout::of::<T>(g.group_channels(), self.depth(g)),
+        };
         if Self::is_whole(g) {
             return layer.compute(y, panels, bias, x);
         }

@@ -1,5 +1,7 @@
 //! Padded maps in which every tap of a window reads neighbours, row after row.
 
+use std::ops::Range;
+
 use super::Real;
 use crate::ops::conv::PadMode;
 
@@ -24,7 +26,10 @@ pub(super) struct Slab {
     pub pitch: usize,
     /// From one channel to the next.
     pub channel: usize,
+    /// Of each tap of the kernel, row by row.
     pub offsets: Vec<usize>,
+    /// Rows and columns of the kernel.
+    kernel: (usize, usize),
 }
 
 impl Slab {
@@ -43,7 +48,23 @@ impl Slab {
         let tap =
             |i: usize, j: usize| (i % stride * stride + j % stride) * plane + i / stride * pitch + j / stride;
         let offsets = (0..kernel.0 * kernel.1).map(|k| tap(k / kernel.1, k % kernel.1)).collect();
-        Self { h, w, top, left, mode, stride, rows, pitch, channel: stride * stride * plane, offsets }
+        Self { h, w, top, left, mode, stride, rows, pitch, channel: stride * stride * plane, offsets, kernel }
+    }
+
+    /// The taps that read more than the zeros around the map somewhere in output rows `first` to `last`.
+    pub fn taps(&self, first: usize, last: usize) -> Range<usize> {
+        let (rows, columns) = self.kernel;
+        if self.mode != PadMode::Zero {
+            return 0..rows * columns;
+        }
+        let from = self.top.saturating_sub(last * self.stride).min(rows);
+        let to = (self.top + self.h).saturating_sub(first * self.stride).clamp(from, rows);
+        from * columns..to * columns
+    }
+
+    /// Whether the maps lie as they are laid out here, without anything around them.
+    pub fn is_plain(&self) -> bool {
+        (self.top, self.left, self.stride) == (0, 0, 1) && (self.rows, self.pitch) == (self.h, self.w)
     }
 
     /// Entries of `channels` maps.
@@ -60,6 +81,10 @@ impl Slab {
         for (map, slab) in maps.chunks_exact(size).zip(slab.chunks_exact_mut(self.channel)) {
             for (i, row) in slab.chunks_exact_mut(self.pitch).enumerate() {
                 let (plane, r) = (i / self.rows, i % self.rows);
+                if plane / self.stride >= self.kernel.0 || plane % self.stride >= self.kernel.1 {
+                    // No tap reads this remainder.
+                    continue;
+                }
                 let source = source(r * self.stride + plane / self.stride, self.top, self.h, self.mode);
                 match source {
                     Some(y) => self.fill_row(&map[y * self.w..(y + 1) * self.w], plane % self.stride, row),

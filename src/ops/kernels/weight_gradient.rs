@@ -29,7 +29,6 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: 
     let blocks = out.div_ceil(block);
     // [groups, blocks, depth, block]
     let mut sums = scratch.take::<T>(g.groups * blocks * depth * block);
-    sums.fill(T::zero());
     let together = (SLAB_ENTRIES / (g.groups * slab.len(channels))).clamp(1, g.batch);
     for first in (0..g.batch).step_by(together) {
         let samples = first..(first + together).min(g.batch);
@@ -51,14 +50,29 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: 
             jobs.extend(parts.map(|(part, sums)| (i / blocks, i % blocks, part * WINDOWS, sums)));
         }
         let work = samples.len() * (g.multiplications() / g.batch);
-        each(jobs, work, |(group, block, first, sums)| sample.add(samples.len(), group, block, first, sums));
+        each(jobs, work, |(group, block, from, sums)| {
+            sample.add(samples.len(), group, block, from, sums, first == 0);
+        });
     }
-    for (i, gradient) in gradient.chunks_exact_mut(depth).enumerate() {
-        let (group, o) = (i / out, i % out);
-        let sums = &sums[(group * blocks + o / block) * depth * block + o % block..];
-        gradient.iter_mut().zip(sums.iter().step_by(block)).for_each(|(to, &sum)| *to = sum);
+    for (i, sums) in sums.chunks_exact(depth * block).enumerate() {
+        let (group, first) = (i / blocks, i % blocks * block);
+        let n = block.min(out - first);
+        turn_back(sums, block, &mut gradient[(group * out + first) * depth..][..n * depth], depth);
     }
     gradient
+}
+
+/// `[depth, block]` as rows of `depth`, as many as `rows` holds.
+fn turn_back<T: Real>(sums: &[T], block: usize, rows: &mut [T], depth: usize) {
+    // Few enough windows that their sums stay in the first-level cache while every row passes.
+    const TOGETHER: usize = 64;
+    for first in (0..depth).step_by(TOGETHER) {
+        let sums = &sums[first * block..(first + TOGETHER).min(depth) * block];
+        for (o, row) in rows.chunks_exact_mut(depth).enumerate() {
+            let from = sums[o..].iter().step_by(block);
+            row[first..].iter_mut().zip(from).for_each(|(to, &sum)| *to = sum);
+        }
+    }
 }
 
 /// `[out, positions]` as `[blocks, positions, block]`, channels that fill the last block up at zero.
@@ -83,14 +97,17 @@ struct Sample<'a, T: Real> {
 }
 
 impl<T: Real> Sample<'_, T> {
-    /// Adds the windows from `first` on that `sums` holds, over `n` samples in order.
-    fn add(&self, n: usize, group: usize, block: usize, first: usize, sums: &mut [T]) {
+    /// Adds the windows from `first` on that `sums` holds, over `n` samples in order; with `is_first`
+    /// `sums` holds nothing yet.
+    fn add(&self, n: usize, group: usize, block: usize, first: usize, sums: &mut [T], is_first: bool) {
         let (g, len) = (self.g, self.slab.len(self.g.group_channels()));
         let windows = first..first + sums.len() / self.block;
-        for i in (0..n).map(|sample| sample * g.groups + group) {
+        for sample in 0..n {
+            let i = sample * g.groups + group;
             let size = g.positions() * self.block;
             let gradients = &self.gradients[(i * self.blocks + block) * size..][..size];
             for rows in bands(g) {
+                let is_first_band = rows.start == 0;
                 let products = WindowProducts {
                     slab: self.slab,
                     maps: &self.slabs[i * len..][..len],
@@ -99,6 +116,7 @@ impl<T: Real> Sample<'_, T> {
                     width: g.ow,
                     windows: windows.clone(),
                     out: g.group_out(),
+                    is_first: is_first && sample == 0 && is_first_band,
                 };
                 products.add(sums);
             }

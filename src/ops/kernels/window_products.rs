@@ -6,7 +6,8 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Real;
-use super::lanes::{Lanes, dispatch, has_many_registers};
+use super::instruction_set::{dispatch, has_many_registers};
+use super::lanes::{Lanes, lanes};
 use super::slab::Slab;
 
 /// Vectors of output channels computed together for `out` of them.
@@ -17,20 +18,6 @@ fn vectors<T: Lanes>(out: usize) -> usize {
         n if n % 2 == 0 => 2,
         _ => 3,
     }
-}
-
-/// Numbers in a vector of the instruction set at hand.
-fn lanes<T: Lanes>() -> usize {
-    struct Count<T>(std::marker::PhantomData<T>);
-    impl<T: Lanes> WithSimd for Count<T> {
-        type Output = usize;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            T::lanes::<S>()
-        }
-    }
-    dispatch(Count::<T>(std::marker::PhantomData))
 }
 
 /// Output channels of one block.
@@ -51,10 +38,12 @@ pub(super) struct WindowProducts<'a, T: Real> {
     /// Which of the group's `channels * taps` windows.
     pub windows: Range<usize>,
     pub out: usize,
+    /// Whether nothing was summed before.
+    pub is_first: bool,
 }
 
 impl<T: Real> WindowProducts<'_, T> {
-    /// Adds to `sums` `[windows, block]`.
+    /// Adds to `sums` `[windows, block]`, or writes them the first time.
     pub fn add(&self, sums: &mut [T]) {
         let block = block::<T>(self.out);
         assert_eq!(sums.len(), self.windows.len() * block, "a sum per window and channel");
@@ -118,8 +107,12 @@ impl<T: Real> Add<'_, T> {
                     let to = &mut sums[(first + k) * block + v * T::lanes::<S>()..][..T::lanes::<S>()];
                     // SAFETY: `to` holds one vector.
                     unsafe {
-                        let sum = T::load::<S>(to.as_ptr());
-                        T::store::<S>(to.as_mut_ptr(), T::plus(simd, found, sum));
+                        let sum = if products.is_first {
+                            found
+                        } else {
+                            T::plus(simd, found, T::load::<S>(to.as_ptr()))
+                        };
+                        T::store::<S>(to.as_mut_ptr(), sum);
                     }
                 }
             }

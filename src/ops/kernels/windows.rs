@@ -1,6 +1,6 @@
 //! Sums over windows: every output channel at a stretch of positions, from a slab and panels.
 //!
-//! Positions run along the slab, row after row, so that vectors stay full on maps of any width; the
+//! Here vectors run over positions, in `window_channels` over output channels. Positions run along the slab, row after row, so that vectors stay full on maps of any width; the
 //! few entries between the end of one row and the start of the next are computed and dropped.
 #![expect(unsafe_code, reason = "vectors are read from slab and panels, whose sizes are checked per call")]
 
@@ -10,19 +10,21 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Real;
-use super::lanes::dispatch;
-use super::panels;
+use super::instruction_set::dispatch;
+use super::panels::{Layout, Vectors};
 use super::slab::{SLACK, Slab};
 use super::tile::Tile;
+use super::window_channels::SumByChannels;
 
 /// The windows of output rows `rows` over one group of one sample.
 pub(super) struct Windows<'a, T: Real> {
     pub slab: &'a Slab,
-    /// `[channels]` maps as `slab` lays them out, and the slack behind them.
+    /// `[channels]` maps as `slab` lays them out; the slack behind them where vectors run over positions.
     pub maps: &'a [T],
     pub channels: usize,
     /// Panels of all output channels of the result.
     pub panels: &'a [T],
+    pub layout: Layout,
     /// Of all output channels of the result.
     pub bias: Option<&'a [T]>,
     pub rows: Range<usize>,
@@ -34,10 +36,10 @@ pub(super) struct Windows<'a, T: Real> {
 const STEP: usize = 1024;
 
 /// Products that are summed one after the other.
-pub(super) const SHORT: usize = 36;
+pub(super) const SHORT: usize = 72;
 
 /// Short sums that are summed one after the other.
-const SUMS: usize = 8;
+pub(super) const SUMS: usize = 8;
 
 impl<T: Real> Windows<'_, T> {
     /// Writes `to`, a row per output channel with the positions of `rows`.
@@ -46,11 +48,15 @@ impl<T: Real> Windows<'_, T> {
             return;
         }
         let depth = self.channels * self.slab.offsets.len();
-        assert!(self.panels.len() >= panels::len(to.n_rows(), depth), "panels of every channel");
+        assert!(self.panels.len() >= self.layout.len(to.n_rows(), depth), "panels of every channel");
         let last = self.slab.offsets.iter().max().map_or(0, |offset| offset + self.end());
-        let read = self.channels.saturating_sub(1) * self.slab.channel + last + SLACK;
+        let slack = if self.layout.vectors == Vectors::Positions { SLACK } else { 0 };
+        let read = self.channels.saturating_sub(1) * self.slab.channel + last + slack;
         assert!(self.channels == 0 || read <= self.maps.len(), "a slab with slack");
-        dispatch(Sum { windows: self, to });
+        match self.layout.vectors {
+            Vectors::Positions => dispatch(Sum { windows: self, to }),
+            Vectors::Channels => dispatch(SumByChannels::new(self, to)),
+        }
     }
 
     fn start(&self) -> usize {
@@ -73,7 +79,7 @@ impl<T: Real> WithSimd for Sum<'_, '_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { windows, to } = self;
-        let (n, height) = (to.n_rows(), panels::height());
+        let (n, height) = (to.n_rows(), windows.layout.height);
         let depth = windows.channels * windows.slab.offsets.len();
         for first in (0..n).step_by(height) {
             let panel = &windows.panels[first * depth..][..height * depth];
@@ -125,8 +131,8 @@ impl<T: Real> Block<'_, '_, T> {
     #[inline(always)]
     fn step<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, from: usize) -> usize {
         const { assert!(M * V <= 24) };
-        let Windows { slab, maps, channels, .. } = self.windows;
-        let (lanes, height) = (T::lanes::<S>(), panels::height());
+        let Windows { slab, maps, channels, layout: Layout { height, .. }, .. } = self.windows;
+        let lanes = T::lanes::<S>();
         // Sums of short sums of short stretches round less than one long sum.
         let short = (SHORT / slab.offsets.len()).max(1);
         let zeros = [[T::splat(simd, T::zero()); V]; M];
@@ -153,7 +159,7 @@ impl<T: Real> Block<'_, '_, T> {
                                 }
                             }
                         }
-                        weights = weights.wrapping_add(height);
+                        weights = weights.wrapping_add(*height);
                     }
                 }
                 plus::<T, S, M, V>(simd, &mut sums_of_sums, sums);

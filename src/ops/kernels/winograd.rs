@@ -7,10 +7,9 @@
 use std::array::from_fn;
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::geometry::Geometry;
-use super::panels;
+use super::instruction_set::vectorised;
+use super::panels::Layout;
 use super::scratch::Scratch;
 use super::slab::{SLACK, Slab, source};
 use super::tile::Tile;
@@ -42,13 +41,13 @@ pub(in crate::ops) fn pays(g: &Geometry) -> bool {
 /// Panels of every group and product of `weight` `[out, channels / groups, 3, 3]`.
 pub(super) fn pack<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
     let (out, channels) = (g.group_out(), g.group_channels());
-    let panel = panels::len(out, channels);
+    let panel = Layout::of_positions().len(out, channels);
     let mut all = vec![T::zero(); g.groups * PRODUCTS * panel];
     for (group, panels) in all.chunks_exact_mut((PRODUCTS * panel).max(1)).enumerate() {
         let weight = &weight[group * out * channels * 9..][..out * channels * 9];
         let kernels: Vec<[T; PRODUCTS]> = weight.chunks_exact(9).map(transformed_kernel).collect();
         for (k, panels) in panels.chunks_exact_mut(panel).enumerate() {
-            panels::pack(out, channels, panels, |o, column| {
+            Layout::of_positions().pack(out, channels, panels, |o, column| {
                 column.zip(&kernels[o * channels..]).for_each(|(to, kernel)| *to = kernel[k]);
             });
         }
@@ -88,7 +87,7 @@ pub(super) fn forward<T: Real>(
     let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
     let stripes = stripes(g);
     let widths: Vec<usize> = stripes.iter().map(|rows| positions(g, rows)).collect();
-    let panel = PRODUCTS * panels::len(g.group_out(), g.group_channels());
+    let panel = PRODUCTS * Layout::of_positions().len(g.group_out(), g.group_channels());
     let mut jobs = Vec::new();
     let groups = x.chunks_exact(g.group_entries()).zip(y.chunks_exact_mut(g.group_out() * g.positions()));
     for (i, (x, y)) in groups.enumerate() {
@@ -149,20 +148,21 @@ impl<T: Real> Stripe<'_, T> {
         let size = self.g.h * self.g.w;
         for (channel, map) in x.chunks_exact(size).enumerate() {
             self.split(map, &mut row, &mut planes);
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || self.transform_input(&planes, &mut read[channel * n..], of_product),
             );
         }
         let mut products = scratch.take(PRODUCTS * out * n);
         let slab = Slab::new((1, n), (0, 0), (1, n), PadMode::Zero, (1, 1), 1);
-        let panel = panels::len(out, channels);
+        let panel = Layout::of_positions().len(out, channels);
         for (k, products) in products.chunks_exact_mut(out * n).enumerate() {
             let windows = Windows {
                 slab: &slab,
                 maps: &read[k * of_product..][..of_product],
                 channels,
                 panels: &self.panels[k * panel..][..panel],
+                layout: Layout::of_positions(),
                 bias: None,
                 rows: 0..1,
                 width: n,
@@ -173,7 +173,7 @@ impl<T: Real> Stripe<'_, T> {
         }
         for o in 0..out {
             let bias = self.bias.map_or(T::zero(), |bias| bias[o]);
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || {
                     self.transform_output(&products[o * n..], out * n, &mut planes);
