@@ -5,6 +5,7 @@
 //! exist, else a composition of tensor primitives whose own gradients are right.
 
 mod activation;
+mod adam;
 mod blur;
 mod composite;
 mod conv;
@@ -27,6 +28,7 @@ mod testing;
 mod workspace;
 
 pub use activation::{Activation, activate, relu};
+pub use adam::{AdamStep, adam};
 pub use blur::blur_pool2d;
 pub use conv::{
     ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_transposed,
@@ -42,6 +44,6 @@ pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,
 };
 pub use parameter::{dropout, dropout2d, embedding, weight_norm};
-pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d};
+pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, channel_sums, global_avg_pool2d, max_pool2d};
 pub use resize::{resize_bicubic, upsample_nearest};
 pub use workspace::{Numerics, Path, Workspace};

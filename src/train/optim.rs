@@ -207,21 +207,22 @@ impl Optimiser {
     }
 
     fn applied(&mut self, weights: &Weights, gradients: &Gradients) -> Result<Weights> {
-        let mut changes = Vec::with_capacity(gradients.len());
         for (name, gradient) in gradients {
             let old = weights.get(name)?.tensor();
             if old.dims() != gradient.dims() {
                 return Err(Error::shape(format!("gradient of {name}"), old.dims(), gradient.dims()));
             }
+        }
+        let mut moved = Vec::with_capacity(gradients.len());
+        for (name, gradient) in gradients {
+            let old = weights.get(name)?.tensor();
             let (new, slot) = self.moved(&old.detach(), &gradient.detach(), self.slots.get(name))?;
             let new = if old.is_variable() { Var::from_tensor(&new)?.into_inner() } else { new };
-            changes.push((name.clone(), new, slot));
-        }
-        // Only now, so that a failed update leaves no trace.
-        Ok(weights.with(changes.into_iter().map(|(name, new, slot)| {
+            // At once, so that the moments of one weight alone are there twice.
             self.slots.insert(name.clone(), slot);
-            (name, new)
-        })))
+            moved.push((name.clone(), new));
+        }
+        Ok(weights.with(moved))
     }
 
     fn moved(&self, old: &Tensor, gradient: &Tensor, slot: Option<&Slot>) -> Result<(Tensor, Slot)> {
@@ -229,22 +230,17 @@ impl Optimiser {
         let updates = slot.map_or(0, |slot| slot.updates) + 1;
         match self.config {
             OptimiserConfig::Adam { betas: [beta1, beta2], eps, weight_decay, decay, .. } => {
-                let beta1 = self.rate.momentum.unwrap_or(beta1);
-                let (old, gradient) = match decay {
-                    _ if weight_decay == 0.0 => (old.clone(), gradient.clone()),
-                    Decay::L2 => (old.clone(), (gradient + (old * weight_decay)?)?),
-                    Decay::Decoupled => ((old * (1.0 - rate * weight_decay))?, gradient.clone()),
+                let (l2, kept) = match decay {
+                    Decay::L2 => (weight_decay, 1.0),
+                    Decay::Decoupled => (0.0, 1.0 - rate * weight_decay),
                 };
+                let betas = [self.rate.momentum.unwrap_or(beta1), beta2];
+                let step = ops::AdamStep { rate, betas, eps, l2, kept, updates };
                 let (first, second) = match slot {
                     Some(slot) => (slot.moments[0].clone(), slot.moments[1].clone()),
                     None => (gradient.zeros_like()?, gradient.zeros_like()?),
                 };
-                let first = (&first + ((&gradient - &first)? * (1.0 - beta1))?)?;
-                let second = ((second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
-                let correction1 = 1.0 - beta1.powf(updates as f64);
-                let correction2 = (1.0 - beta2.powf(updates as f64)).sqrt();
-                let deviation = ((second.sqrt()? / correction2)? + eps)?;
-                let new = (old - ((&first / deviation)? * (rate / correction1))?)?;
+                let [new, first, second] = ops::adam(&step, old, gradient, [&first, &second])?;
                 Ok((new, Slot { updates, moments: vec![first, second] }))
             }
             OptimiserConfig::Sgd { momentum, nesterov, weight_decay, .. } => {

@@ -163,31 +163,34 @@ impl Layer {
     ) -> Result<Vec<(&'static str, Tensor)>> {
         let n = a.dims()[0].max(1) as f64;
         let per_channel = |x: &Tensor| -> Result<Tensor> {
-            let x = if x.rank() == 4 { x.flatten_from(2)?.sum(2)? } else { x.clone() };
-            Ok((x.sum(0)? / n)?)
+            let sums = if x.rank() == 4 { ops::channel_sums(x)? } else { x.flatten_from(1)?.sum(0)? };
+            Ok((sums / n)?)
         };
-        let (weight, back_weight, of_inputs, of_outputs) = match &self.bundle.connection {
+        let weight = match &self.bundle.connection {
             Connection::Linear => {
                 let (a, e) = (a.flatten_from(1)?, e.flatten_from(1)?);
-                let change = (e.t()?.contiguous()?.matmul(&a.contiguous()?)? / n)?;
-                let transposed = change.t()?.contiguous()?;
-                (change, transposed, per_channel(&a)?, per_channel(&e)?)
+                // The factor goes to the smaller of the two, not to their product.
+                (e.t()? / n)?.matmul(&a.contiguous()?)?
             }
             Connection::Conv { spec, kernel, dilation } => {
-                let change = (conv_change(a, e, *kernel, *dilation, spec, ws)? / n)?;
-                (change.clone(), change, per_channel(a)?, per_channel(e)?)
+                (conv_change(a, e, *kernel, *dilation, spec, ws)? / n)?
             }
         };
-        let mut changes = vec![("weight", weight)];
+        let mut changes = Vec::new();
         if self.bias.is_some() {
-            changes.push(("bias", of_outputs));
+            changes.push(("bias", per_channel(e)?));
         }
         if self.back_weight.is_some() {
+            let back_weight = match &self.bundle.connection {
+                Connection::Linear => weight.t()?.contiguous()?,
+                Connection::Conv { .. } => weight.clone(),
+            };
             changes.push(("back_weight", back_weight));
         }
         if self.back_bias.is_some() {
-            changes.push(("back_bias", of_inputs));
+            changes.push(("back_bias", per_channel(a)?));
         }
+        changes.insert(0, ("weight", weight));
         Ok(changes)
     }
 }

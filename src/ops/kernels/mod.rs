@@ -3,6 +3,7 @@
 //! How work is split depends on shapes alone, never on the number of threads, so that a result is
 //! the same bit for bit on any number of cores.
 
+mod adam;
 mod approximate;
 pub(super) mod channel_affine;
 pub(super) mod conv;
@@ -32,6 +33,7 @@ pub(super) mod winograd;
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
+pub(super) use self::adam::adam;
 pub(super) use geometry::Geometry;
 pub use instruction_set::{instruction_set, instruction_sets};
 use real::Real;

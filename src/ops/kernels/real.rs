@@ -15,6 +15,8 @@ pub(super) trait Real: WithDType + Lanes {
 
     fn is_nan(self) -> bool;
 
+    fn sqrt(self) -> Self;
+
     fn tanh(self) -> Self;
 
     /// `x Φ(x)`, with the normal distribution Φ.
@@ -32,6 +34,11 @@ impl Real for f32 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f32::is_nan(self)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f32::sqrt(self)
     }
 
     #[inline(always)]
@@ -59,6 +66,11 @@ impl Real for f64 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f64::is_nan(self)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
     }
 
     fn tanh(self) -> Self {
