@@ -5,8 +5,8 @@
 //! in training is a clone of a few pointers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -18,13 +18,13 @@ static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
 #[derive(Clone, Debug)]
 pub struct Weight {
     tensor: Tensor,
-    generation: u64,
+    generation: Arc<u64>,
 }
 
 impl Weight {
     /// A weight of a new generation, unique within the process.
     pub fn new(tensor: Tensor) -> Self {
-        Self { tensor, generation: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed) }
+        Self { tensor, generation: Arc::new(NEXT_GENERATION.fetch_add(1, Ordering::Relaxed)) }
     }
 
     pub fn tensor(&self) -> &Tensor {
@@ -33,7 +33,12 @@ impl Weight {
 
     /// Key for anything derived from this value: rises on every write, unique over all weights.
     pub fn generation(&self) -> u64 {
-        self.generation
+        *self.generation
+    }
+
+    /// Gone when the last clone of this weight is gone, so that nothing derived from it outlives it.
+    pub(crate) fn life(&self) -> Weak<u64> {
+        Arc::downgrade(&self.generation)
     }
 
     pub fn dims(&self) -> &[usize] {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
+use gainfield::ops::Numerics;
 use gainfield::parity::{self, Options, Row};
 use gainfield::progress::Progress as _;
 use gainfield::{Error, Result, device, families, files};
@@ -23,6 +24,9 @@ pub struct Parity {
     /// Only these kinds.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kind: Vec<String>,
+    /// How the networks' convolutions are computed: exact, or fast to see what that changes.
+    #[arg(long, default_value_t)]
+    numerics: Numerics,
     /// Also write a Markdown page with a line per folder and kind.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
@@ -38,6 +42,7 @@ impl Parity {
             kinds: self.kind.clone(),
             checkpoints: self.checkpoints.clone(),
             device: common.target()?.device,
+            numerics: self.numerics,
         };
         let mut shown = Shown::new(common.quiet);
         let outcome = parity::run(&self.dir, &families::goldens(), &options, |file, i, n| {

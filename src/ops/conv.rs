@@ -599,6 +599,19 @@ mod tests {
     }
 
     #[test]
+    fn packed_copies_end_with_their_weights() {
+        let x = normal(1, &[1, 2, 4, 4]);
+        let mut ws = workspace(Path::Kernel);
+        let kept = weight(&normal(2, &[2, 2, 3, 3]));
+        for seed in 0..5 {
+            for w in [&kept, &weight(&normal(seed, &[2, 2, 3, 3]))] {
+                conv2d(&x, w, None, &ConvSpec::default(), &mut ws).unwrap();
+            }
+            assert!(ws.n_packed() <= 2);
+        }
+    }
+
+    #[test]
     fn impossible_shapes_are_refused() {
         let refused = |x: &[usize], w: &[usize], spec: ConvSpec| {
             for path in PATHS {

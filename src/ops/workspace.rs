@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -109,18 +109,15 @@ pub struct Workspace {
     path: Path,
     numerics: Numerics,
     packed: BTreeMap<(u64, Packing), Packed>,
-    clock: u64,
     scratch: Arc<Scratch>,
 }
 
 #[derive(Debug)]
 struct Packed {
     tensor: Tensor,
-    last_used: u64,
+    /// Of the weight.
+    life: Weak<u64>,
 }
-
-/// Copies not used during this many look-ups belong to weights that are gone.
-const KEEP_LOOKUPS: u64 = 4096;
 
 impl Workspace {
     pub fn new() -> Self {
@@ -152,6 +149,11 @@ impl Workspace {
         Arc::clone(&self.scratch)
     }
 
+    #[cfg(test)]
+    pub(crate) fn n_packed(&self) -> usize {
+        self.packed.len()
+    }
+
     /// The packed form of `weight`, made by `pack` if this generation was not seen before.
     ///
     /// A weight that is being differentiated is packed anew, so that the packing is in its graph.
@@ -164,16 +166,13 @@ impl Workspace {
         if weight.tensor().track_op() {
             return pack(weight.tensor());
         }
-        self.clock += 1;
         let key = (weight.generation(), packing);
-        if let Some(found) = self.packed.get_mut(&key) {
-            found.last_used = self.clock;
+        if let Some(found) = self.packed.get(&key) {
             return Ok(found.tensor.clone());
         }
-        let oldest = self.clock.saturating_sub(KEEP_LOOKUPS);
-        self.packed.retain(|_, packed| packed.last_used >= oldest);
+        self.packed.retain(|_, packed| packed.life.strong_count() > 0);
         let tensor = pack(weight.tensor())?;
-        self.packed.insert(key, Packed { tensor: tensor.clone(), last_used: self.clock });
+        self.packed.insert(key, Packed { tensor: tensor.clone(), life: weight.life() });
         Ok(tensor)
     }
 }

@@ -10,6 +10,7 @@ use super::header::{Role, bad};
 use super::{Array, Header, Rule, Value};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::ops::Numerics;
 
 /// Larger than any golden by two orders of magnitude.
 const MAX_BYTES: u64 = 1 << 31;
@@ -46,6 +47,7 @@ pub struct GoldenInputs {
     given: BTreeMap<String, Value>,
     outputs: Vec<String>,
     device: Device,
+    numerics: Numerics,
     folders: CheckpointFolders,
 }
 
@@ -119,9 +121,16 @@ impl Golden {
             }
         }
         let outputs = stored.outputs.keys().cloned().collect();
-        let inputs =
-            GoldenInputs { header, given, outputs, device: device.clone(), folders: folders.clone() };
+        let (device, folders) = (device.clone(), folders.clone());
+        let inputs = GoldenInputs { header, given, outputs, device, numerics: Numerics::Exact, folders };
         Ok(Some(Self { inputs, stored }))
+    }
+
+    /// The same, for networks that run with `numerics`.
+    #[must_use]
+    pub fn with_numerics(mut self, numerics: Numerics) -> Self {
+        self.inputs.numerics = numerics;
+        self
     }
 }
 
@@ -152,6 +161,11 @@ impl GoldenInputs {
 
     pub fn path(&self) -> &Path {
         self.header.path()
+    }
+
+    /// How the convolutions of a network's run are to be computed.
+    pub fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     pub fn device(&self) -> &Device {

@@ -6,6 +6,7 @@ use candle_core::Device;
 
 use super::{CheckpointFolders, Golden, Registry, Row};
 use crate::error::{Error, Result};
+use crate::ops::Numerics;
 
 /// Deeper folders are not looked into, so that a cycle of links ends.
 const MAX_DEPTH: usize = 16;
@@ -18,11 +19,13 @@ pub struct Options {
     /// Folder of checkpoints by family; `None` looks for a folder `checkpoints` beside the goldens.
     pub checkpoints: Option<PathBuf>,
     pub device: Device,
+    /// Of the networks' runs; gradients are exact either way.
+    pub numerics: Numerics,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { kinds: Vec::new(), checkpoints: None, device: Device::Cpu }
+        Self { kinds: Vec::new(), checkpoints: None, device: Device::Cpu, numerics: Numerics::Exact }
     }
 }
 
@@ -86,7 +89,7 @@ fn check(
     folders: &CheckpointFolders,
 ) -> Option<Vec<Row>> {
     let golden = match Golden::read(path, &options.device, folders) {
-        Ok(golden) => golden?,
+        Ok(golden) => golden?.with_numerics(options.numerics),
         // A JSON file that is none is no golden either; a broken safetensors file is worth a row.
         Err(err) => return Some(vec![Row::whole(name, "*", err.to_string())]),
     };

@@ -44,7 +44,7 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
         match logits {
             None => record(inputs, &tag, model.as_ref(), &pictures, &mut recomputed)?,
             Some(name) => {
-                let last = super::record::run(model.as_ref(), &pictures, |_, _| Ok(()))?;
+                let last = super::record::run(model.as_ref(), &pictures, inputs.numerics(), |_, _| Ok(()))?;
                 let logits = last.readout.ok_or_else(|| Error::config("times", "1 or more", 0))?;
                 recomputed.insert(name, Array::from_tensor(&logits)?);
             }

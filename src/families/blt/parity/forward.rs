@@ -41,7 +41,7 @@ pub(super) fn record(
     let slicing: Slicing = inputs.parameter("slicing")?;
     let mut traces = vec![Trace::default(); N_AREAS];
     let mut logits = Vec::new();
-    run(model, pictures, |t, state| {
+    run(model, pictures, inputs.numerics(), |t, state| {
         for (area, trace) in traces.iter_mut().enumerate() {
             if model.live_from(area).is_some_and(|from| from <= t) {
                 trace.push(&state.areas[area], slicing)?;
@@ -74,7 +74,7 @@ pub(super) fn recompute_full_maps(inputs: &GoldenInputs) -> Result<Recomputed> {
     let model = build(&config, &weights)?;
     let mut recomputed = Recomputed::new();
     let mut logits = Vec::new();
-    run(model.as_ref(), &pictures, |t, state| {
+    run(model.as_ref(), &pictures, inputs.numerics(), |t, state| {
         logits.extend(state.readout.clone());
         let is_live = |area: &usize| model.live_from(*area).is_some_and(|from| from <= t);
         for area in (0..model.areas().len()).filter(is_live).filter(|_| steps.contains(&t)) {
@@ -102,7 +102,7 @@ pub(super) fn recompute_cornet(inputs: &GoldenInputs) -> Result<Recomputed> {
         let weights = generated_weights(&config, seed(inputs)?)?.to_device(inputs.device())?;
         let model = build(&config, &weights)?;
         let mut traces = vec![Trace::default(); CORNET_AREAS.len()];
-        let last = run(model.as_ref(), &pictures, |t, state| {
+        let last = run(model.as_ref(), &pictures, inputs.numerics(), |t, state| {
             for area in areas_of_timestep(&config, t) {
                 traces[area].push(&state.areas[area], slicing)?;
             }

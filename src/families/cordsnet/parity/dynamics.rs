@@ -11,12 +11,13 @@ use crate::dynamics::{
     Controls, Dynamics as _, Frame, Presentation, ProtocolOptions, Run, State, Workspace, rollout,
 };
 use crate::error::{Error, Result};
+use crate::ops::Numerics;
 use crate::parity::{Array, GoldenInputs, Recomputed};
 
 /// A held picture after the spontaneous phase.
 pub(super) fn forward(inputs: &GoldenInputs) -> Result<Recomputed> {
     let network = Network::read(inputs)?;
-    let seen = run(&network, &Presentation::held(pictures(inputs)?))?;
+    let seen = run(&network, &Presentation::held(pictures(inputs)?), inputs.numerics())?;
     let mut recomputed = seen.recomputed()?;
     match &seen.logits[..] {
         [.., last] => recomputed.insert("out.logits", array(last)?),
@@ -48,7 +49,7 @@ pub(super) fn sequence(inputs: &GoldenInputs) -> Result<Recomputed> {
         })
         .collect::<Result<Vec<_>>>()?;
     let shown = Presentation { frames, ..Presentation::held(images) };
-    let seen = run(&network, &shown)?;
+    let seen = run(&network, &shown, inputs.numerics())?;
     let mut recomputed = seen.recomputed()?;
     recomputed.insert("out.logits", array(&Tensor::cat(&seen.logits, 0)?)?);
     Ok(recomputed)
@@ -65,7 +66,7 @@ struct Seen {
     logits: Vec<Tensor>,
 }
 
-fn run(network: &Network, presentation: &Presentation) -> Result<Seen> {
+fn run(network: &Network, presentation: &Presentation, numerics: Numerics) -> Result<Seen> {
     let Network { config, weights, spec } = network;
     let model = CordsNet::new(config, weights)?;
     let schedule = model.schedule(presentation, &ProtocolOptions::default())?;
@@ -79,16 +80,22 @@ fn run(network: &Network, presentation: &Presentation) -> Result<Seen> {
         logits: Vec::new(),
     };
     let rest = model.rest(schedule.batch())?;
-    rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |t, _, state: &State| {
-        for (area, kept) in state.areas.iter().zip(&mut seen.areas) {
-            seen.means.extend(means(area)?);
-            if spec.steps.contains(&t) {
-                kept.push(thinned(area, spec)?);
+    rollout(
+        &run,
+        rest,
+        0..schedule.len(),
+        &mut Workspace::with_numerics(numerics),
+        |t, _, state: &State| {
+            for (area, kept) in state.areas.iter().zip(&mut seen.areas) {
+                seen.means.extend(means(area)?);
+                if spec.steps.contains(&t) {
+                    kept.push(thinned(area, spec)?);
+                }
             }
-        }
-        seen.logits.extend(state.readout.clone().filter(|_| t >= config.warm_up));
-        Ok(ControlFlow::Continue(()))
-    })?;
+            seen.logits.extend(state.readout.clone().filter(|_| t >= config.warm_up));
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     Ok(seen)
 }
 

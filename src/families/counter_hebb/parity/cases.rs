@@ -20,7 +20,7 @@ pub(super) fn recompute(inputs: &GoldenInputs) -> Result<Recomputed> {
     let is_plain = !config.mtl || is_single;
     let batch = batch(inputs, is_plain)?;
     let of_the_batch = inputs.text("mode")? == "train";
-    let mut ws = Workspace::new();
+    let mut ws = Workspace::with_numerics(inputs.numerics());
     let net = CounterHebb::new(&config, &weights)?;
     let cycle = run_cycle(&net, &batch, of_the_batch, &mut ws)?;
     let changes = counter_hebb(&net, &cycle.state, &mut UpdateRule::default(), &ws)?;
@@ -107,7 +107,7 @@ pub(super) fn recompute_bottom_up(inputs: &GoldenInputs) -> Result<Recomputed> {
     let config = config(inputs, &[("loss_name", inputs.text("loss")?.into())])?;
     let weights = weights(inputs, &config, "param/")?;
     let batch = batch(inputs, true)?;
-    let mut ws = Workspace::new();
+    let mut ws = Workspace::with_numerics(inputs.numerics());
     let net = CounterHebb::new(&config, &weights)?;
     let exact = exact_gradient(&config, &weights, &batch, true, &mut ws)?;
     let after = exact.state;

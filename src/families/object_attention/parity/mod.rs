@@ -17,6 +17,7 @@ use crate::dynamics::{
     Controls, Drive, Dynamics as _, ProtocolOptions, Run, Schedule, State, Workspace, rollout,
 };
 use crate::error::{Error, Result};
+use crate::ops::Numerics;
 use crate::parity::{Array, GoldenInputs, GoldenKind};
 use crate::settings::Overrides;
 use crate::weights::Weights;
@@ -45,6 +46,7 @@ struct Network {
     config: Config,
     weights: Weights,
     model: ObjectAttention,
+    numerics: Numerics,
 }
 
 impl Network {
@@ -60,7 +62,7 @@ impl Network {
         let config = configure(&checkpoint, &overrides)?.config;
         let weights = checkpoint.weights.to_device(inputs.device())?;
         let model = ObjectAttention::new(&config, &weights)?;
-        Ok(Self { config, weights, model })
+        Ok(Self { config, weights, model, numerics: inputs.numerics() })
     }
 
     fn controls(&self) -> Controls {
@@ -93,7 +95,7 @@ fn states(
     let schedule: Schedule = model.schedule(&batch.presentation(), &ProtocolOptions::default())?;
     let controls = network.controls();
     let run = Run::plain(model, &schedule, &controls);
-    let mut workspace = Workspace::new();
+    let mut workspace = Workspace::with_numerics(network.numerics);
     let mut state = model.rest(batch.len())?;
     let mut states = Vec::with_capacity(schedule.len());
     for (t, drive) in schedule.drives.iter().enumerate() {

@@ -14,6 +14,7 @@ use crate::dynamics::{
 use crate::error::{Error, Result};
 use crate::families::recurrent_gating::config::{Config, Shapes, Variant};
 use crate::families::recurrent_gating::protocol::drive;
+use crate::ops::Numerics;
 use crate::parity::{Array, GoldenInputs};
 use crate::settings::Overrides;
 use crate::weights::Weights;
@@ -65,6 +66,7 @@ impl GoldenNetwork {
 pub(super) struct Stimulus {
     pub(super) frames: Vec<Arc<Frame>>,
     pub(super) instructions: Vec<Option<Instruction>>,
+    numerics: Numerics,
 }
 
 /// What one case of a network leaves: the states after every sweep and after the read-out pass.
@@ -107,7 +109,7 @@ impl Stimulus {
             };
             instructions.push(Some(Instruction { task: case.task, prompt }));
         }
-        Ok(Self { frames, instructions })
+        Ok(Self { frames, instructions, numerics: inputs.numerics() })
     }
 
     pub(super) fn last(&self) -> Result<(&Arc<Frame>, Option<Instruction>)> {
@@ -123,7 +125,7 @@ impl Stimulus {
         let mut drives: Vec<_> =
             sweeps.map(|(t, (frame, given))| drive(frame, given.clone(), Pass::Sweep, t, n)).collect();
         drives.push(drive(last, instruction, Pass::ReadOut, 0, 1));
-        let mut sweeps = states(model, drives)?;
+        let mut sweeps = states(model, drives, self.numerics)?;
         match sweeps.pop() {
             Some(read_out) => Ok(Seen { sweeps, read_out }),
             None => Err(Error::config("T", "1 or more", 0)),
@@ -138,24 +140,24 @@ impl Stimulus {
         let mut drives: Vec<_> =
             sweeps.map(|(t, (frame, given))| drive(frame, given.clone(), Pass::SingleSweep, t, n)).collect();
         drives.push(drive(last, instruction, Pass::SingleSweep, n - 1, n));
-        states(model, drives)
+        states(model, drives, self.numerics)
     }
 
     pub(super) fn feed_forward(&self, model: &dyn Dynamics) -> Result<State> {
         let (last, _) = self.last()?;
-        let mut states = states(model, vec![drive(last, None, Pass::FeedForward, 0, 1)])?;
+        let mut states = states(model, vec![drive(last, None, Pass::FeedForward, 0, 1)], self.numerics)?;
         states.pop().ok_or_else(|| Error::config("T", "1 or more", 0))
     }
 }
 
 /// The state after each timestep, from rest.
-fn states(model: &dyn Dynamics, drives: Vec<Drive>) -> Result<Vec<State>> {
+fn states(model: &dyn Dynamics, drives: Vec<Drive>, numerics: Numerics) -> Result<Vec<State>> {
     let schedule = Schedule { drives, segments: Vec::new(), published: None };
     let controls = Controls::defaults(model.controls());
     let run = Run::plain(model, &schedule, &controls);
     let mut states = Vec::with_capacity(schedule.len());
     let rest = model.rest(schedule.batch())?;
-    rollout(&run, rest, 0..schedule.len(), &mut Workspace::new(), |_, _, state| {
+    rollout(&run, rest, 0..schedule.len(), &mut Workspace::with_numerics(numerics), |_, _, state| {
         states.push(state.clone());
         Ok(ControlFlow::Continue(()))
     })?;
