@@ -7,6 +7,7 @@ mod adam;
 mod approximate;
 pub(super) mod channel_affine;
 pub(super) mod conv;
+mod depthwise;
 mod geometry;
 mod instruction_set;
 mod lanes;

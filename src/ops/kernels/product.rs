@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::depthwise;
 use super::geometry::Geometry;
 use super::panels::{Layout, Vectors};
 use super::scratch::Scratch;
@@ -25,6 +26,9 @@ pub(super) fn forward<T: Real>(
     bias: Option<&[T]>,
     scratch: &Scratch,
 ) -> Vec<T> {
+    if depthwise::serves(g) {
+        return depthwise::forward(g, x, panels, bias);
+    }
     let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
     let layer = Layer {
         slab: &g.slab(),
@@ -46,6 +50,9 @@ pub(super) fn forward<T: Real>(
 
 /// Panels of every group, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
 pub(super) fn pack_forward<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    if depthwise::serves(g) {
+        return weight.to_vec();
+    }
     let (out, depth) = (g.group_out(), g.depth());
     let layout = Layout::of::<T>(out, depth);
     let mut all = vec![T::zero(); g.groups * layout.len(out, depth)];
@@ -67,6 +74,9 @@ pub(super) fn transposed<T: Real>(
     bias: Option<&[T]>,
     scratch: &Scratch,
 ) -> Vec<T> {
+    if depthwise::serves(g) {
+        return depthwise::transposed(g, y, panels, bias);
+    }
     let mut x = vec![T::zero(); g.batch * g.channels * g.h * g.w];
     let phases = Phase::all(g);
     let group_panels: usize = phases.iter().map(|phase| phase.panels::<T>(g)).sum();
@@ -94,6 +104,9 @@ pub(super) fn transposed<T: Real>(
 
 /// Panels of every group and phase, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
 pub(super) fn pack_transposed<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    if depthwise::serves(g) {
+        return weight.to_vec();
+    }
     let phases = Phase::all(g);
     let mut all = Vec::new();
     for group in 0..g.groups {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::depthwise;
 use super::geometry::Geometry;
 use super::scratch::Scratch;
 use super::slab::Slab;
@@ -20,6 +21,9 @@ const WINDOWS: usize = 126;
 /// Gradient `[out, channels / groups, kh, kw]` of the weight from the input `x` and the gradient
 /// `y` of the output.
 pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: &Scratch) -> Vec<T> {
+    if depthwise::serves(g) {
+        return depthwise::weight_gradient(g, x, y);
+    }
     let (out, depth, channels) = (g.group_out(), g.depth(), g.group_channels());
     let mut gradient = vec![T::zero(); g.groups * out * depth];
     if g.batch * g.positions() * gradient.len() == 0 {

@@ -1,0 +1,179 @@
+//! Convolutions of each channel with a kernel of its own: too little work per map for slabs and panels.
+
+use std::ops::Range;
+
+use super::geometry::Geometry;
+use super::instruction_set::vectorised;
+use super::slab::source;
+use super::{Real, each};
+use crate::ops::conv::PadMode;
+
+/// Whether every channel has one kernel and no other channel reads it.
+pub(super) fn serves(g: &Geometry) -> bool {
+    g.channels == g.groups && g.out == g.groups
+}
+
+/// `y` `[batch, channels, oh, ow]` of `x` `[batch, channels, h, w]`; `weight` `[channels, kh, kw]`.
+pub(super) fn forward<T: Real>(g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    let (map, positions) = (g.h * g.w, g.positions());
+    let mut y = vec![T::zero(); g.batch * g.out * positions];
+    let walk = Walk::new(g);
+    let jobs = x.chunks(map.max(1)).zip(y.chunks_mut(positions.max(1))).enumerate();
+    each(jobs.collect(), g.multiplications(), |(i, (x, y))| {
+        let channel = i % g.groups;
+        if let Some(bias) = bias {
+            y.fill(bias[channel]);
+        }
+        let kernel = &weight[channel * g.taps()..][..g.taps()];
+        vectorised(
+            #[inline(always)]
+            || {
+                walk.each_row(|r, from, tap, columns| {
+                    let (y, x) = (&mut y[r * g.ow..(r + 1) * g.ow], &x[from * g.w..(from + 1) * g.w]);
+                    columns.each(y, x, |y, &x| *y += kernel[tap] * x);
+                })
+            },
+        );
+    });
+    y
+}
+
+/// `x` that `y` spreads to.
+pub(super) fn transposed<T: Real>(g: &Geometry, y: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    let (map, positions) = (g.h * g.w, g.positions());
+    let mut x = vec![T::zero(); g.batch * g.channels * map];
+    let walk = Walk::new(g);
+    let jobs = x.chunks_mut(map.max(1)).zip(y.chunks(positions.max(1))).enumerate();
+    each(jobs.collect(), g.multiplications(), |(i, (x, y))| {
+        let channel = i % g.groups;
+        if let Some(bias) = bias {
+            x.fill(bias[channel]);
+        }
+        let kernel = &weight[channel * g.taps()..][..g.taps()];
+        vectorised(
+            #[inline(always)]
+            || {
+                walk.each_row(|r, to, tap, columns| {
+                    let (y, x) = (&y[r * g.ow..(r + 1) * g.ow], &mut x[to * g.w..(to + 1) * g.w]);
+                    columns.each_back(y, x, |&y, x| *x += kernel[tap] * y);
+                })
+            },
+        );
+    });
+    x
+}
+
+/// Gradient `[channels, 1, kh, kw]` of the weight from the input `x` and the gradient `y` of the output.
+pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T]) -> Vec<T> {
+    let (map, positions) = (g.h * g.w, g.positions());
+    let mut gradient = vec![T::zero(); g.groups * g.taps()];
+    let walk = Walk::new(g);
+    let jobs = gradient.chunks_mut(g.taps()).enumerate().collect();
+    each(jobs, g.multiplications(), |(channel, gradient)| {
+        let mut sums = vec![0.0; g.taps()];
+        for i in (0..g.batch).map(|sample| sample * g.groups + channel) {
+            let (x, y) = (&x[i * map..][..map], &y[i * positions..][..positions]);
+            vectorised(
+                #[inline(always)]
+                || {
+                    walk.each_row(|r, from, tap, columns| {
+                        let (y, x) = (&y[r * g.ow..(r + 1) * g.ow], &x[from * g.w..(from + 1) * g.w]);
+                        let mut sum = T::zero();
+                        columns.each_pair(y, x, |&y, &x| sum += y * x);
+                        // Rows in their own type, all of them in double precision.
+                        sums[tap] += sum.to_f64();
+                    })
+                },
+            );
+        }
+        gradient.iter_mut().zip(sums).for_each(|(to, sum)| *to = T::from_f64(sum));
+    });
+    gradient
+}
+
+/// Which entries of a map each tap meets.
+struct Walk<'a> {
+    g: &'a Geometry,
+    /// Of each column of the kernel.
+    columns: Vec<Columns>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(g: &'a Geometry) -> Self {
+        Self { g, columns: (0..g.kw).map(|j| Columns::new(g, j)).collect() }
+    }
+
+    /// Calls `visit(output row, input row, tap, columns)` wherever a tap meets a row of the map.
+    #[inline(always)]
+    fn each_row(&self, mut visit: impl FnMut(usize, usize, usize, &Columns)) {
+        let g = self.g;
+        for r in 0..g.oh {
+            for i in 0..g.kh {
+                let Some(row) = source(r * g.stride + i, g.padding, g.h, g.pad_mode) else { continue };
+                for (j, columns) in self.columns.iter().enumerate() {
+                    visit(r, row, i * g.kw + j, columns);
+                }
+            }
+        }
+    }
+}
+
+/// The columns of the input that the columns of the output read with one tap.
+enum Columns {
+    /// Output columns `out` read from `first` on, every `stride`-th.
+    Run { out: Range<usize>, first: usize, stride: usize },
+    /// Output column and input column.
+    Pairs(Vec<(usize, usize)>),
+}
+
+impl Columns {
+    fn new(g: &Geometry, j: usize) -> Self {
+        let at = |c: usize| source(c * g.stride + j, g.padding, g.w, g.pad_mode);
+        if g.pad_mode == PadMode::Reflect {
+            return Self::Pairs((0..g.ow).filter_map(|c| Some((c, at(c)?))).collect());
+        }
+        // Zeros lie before and after: what is left is one run.
+        let from = (0..g.ow).find(|&c| at(c).is_some()).unwrap_or(g.ow);
+        let to = (from..g.ow).find(|&c| at(c).is_none()).unwrap_or(g.ow);
+        Self::Run { out: from..to, first: at(from).unwrap_or(0), stride: g.stride }
+    }
+
+    #[inline(always)]
+    fn each<T>(&self, y: &mut [T], x: &[T], mut f: impl FnMut(&mut T, &T)) {
+        match self {
+            Self::Run { out, first, stride: 1 } => {
+                y[out.clone()].iter_mut().zip(&x[*first..]).for_each(|(y, x)| f(y, x));
+            }
+            Self::Run { out, first, stride } => {
+                let x = x[*first..].iter().step_by(*stride);
+                y[out.clone()].iter_mut().zip(x).for_each(|(y, x)| f(y, x));
+            }
+            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&mut y[c], &x[from])),
+        }
+    }
+
+    #[inline(always)]
+    fn each_back<T>(&self, y: &[T], x: &mut [T], mut f: impl FnMut(&T, &mut T)) {
+        match self {
+            Self::Run { out, first, stride: 1 } => {
+                y[out.clone()].iter().zip(&mut x[*first..]).for_each(|(y, x)| f(y, x));
+            }
+            Self::Run { out, first, stride } => {
+                let x = x[*first..].iter_mut().step_by(*stride);
+                y[out.clone()].iter().zip(x).for_each(|(y, x)| f(y, x));
+            }
+            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&y[c], &mut x[from])),
+        }
+    }
+
+    #[inline(always)]
+    fn each_pair<T>(&self, y: &[T], x: &[T], mut f: impl FnMut(&T, &T)) {
+        match self {
+            Self::Run { out, first, stride } => {
+                let x = x[*first..].iter().step_by(*stride);
+                y[out.clone()].iter().zip(x).for_each(|(y, x)| f(y, x));
+            }
+            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&y[c], &x[from])),
+        }
+    }
+}
