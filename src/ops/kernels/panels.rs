@@ -1,6 +1,7 @@
 //! Weights of a convolution in the order in which its kernel reads them.
 
 use std::iter::StepBy;
+use std::ops::Range;
 use std::slice::IterMut;
 
 use super::Real;
@@ -50,28 +51,35 @@ impl Layout {
         out.next_multiple_of(self.height) * depth
     }
 
-    /// Lays `panels` out; `fill` writes the `depth` weights of one output channel. Channels that fill
-    /// the last panel up are zero.
+    /// Lays `panels` out; `fill` writes some weights of one output channel, a range of the `depth` that
+    /// starts and ends at multiples of `unit`. Channels that fill the last panel up are zero.
     pub fn pack<T: Real>(
         self,
-        out: usize,
-        depth: usize,
+        (out, depth, unit): (usize, usize, usize),
         panels: &mut [T],
-        fill: impl Fn(usize, Column<'_, T>),
+        fill: impl Fn(usize, Range<usize>, Column<'_, T>),
     ) {
         let height = self.height;
+        // What is written and what is read stays in the first-level cache.
+        let together = (CHUNK / unit.max(1)).max(1) * unit.max(1);
         for (block, panel) in panels.chunks_exact_mut((depth * height).max(1)).enumerate() {
-            for m in 0..height {
-                let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
-                if o < out {
-                    fill(o, column);
-                } else {
-                    column.for_each(|to| *to = T::zero());
+            for (part, panel) in panel.chunks_mut(together * height).enumerate() {
+                let weights = part * together..part * together + panel.len() / height;
+                for m in 0..height {
+                    let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
+                    if o < out {
+                        fill(o, weights.clone(), column);
+                    } else {
+                        column.for_each(|to| *to = T::zero());
+                    }
                 }
             }
         }
     }
 }
+
+/// Weights of one output channel that are laid out at a time.
+const CHUNK: usize = 72;
 
 /// The place of one output channel's weights in a panel.
 pub(super) type Column<'a, T> = StepBy<IterMut<'a, T>>;

@@ -58,8 +58,8 @@ pub(super) fn pack_forward<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
     let mut all = vec![T::zero(); g.groups * layout.len(out, depth)];
     for (group, panels) in all.chunks_exact_mut(layout.len(out, depth).max(1)).enumerate() {
         let weight = &weight[group * out * depth..][..out * depth];
-        layout.pack(out, depth, panels, |o, column| {
-            column.zip(&weight[o * depth..]).for_each(|(to, &weight)| *to = weight);
+        layout.pack((out, depth, 1), panels, |o, part, column| {
+            column.zip(&weight[o * depth..][part]).for_each(|(to, &weight)| *to = weight);
         });
     }
     all
@@ -115,8 +115,10 @@ pub(super) fn pack_transposed<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
             let mut panels = vec![T::zero(); phase.panels::<T>(g)];
             let taps: Vec<usize> = phase.source_taps(g);
             let (out, depth) = (g.group_channels(), phase.depth(g));
-            Layout::of::<T>(out, depth).pack(out, depth, &mut panels, |channel, column| {
-                let kernels = weight.chunks_exact(g.depth()).map(|weight| &weight[channel * g.taps()..]);
+            let size = (out, depth, taps.len());
+            Layout::of::<T>(out, depth).pack(size, &mut panels, |channel, part, column| {
+                let sources = part.start / taps.len()..part.end / taps.len();
+                let kernels = sources.map(|source| &weight[source * g.depth() + channel * g.taps()..]);
                 let turned = kernels.flat_map(|kernel| taps.iter().map(move |&tap| kernel[tap]));
                 column.zip(turned).for_each(|(to, weight)| *to = weight);
             });

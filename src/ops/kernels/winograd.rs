@@ -47,8 +47,8 @@ pub(super) fn pack<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
         let weight = &weight[group * out * channels * 9..][..out * channels * 9];
         let kernels: Vec<[T; PRODUCTS]> = weight.chunks_exact(9).map(transformed_kernel).collect();
         for (k, panels) in panels.chunks_exact_mut(panel).enumerate() {
-            Layout::of_positions().pack(out, channels, panels, |o, column| {
-                column.zip(&kernels[o * channels..]).for_each(|(to, kernel)| *to = kernel[k]);
+            Layout::of_positions().pack((out, channels, 1), panels, |o, part, column| {
+                column.zip(&kernels[o * channels..][part]).for_each(|(to, kernel)| *to = kernel[k]);
             });
         }
     }
