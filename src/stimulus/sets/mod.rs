@@ -229,8 +229,8 @@ impl Portions<'_> {
             }
             return Ok(Division { training: own, validation: test()?, test: None });
         }
-        // A split that is too small for that many gives a sixth of itself.
-        let n = self.held_out.min((own.len() / 6).max(1));
+        // Where more than half would be set aside, a sixth of the split is.
+        let n = if 2 * self.held_out <= own.len() { self.held_out } else { (own.len() / 6).max(1) };
         let (training, validation) = match self.shuffled {
             true => own.set_aside(n, self.drawn.seed)?,
             false => own.without_last(n)?,
