@@ -1,7 +1,10 @@
 //! Eigenvalues of real matrices that need not be symmetric: all of a small dense one, the outermost
 //! of a large one that is only applied.
 
-use std::ops::Range;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, EvdParams, evd_real, evd_scratch};
+use faer::traits::RealField;
+use faer::{Auto, Col, MatRef, Par};
 
 use crate::error::{Error, Result};
 
@@ -18,222 +21,96 @@ impl Complex {
     }
 }
 
-/// QR steps per eigenvalue before giving up.
-const MAX_STEPS: usize = 300;
-
 /// All eigenvalues of the row-major `n` x `n` matrix, largest modulus first.
-///
-/// Reduction to Hessenberg form by reflections, then the double-shift QR iteration.
 ///
 /// # Errors
 /// [`Error::Shape`] unless there are `n * n` entries, [`Error::Unsupported`] for entries that are not
 /// finite or without convergence.
 pub fn eigenvalues(matrix: &[f64], n: usize) -> Result<Vec<Complex>> {
+    spectrum(matrix, n)
+}
+
+/// As [`eigenvalues`], computed in single precision: twice as fast, with errors of some 1e-6 of the
+/// matrix' norm, more where eigenvectors are nearly parallel.
+///
+/// # Errors
+/// As [`eigenvalues`].
+pub fn eigenvalues_f32(matrix: &[f32], n: usize) -> Result<Vec<Complex>> {
+    spectrum(matrix, n)
+}
+
+/// Reduction to Hessenberg form, then the small-bulge multishift QR iteration with aggressive early
+/// deflation (Braman, Byers and Mathias 2002), on the calling thread.
+fn spectrum<T: RealField + Copy + Into<f64>>(matrix: &[T], n: usize) -> Result<Vec<Complex>> {
     if matrix.len() != n * n {
         return Err(Error::shape("square matrix", [n, n], &[matrix.len()]));
     }
-    if matrix.iter().any(|x| !x.is_finite()) {
+    if matrix.iter().any(|&entry| !entry.into().is_finite()) {
         return Err(Error::Unsupported(
             "a matrix with entries that are not finite has no eigenvalues".to_owned(),
         ));
     }
-    let mut h = Square { n, entries: matrix.to_vec() };
-    h.reduce();
-    let mut values = h.values()?;
+    let mut params: EvdParams = Auto::<T>::auto();
+    params.schur.recommended_shift_count = shifts;
+    params.schur.recommended_deflation_window = deflation_window;
+    let (mut re, mut im) = (Col::<T>::zeros(n), Col::<T>::zeros(n));
+    let no = ComputeEigenvectors::No;
+    let mut memory = MemBuffer::new(evd_scratch::<T>(n, no, no, Par::Seq, params.into()));
+    let found = evd_real(
+        // Row by row it is the transposed one, whose eigenvalues are the same.
+        MatRef::from_column_major_slice(matrix, n, n),
+        re.as_diagonal_mut(),
+        im.as_diagonal_mut(),
+        None,
+        None,
+        Par::Seq,
+        MemStack::new(&mut memory),
+        params.into(),
+    );
+    let mut values: Vec<Complex> = (0..n).map(|k| Complex { re: re[k].into(), im: im[k].into() }).collect();
+    if found.is_err() || !has_trace(&values, matrix, n) {
+        return Err(Error::Unsupported("the eigenvalues did not converge; scale the matrix".to_owned()));
+    }
     values
         .sort_by(|a, b| b.abs().total_cmp(&a.abs()).then(b.re.total_cmp(&a.re)).then(b.im.total_cmp(&a.im)));
     Ok(values)
 }
 
-struct Square {
-    n: usize,
-    entries: Vec<f64>,
+/// Whether the values sum to the trace, as far as their precision goes: the library does not say
+/// where an iteration ended early.
+fn has_trace<T: RealField + Copy + Into<f64>>(values: &[Complex], matrix: &[T], n: usize) -> bool {
+    let trace: f64 = matrix.iter().step_by(n + 1).map(|&entry| entry.into()).sum();
+    let largest = matrix.iter().fold(f64::MIN_POSITIVE, |largest, &entry| largest.max(entry.into().abs()));
+    let squares: f64 = matrix.iter().map(|&entry| (entry.into() / largest).powi(2)).sum();
+    let found: f64 = values.iter().map(|value| value.re).sum();
+    let precision: f64 = faer::traits::math_utils::eps::<T>().into();
+    (found - trace).abs() <= 100.0 * precision * largest * (squares * n as f64).sqrt()
 }
 
-impl Square {
-    fn at(&self, row: usize, column: usize) -> f64 {
-        self.entries[row * self.n + column]
-    }
-
-    fn set(&mut self, row: usize, column: usize, value: f64) {
-        self.entries[row * self.n + column] = value;
-    }
-
-    /// To Hessenberg form: zeros below the first subdiagonal.
-    fn reduce(&mut self) {
-        let n = self.n;
-        for m in 1..n.saturating_sub(1) {
-            let scale: f64 = (m..n).map(|i| self.at(i, m - 1).abs()).sum();
-            if scale == 0.0 {
-                continue;
-            }
-            let mut v: Vec<f64> = (m..n).map(|i| self.at(i, m - 1) / scale).collect();
-            let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-            let g = if v[0] > 0.0 { -norm } else { norm };
-            let h = norm * norm - v[0] * g;
-            v[0] -= g;
-            // From the left: rows m.. of columns m - 1.., row by row for the sake of the cache.
-            let mut sums = vec![0.0; n];
-            for (k, v) in v.iter().enumerate() {
-                let row = &self.entries[(m + k) * n..(m + k + 1) * n];
-                sums[m - 1..].iter_mut().zip(&row[m - 1..]).for_each(|(sum, x)| *sum += v * x);
-            }
-            for (k, v) in v.iter().enumerate() {
-                let row = &mut self.entries[(m + k) * n..(m + k + 1) * n];
-                row[m - 1..].iter_mut().zip(&sums[m - 1..]).for_each(|(x, sum)| *x -= v * sum / h);
-            }
-            // From the right: columns m.. of all rows.
-            for row in self.entries.chunks_exact_mut(n) {
-                let sum: f64 = row[m..].iter().zip(&v).map(|(x, v)| x * v).sum::<f64>() / h;
-                row[m..].iter_mut().zip(&v).for_each(|(x, v)| *x -= sum * v);
-            }
-            for i in m + 1..n {
-                self.set(i, m - 1, 0.0);
-            }
-        }
-    }
-
-    /// Eigenvalues of a Hessenberg matrix, which is used up.
-    fn values(mut self) -> Result<Vec<Complex>> {
-        let n = self.n;
-        let norm: f64 = self.entries.iter().map(|x| x.abs()).sum();
-        let mut values = Vec::with_capacity(n);
-        let (mut end, mut shifted, mut steps) = (n, 0.0, 0);
-        while end > 0 {
-            let last = end - 1;
-            let from = self.split(last, norm);
-            if from == last {
-                values.push(Complex { re: self.at(last, last) + shifted, im: 0.0 });
-                (end, steps) = (end - 1, 0);
-                continue;
-            }
-            let (x, y) = (self.at(last, last), self.at(last - 1, last - 1));
-            let w = self.at(last, last - 1) * self.at(last - 1, last);
-            if from + 1 == last {
-                values.extend(pair(x, y, w).map(|value| Complex { re: value.re + shifted, ..value }));
-                (end, steps) = (end - 2, 0);
-                continue;
-            }
-            if steps == MAX_STEPS {
-                return Err(Error::Unsupported(format!(
-                    "the eigenvalues did not converge in {MAX_STEPS} steps; scale the matrix"
-                )));
-            }
-            let mut shift = [x, y, w];
-            // Exceptional shifts break cycles.
-            if steps > 0 && steps % 10 == 0 {
-                shifted += x;
-                for i in 0..end {
-                    let moved = self.at(i, i) - x;
-                    self.set(i, i, moved);
-                }
-                let s = self.at(last, last - 1).abs() + self.at(last - 1, last - 2).abs();
-                shift = [0.75 * s, 0.75 * s, -0.4375 * s * s];
-            }
-            steps += 1;
-            self.double_step(from..end, shift);
-        }
-        Ok(values)
-    }
-
-    /// Start of the block that ends with row `last`: where the subdiagonal vanishes.
-    fn split(&mut self, last: usize, norm: f64) -> usize {
-        let mut from = last;
-        while from > 0 {
-            let size = self.at(from - 1, from - 1).abs() + self.at(from, from).abs();
-            let size = if size == 0.0 { norm } else { size };
-            if self.at(from, from - 1).abs() <= f64::EPSILON * size {
-                self.set(from, from - 1, 0.0);
-                break;
-            }
-            from -= 1;
-        }
-        from
-    }
-
-    /// One QR step with two shifts at once, `shift` being the sum's halves and the product.
-    fn double_step(&mut self, block: Range<usize>, [x, y, w]: [f64; 3]) {
-        let (from, last, n) = (block.start, block.end - 1, self.n);
-        let first_column = |a: &Self, m: usize| {
-            let z = a.at(m, m);
-            let (r, s) = (x - z, y - z);
-            let p = (r * s - w) / a.at(m + 1, m) + a.at(m, m + 1);
-            let q = a.at(m + 1, m + 1) - z - r - s;
-            let r = a.at(m + 2, m + 1);
-            let scale = p.abs() + q.abs() + r.abs();
-            [p / scale, q / scale, r / scale]
-        };
-        // Two small subdiagonal entries in a row let the step begin further down.
-        let mut m = last - 2;
-        let mut v = first_column(self, m);
-        while m > from {
-            let small = self.at(m, m - 1).abs() * (v[1].abs() + v[2].abs());
-            let near = self.at(m - 1, m - 1).abs() + self.at(m, m).abs() + self.at(m + 1, m + 1).abs();
-            if small < f64::EPSILON * v[0].abs() * near {
-                break;
-            }
-            m -= 1;
-            v = first_column(self, m);
-        }
-        for i in m + 2..=last {
-            self.set(i, i - 2, 0.0);
-            if i > m + 2 {
-                self.set(i, i - 3, 0.0);
-            }
-        }
-        for k in m..last {
-            let is_last = k + 1 == last;
-            let mut scale = 1.0;
-            if k > m {
-                let third = if is_last { 0.0 } else { self.at(k + 2, k - 1) };
-                v = [self.at(k, k - 1), self.at(k + 1, k - 1), third];
-                scale = v.iter().map(|x| x.abs()).sum();
-                if scale == 0.0 {
-                    continue;
-                }
-                v = v.map(|x| x / scale);
-            }
-            let size = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-            let s = if v[0] < 0.0 { -size } else { size };
-            if s == 0.0 {
-                continue;
-            }
-            if k > m {
-                self.set(k, k - 1, -s * scale);
-            } else if from != m {
-                let flipped = -self.at(k, k - 1);
-                self.set(k, k - 1, flipped);
-            }
-            let p = v[0] + s;
-            let left = [1.0, v[1] / p, v[2] / p];
-            let right = [p / s, v[1] / s, v[2] / s];
-            let rows = if is_last { 2 } else { 3 };
-            for j in k..n {
-                let sum: f64 = (0..rows).map(|i| left[i] * self.at(k + i, j)).sum();
-                for (i, right) in right.iter().enumerate().take(rows) {
-                    self.entries[(k + i) * n + j] -= sum * right;
-                }
-            }
-            for row in self.entries.chunks_exact_mut(n).take((k + 4).min(last + 1)) {
-                let entries = &mut row[k..k + rows];
-                let sum: f64 = entries.iter().zip(&right).map(|(x, right)| x * right).sum();
-                entries.iter_mut().zip(&left).for_each(|(x, left)| *x -= sum * left);
-            }
-        }
+/// Shifts of one sweep.
+extern "C" fn shifts(n: usize, _active: usize) -> usize {
+    match n {
+        0..30 => 2,
+        30..60 => 4,
+        60..150 => 12,
+        150..1500 => 24,
+        1500..6000 => 64,
+        _ => 128,
     }
 }
 
-/// Eigenvalues of the last 2 x 2 block with diagonal `y`, `x` and product `w` of the others.
-fn pair(x: f64, y: f64, w: f64) -> [Complex; 2] {
-    let p = (y - x) / 2.0;
-    let q = p * p + w;
-    let root = q.abs().sqrt();
-    if q < 0.0 {
-        return [root, -root].map(|im| Complex { re: x + p, im });
+/// Rows that deflation looks at: few, because the reduction of that window is not blocked. On matrices
+/// of 200 to 1000 rows these take four fifths of the time of the library's own choice.
+extern "C" fn deflation_window(n: usize, _active: usize) -> usize {
+    match n {
+        0..30 => 2,
+        30..60 => 4,
+        60..150 => 10,
+        150..600 => 16,
+        600..1500 => 32,
+        1500..6000 => 96,
+        _ => 192,
     }
-    let z = p + if p < 0.0 { -root } else { root };
-    let second = if z == 0.0 { x } else { x - w / z };
-    [x + z, second].map(|re| Complex { re, im: 0.0 })
 }
 
 /// What `m` Arnoldi iterations leave.
@@ -339,7 +216,7 @@ mod tests {
 
     #[test]
     fn sums_of_powers_are_traces_of_powers() {
-        for n in [5, 40, 90] {
+        for n in [5, 40, 90, 180] {
             let a = random(1, n);
             let values = eigenvalues(&a, n).unwrap();
             let mut power = a.clone();
@@ -367,6 +244,30 @@ mod tests {
                 power = next;
             }
         }
+    }
+
+    #[test]
+    fn single_precision_agrees_to_single_precision() {
+        for n in [1, 7, 65, 160] {
+            let a = random(3, n);
+            let single: Vec<f32> = a.iter().map(|&entry| entry as f32).collect();
+            let found = eigenvalues_f32(&single, n).unwrap();
+            assert!(found.is_sorted_by(|a, b| a.abs() >= b.abs()));
+            let exact: Vec<f64> = single.iter().map(|&entry| f64::from(entry)).collect();
+            let expected = eigenvalues(&exact, n).unwrap();
+            let expected: Vec<(f64, f64)> = expected.iter().map(|value| (value.re, value.im)).collect();
+            near(&found, &expected, 1e-3 * (n as f64).sqrt());
+        }
+        assert!(eigenvalues_f32(&[f32::INFINITY], 1).is_err() && eigenvalues_f32(&[], 1).is_err());
+    }
+
+    #[test]
+    fn what_misses_the_trace_is_not_believed() {
+        let value = |re| Complex { re, im: 0.0 };
+        let matrix = [2.0, 1.0, 0.0, 3.0];
+        assert!(has_trace(&[value(3.0), value(2.0)], &matrix, 2));
+        assert!(!has_trace(&[value(3.0), value(0.0)], &matrix, 2));
+        assert!(has_trace(&[value(0.0)], &[0.0], 1) && has_trace(&[value(1e-300)], &[1e-300], 1));
     }
 
     #[test]

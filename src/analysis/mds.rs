@@ -1,5 +1,6 @@
 //! Metric multidimensional scaling by majorisation (SMACOF, de Leeuw 1977).
 
+use super::distances::{pairwise_distances, squared_distance};
 use super::matrix::Matrix;
 use crate::error::{Error, Result};
 use crate::rng;
@@ -41,7 +42,7 @@ pub fn smacof(distances: &Matrix, start: &Matrix, options: &SmacofOptions) -> Re
         return Err(Error::shape("distances", [start.rows(), start.rows()], &[n, distances.columns()]));
     }
     let mut points = start.clone();
-    let mut current = distances_of(&points);
+    let mut current = pairwise_distances(&points);
     let mut previous: Option<f64> = None;
     let mut iterations = 0;
     for _ in 0..options.max_iterations {
@@ -55,7 +56,7 @@ pub fn smacof(distances: &Matrix, start: &Matrix, options: &SmacofOptions) -> Re
             b.set(i, i, -others);
         }
         points = b.times(&points).scaled(1.0 / n as f64);
-        current = distances_of(&points);
+        current = pairwise_distances(&points);
         iterations += 1;
         let stress = raw_stress(distances, &current);
         let size = half_squares(&current);
@@ -96,19 +97,9 @@ pub fn mds(
 
 /// Sum of the steps between consecutive rows, and their mean.
 pub fn path_length(points: &Matrix, rows: &[usize]) -> [f64; 2] {
-    let step = |pair: &[usize]| {
-        let squares = points.row(pair[0]).iter().zip(points.row(pair[1])).map(|(a, b)| (a - b).powi(2));
-        squares.sum::<f64>().sqrt()
-    };
+    let step = |pair: &[usize]| squared_distance(points.row(pair[0]), points.row(pair[1])).sqrt();
     let total: f64 = rows.windows(2).map(step).sum();
     [total, total / rows.len().saturating_sub(1).max(1) as f64]
-}
-
-fn distances_of(points: &Matrix) -> Matrix {
-    let distance = |i: usize, j: usize| {
-        points.row(i).iter().zip(points.row(j)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-    };
-    Matrix::from_fn(points.rows(), points.rows(), distance)
 }
 
 /// Over all ordered pairs, halved.
@@ -127,11 +118,11 @@ mod tests {
     #[test]
     fn points_in_a_plane_are_found_again() {
         let points = Matrix::new(5, 2, vec![0.0, 0.0, 1.0, 0.0, 1.0, 2.0, -1.0, 1.5, 0.3, 0.7]).unwrap();
-        let distances = distances_of(&points);
+        let distances = pairwise_distances(&points);
         let options = SmacofOptions { tolerance: 1e-14, ..SmacofOptions::default() };
         let found = mds(&distances, 2, 8, 1, &options).unwrap();
         assert!(found.stress < 1e-4, "{}", found.stress);
-        assert!(distances_of(&found.points).minus(&distances).norm() < 1e-3);
+        assert!(pairwise_distances(&found.points).minus(&distances).norm() < 1e-3);
         let again = mds(&distances, 2, 8, 1, &options).unwrap();
         assert_eq!(found, again);
     }

@@ -2,6 +2,7 @@
 
 pub mod attention_scores;
 pub mod bell;
+pub mod distances;
 pub mod dynamics;
 pub mod eigen;
 pub mod fit;

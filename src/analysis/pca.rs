@@ -24,22 +24,13 @@ pub fn pca(observations: &Matrix, n: usize) -> Result<Pca> {
     if n == 0 || n > most {
         return Err(Error::config("components", format!("1 to {most}"), n));
     }
-    let rows = observations.rows() as f64;
-    let means = (0..observations.columns()).map(|j| observations.column(j).iter().sum::<f64>() / rows);
-    let means: Vec<f64> = means.collect();
+    let means = observations.column_means();
     let Svd { u, values, v } = observations.centred().svd()?;
     let total: f64 = values.iter().map(|value| value * value).sum();
-    let signs: Vec<f64> = (0..n)
-        .map(|k| {
-            let column = v.column(k);
-            let top = column.iter().copied().fold(0.0f64, |top, x| if x.abs() > top.abs() { x } else { top });
-            if top < 0.0 { -1.0 } else { 1.0 }
-        })
-        .collect();
     Ok(Pca {
         means,
-        components: Matrix::from_fn(n, v.rows(), |k, j| v.at(j, k) * signs[k]),
-        scores: Matrix::from_fn(u.rows(), n, |i, k| u.at(i, k) * values[k] * signs[k]),
+        components: Matrix::from_fn(n, v.rows(), |k, j| v.at(j, k)),
+        scores: Matrix::from_fn(u.rows(), n, |i, k| u.at(i, k) * values[k]),
         explained: values[..n].iter().map(|value| value * value / total).collect(),
     })
 }

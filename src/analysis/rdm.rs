@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::distances::squared_distances;
 use super::matrix::Matrix;
 use super::statistics;
 use crate::error::{Error, Result};
@@ -84,21 +85,16 @@ impl Rdm {
         if n < 2 || units == 0 {
             return Err(Error::shape("features", "two or more stimuli and one unit", &[n, units]));
         }
-        let rows: Vec<Vec<f64>> = (0..n)
-            .map(|i| match dissimilarity {
-                Dissimilarity::Euclidean => features.row(i).to_vec(),
-                Dissimilarity::Correlation => standardised(features.row(i)),
-            })
-            .collect();
-        let distance = |i: usize, j: usize| -> f64 {
-            let pairs = rows[i].iter().zip(&rows[j]);
-            match dissimilarity {
-                Dissimilarity::Euclidean => pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>() / units as f64,
-                Dissimilarity::Correlation => 1.0 - pairs.map(|(a, b)| a * b).sum::<f64>(),
+        let all = match dissimilarity {
+            Dissimilarity::Euclidean => squared_distances(features).map(|square| square / units as f64),
+            Dissimilarity::Correlation => {
+                let mut patterns = features.entries().to_vec();
+                patterns.chunks_exact_mut(units).for_each(standardise);
+                Matrix::new(n, units, patterns)?.gram().map(|correlation| 1.0 - correlation)
             }
         };
-        let condensed = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
-        Ok(Self { n, condensed: condensed.map(|(i, j)| distance(i, j)).collect() })
+        let condensed = (0..n).flat_map(|i| all.row(i)[i + 1..].to_vec()).collect();
+        Ok(Self { n, condensed })
     }
 
     /// From its upper triangle.
@@ -199,10 +195,12 @@ fn without_mean(values: &[f64]) -> Vec<f64> {
     values.iter().map(|value| value - mean).collect()
 }
 
-fn standardised(values: &[f64]) -> Vec<f64> {
-    let centred = without_mean(values);
-    let norm = centred.iter().map(|value| value * value).sum::<f64>().sqrt();
-    centred.into_iter().map(|value| if norm > 0.0 { value / norm } else { 0.0 }).collect()
+/// To mean 0 and norm 1, or to zeros where nothing varies.
+fn standardise(values: &mut [f64]) {
+    let mean = statistics::mean(values);
+    values.iter_mut().for_each(|value| *value -= mean);
+    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    values.iter_mut().for_each(|value| *value = if norm > 0.0 { *value / norm } else { 0.0 });
 }
 
 fn cosine(x: &[f64], y: &[f64]) -> f64 {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor};
 
 use super::{Build, Call, Case, Origin};
-use crate::analysis::eigen::{arnoldi, eigenvalues};
+use crate::analysis::eigen::{arnoldi, eigenvalues_f32};
 use crate::dynamics::{
     Controls, Dynamics as _, Presentation, ProtocolOptions, Run, Schedule, State, rollout,
 };
@@ -185,11 +185,13 @@ fn arnoldi_iterations() -> Build {
     })
 }
 
+/// In the peer's precision.
 fn dense_eigenvalues() -> Build {
     Box::new(|_| {
         let mut recurrence = recurrence()?;
         let call: Call = Box::new(move || {
-            eigenvalues(&recurrence.dense()?, recurrence.n_units())?;
+            let dense: Vec<f32> = recurrence.dense()?.into_iter().map(|entry| entry as f32).collect();
+            eigenvalues_f32(&dense, recurrence.n_units())?;
             Ok(())
         });
         Ok((call, Origin::Random))

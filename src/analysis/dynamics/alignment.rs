@@ -147,9 +147,9 @@ struct Forward {
 
 impl Forward {
     fn of([x, l1, l2, l3]: [&Matrix; 4], group: Group) -> Result<Self> {
-        let h1 = x.times(&l1.transposed()).map(f64::tanh);
-        let h2 = h1.times(&l2.transposed()).map(f64::tanh);
-        let m = h2.times(&l3.transposed());
+        let h1 = x.times_transposed(l1).map(f64::tanh);
+        let h2 = h1.times_transposed(l2).map(f64::tanh);
+        let m = h2.times_transposed(l3);
         if group == Group::Invertible {
             let inverse = inverse(&m)?;
             return Ok(Self { hidden: [h1, h2], change: m, inverse, cayley: None });
@@ -170,19 +170,17 @@ impl Forward {
         let d_m = match &self.cayley {
             Some(cayley) => {
                 let c = &self.change;
-                let one = difference.times(c).times(&b.transposed());
-                let other = difference.transposed().times(c).times(b);
+                let one = difference.times(c).times_transposed(b);
+                let other = difference.transposed_times(c).times(b);
                 let d_c = one.plus(&other).scaled(-2.0);
                 let identity = Matrix::identity(c.rows());
-                let d_skew =
-                    cayley.transposed().times(&d_c).times(&identity.plus(c).transposed()).scaled(-1.0);
+                let d_skew = cayley.transposed_times(&d_c).times_transposed(&identity.plus(c)).scaled(-1.0);
                 d_skew.minus(&d_skew.transposed())
             }
             None => {
                 let moved = self.change.times(b).times(&self.inverse);
-                let one = difference.times(&b.times(&self.inverse).transposed()).scaled(-2.0);
-                let other =
-                    moved.transposed().times(difference).times(&self.inverse.transposed()).scaled(2.0);
+                let one = difference.times_transposed(&b.times(&self.inverse)).scaled(-2.0);
+                let other = moved.transposed_times(difference).times_transposed(&self.inverse).scaled(2.0);
                 one.plus(&other)
             }
         };
@@ -190,38 +188,13 @@ impl Forward {
         let through = |d: &Matrix, h: &Matrix| d.zip(h, |d, h| d * (1.0 - h * h));
         let d_2 = through(&d_m.times(l3), h2);
         let d_1 = through(&d_2.times(l2), h1);
-        [d_1.times(l1), d_1.transposed().times(x), d_2.transposed().times(h1), d_m.transposed().times(h2)]
+        [d_1.times(l1), d_1.transposed_times(x), d_2.transposed_times(h1), d_m.transposed_times(h2)]
     }
 }
 
 fn inverse(a: &Matrix) -> Result<Matrix> {
-    let n = a.rows();
-    let mut left = a.clone();
-    let mut right = Matrix::identity(n);
-    for pivot in 0..n {
-        let largest = (pivot..n).max_by(|&i, &j| left.at(i, pivot).abs().total_cmp(&left.at(j, pivot).abs()));
-        let row = largest.unwrap_or(pivot);
-        let factor = left.at(row, pivot);
-        if factor == 0.0 || !factor.is_finite() {
-            return Err(Error::Unsupported("a change of coordinates that cannot be inverted".to_owned()));
-        }
-        for matrix in [&mut left, &mut right] {
-            for column in 0..n {
-                let (here, there) = (matrix.at(pivot, column), matrix.at(row, column));
-                matrix.set(row, column, here);
-                matrix.set(pivot, column, there / factor);
-            }
-        }
-        for other in (0..n).filter(|&other| other != pivot) {
-            let share = left.at(other, pivot);
-            for matrix in [&mut left, &mut right] {
-                for column in 0..n {
-                    matrix.set(other, column, matrix.at(other, column) - share * matrix.at(pivot, column));
-                }
-            }
-        }
-    }
-    Ok(right)
+    let singular = || Error::Unsupported("a change of coordinates that cannot be inverted".to_owned());
+    a.inverse().ok_or_else(singular)
 }
 
 fn minimise(a: &Matrix, b: &Matrix, start: &Start, options: &AlignmentOptions) -> Result<Alignment> {

@@ -110,11 +110,11 @@ pub fn embedded(trials: &[Matrix], embedding: &DelayEmbedding) -> Result<LinearD
         })
     };
     let (before, after) = (moved(0), moved(1));
-    let gram = before.transposed().times(&before).plus(&Matrix::identity(rank).scaled(embedding.ridge));
+    let gram = before.transposed_times(&before).plus(&Matrix::identity(rank).scaled(embedding.ridge));
     let operator = if rank == 0 {
         Matrix::zeros(0, 0)
     } else {
-        gram.pseudo_inverse(1e-15)?.times(&before.transposed()).times(&after).transposed()
+        gram.pseudo_inverse(1e-15)?.times_transposed(&before).times(&after).transposed()
     };
     Ok(LinearDynamics { singular_values: values, cumulative, rank, operator })
 }

@@ -22,7 +22,7 @@ impl AngularCka {
 
 impl Metric for AngularCka {
     fn point(&self, responses: &Matrix) -> Result<Matrix> {
-        Ok(self.projected(&self.kernel.gram(responses).double_centred()))
+        Ok(self.projected(&self.kernel.centred_gram(responses)))
     }
 
     fn length(&self, a: &Matrix, b: &Matrix) -> Result<f64> {

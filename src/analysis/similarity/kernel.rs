@@ -1,5 +1,6 @@
 //! Kernels between stimuli, and the independence criterion made of them.
 
+use crate::analysis::distances::squared_distances;
 use crate::analysis::matrix::Matrix;
 use crate::error::{Error, Result};
 
@@ -39,15 +40,20 @@ impl LengthScale {
 
     /// For the rows of `x`.
     pub fn of(self, x: &Matrix) -> f64 {
-        let pairs = || (0..x.rows()).flat_map(|i| (i + 1..x.rows()).map(move |j| (i, j)));
         match self {
             Self::Fixed(scale) => scale,
-            Self::Median(factor) => {
-                let squares = pairs().map(|(i, j)| squared_distance(x, i, j)).collect();
-                factor * lower_median(squares).sqrt()
-            }
+            Self::Median(_) | Self::Mean(_) => self.of_squares(&squared_distances(x)),
+        }
+    }
+
+    /// For squared distances between all rows.
+    fn of_squares(self, squares: &Matrix) -> f64 {
+        let pairs = (0..squares.rows()).flat_map(|i| squares.row(i)[i + 1..].to_vec());
+        match self {
+            Self::Fixed(scale) => scale,
+            Self::Median(factor) => factor * lower_median(pairs.collect()).sqrt(),
             Self::Mean(factor) => {
-                let distances: Vec<f64> = pairs().map(|(i, j)| squared_distance(x, i, j).sqrt()).collect();
+                let distances: Vec<f64> = pairs.map(f64::sqrt).collect();
                 factor * distances.iter().sum::<f64>() / distances.len() as f64
             }
         }
@@ -73,28 +79,37 @@ pub enum Kernel {
 impl Kernel {
     /// Between all rows.
     pub fn gram(self, x: &Matrix) -> Matrix {
-        let n = x.rows();
         match self {
-            Self::Linear => x.times(&x.transposed()),
+            Self::Linear => x.gram(),
             Self::SquaredExponential(scale) => {
-                let scale = scale.of(x);
-                Matrix::from_fn(n, n, |i, j| (-squared_distance(x, i, j) / (scale * scale)).exp())
+                let squares = squared_distances(x);
+                let scale = scale.of_squares(&squares);
+                squares.map(|square| (-square / (scale * scale)).exp())
             }
             Self::Laplace(scale) => {
-                let scale = scale.of(x);
-                Matrix::from_fn(n, n, |i, j| (-squared_distance(x, i, j).sqrt() / scale).exp())
+                let squares = squared_distances(x);
+                let scale = scale.of_squares(&squares);
+                squares.map(|square| (-square.sqrt() / scale).exp())
             }
         }
     }
-}
 
-fn squared_distance(x: &Matrix, i: usize, j: usize) -> f64 {
-    x.row(i).iter().zip(x.row(j)).map(|(a, b)| (a - b).powi(2)).sum()
-}
+    /// Between all rows, with the mean taken away in the kernel's feature space: rows and columns of
+    /// mean 0.
+    pub fn centred_gram(self, x: &Matrix) -> Matrix {
+        match self {
+            Self::Linear => x.centred_gram(),
+            Self::SquaredExponential(_) | Self::Laplace(_) => self.gram(x).double_centred(),
+        }
+    }
 
-/// Euclidean distances between all rows.
-pub fn pairwise_distances(x: &Matrix) -> Matrix {
-    Matrix::from_fn(x.rows(), x.rows(), |i, j| squared_distance(x, i, j).sqrt())
+    /// Squared distances between all rows in the kernel's feature space.
+    pub fn squared_distances(self, x: &Matrix) -> Matrix {
+        match self {
+            Self::Linear => squared_distances(x),
+            Self::SquaredExponential(_) | Self::Laplace(_) => self.gram(x).map(|k| 2.0 - 2.0 * k),
+        }
+    }
 }
 
 /// Angles between all rows in radians.
@@ -159,6 +174,19 @@ mod tests {
         assert_eq!(LengthScale::parse("2.5").unwrap().of(&x), 2.5);
         for wrong in ["middle", "-1", "median/x", "median/0"] {
             assert!(LengthScale::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn feature_spaces_are_seen_through_the_gram_matrix() {
+        let x = Matrix::from_fn(7, 40, |i, j| ((i * 31 + j * 17) % 23) as f64 / 23.0 + 2.0);
+        let scale = LengthScale::Median(1.0);
+        for kernel in [Kernel::Linear, Kernel::SquaredExponential(scale), Kernel::Laplace(scale)] {
+            let gram = kernel.gram(&x);
+            let squares = Matrix::from_fn(7, 7, |i, j| gram.at(i, i) + gram.at(j, j) - 2.0 * gram.at(i, j));
+            assert!(kernel.squared_distances(&x).minus(&squares).norm() < 1e-11 * squares.norm());
+            let centred = gram.double_centred();
+            assert!(kernel.centred_gram(&x).minus(&centred).norm() < 1e-11 * centred.norm());
         }
     }
 

@@ -12,8 +12,9 @@ mod shape;
 mod sphere;
 mod stress;
 
+pub use crate::analysis::distances::pairwise_distances;
 pub use angular::AngularCka;
-pub use kernel::{Kernel, LengthScale, cka, hsic, lower_median, pairwise_angles, pairwise_distances};
+pub use kernel::{Kernel, LengthScale, cka, hsic, lower_median, pairwise_angles};
 pub use metric::{Metric, alexandrov, angle, frechet_mean, norm};
 pub use riemannian::{AffineInvariant, Positive};
 pub use shape::{Shape, ShapeForm, procrustes, whitened};

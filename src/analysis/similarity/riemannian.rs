@@ -26,19 +26,22 @@ pub struct AffineInvariant {
 const EPSILON: f64 = f64::EPSILON;
 
 impl AffineInvariant {
-    fn is_singular(a: &Matrix) -> Result<bool> {
-        let (values, _) = a.symmetric_eigen()?;
-        let (largest, smallest) = (values[0], values[values.len() - 1]);
-        Ok(smallest <= values.len() as f64 * EPSILON * largest)
+    /// Whether a matrix with these eigenvalues, in descending order, is not positive definite.
+    fn is_singular(values: &[f64]) -> bool {
+        let limit = values.len() as f64 * EPSILON;
+        matches!((values.first(), values.last()), (Some(largest), Some(smallest)) if *smallest <= limit * largest)
     }
 
     /// `A^(1/2)` and `A^(-1/2)`.
     fn roots(a: &Matrix) -> Result<[Matrix; 2]> {
-        if Self::is_singular(a)? {
+        let (values, vectors) = a.symmetric_eigen()?;
+        if Self::is_singular(&values) {
             let message = "a matrix that is not positive definite has no place on this manifold; raise eps";
             return Err(Error::Unsupported(message.to_owned()));
         }
-        Ok([a.symmetric_function(f64::sqrt)?, a.symmetric_function(|value| 1.0 / value.sqrt())?])
+        let roots: Vec<f64> = values.iter().map(|value| value.sqrt()).collect();
+        let inverse: Vec<f64> = roots.iter().map(|root| 1.0 / root).collect();
+        Ok([roots, inverse].map(|values| Matrix::of_spectrum(&values, &vectors)))
     }
 
     fn seen_from(inverse_root: &Matrix, b: &Matrix) -> Matrix {
@@ -61,15 +64,17 @@ impl Metric for AffineInvariant {
                     centred.padded(centred.rows(), p)
                 };
                 let n = reduced.rows().saturating_sub(1).max(1) as f64;
-                reduced.transposed().times(&reduced).scaled(1.0 / n)
+                reduced.transposed_times(&reduced).scaled(1.0 / n)
             }
         };
         Ok(positive.plus(&Matrix::identity(positive.rows()).scaled(self.eps)))
     }
 
     fn length(&self, a: &Matrix, b: &Matrix) -> Result<f64> {
-        if Self::is_singular(a)? || Self::is_singular(b)? {
-            return Ok(f64::INFINITY);
+        for point in [a, b] {
+            if Self::is_singular(&point.symmetric_eigen()?.0) {
+                return Ok(f64::INFINITY);
+            }
         }
         let [_, inverse_root] = Self::roots(a)?;
         let (values, _) = Self::seen_from(&inverse_root, b).symmetric_eigen()?;
@@ -98,7 +103,7 @@ impl Metric for AffineInvariant {
         let [root, inverse_root] = Self::roots(a)?;
         let middle = Self::seen_from(&inverse_root, b).symmetric_function(f64::sqrt)?;
         let carrier = root.times(&middle).times(&inverse_root);
-        Ok(carrier.times(v).times(&carrier.transposed()))
+        Ok(carrier.times(v).times_transposed(&carrier))
     }
 
     fn inner(&self, a: &Matrix, u: &Matrix, v: &Matrix) -> Result<f64> {

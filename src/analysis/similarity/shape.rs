@@ -37,7 +37,7 @@ const LEAST_VARIANCE: f64 = 1e-9;
 /// # Errors
 /// [`crate::Error::Unsupported`] for entries that are not finite.
 pub fn whitened(responses: &Matrix, alpha: f64) -> Result<Matrix> {
-    let covariance = responses.transposed().times(responses).scaled(1.0 / responses.rows() as f64);
+    let covariance = responses.transposed_times(responses).scaled(1.0 / responses.rows() as f64);
     let change = covariance
         .symmetric_function(|variance| alpha + (1.0 - alpha) / variance.max(LEAST_VARIANCE).sqrt())?;
     Ok(responses.times(&change))
@@ -48,8 +48,8 @@ pub fn whitened(responses: &Matrix, alpha: f64) -> Result<Matrix> {
 /// # Errors
 /// [`crate::Error::Unsupported`] for entries that are not finite.
 pub fn procrustes(a: &Matrix, b: &Matrix) -> Result<Matrix> {
-    let Svd { u, v, .. } = a.transposed().times(b).svd()?;
-    Ok(v.times(&u.transposed()))
+    let Svd { u, v, .. } = a.transposed_times(b).svd()?;
+    Ok(v.times_transposed(&u))
 }
 
 impl Shape {
@@ -62,15 +62,15 @@ impl Shape {
         if !self.is_rotated {
             return Ok(v.clone());
         }
-        let (values, vectors) = a.transposed().times(a).symmetric_eigen()?;
-        let across = a.transposed().times(v);
-        let skew = vectors.transposed().times(&across.minus(&across.transposed())).times(&vectors);
+        let (values, vectors) = a.transposed_times(a).symmetric_eigen()?;
+        let across = a.transposed_times(v);
+        let skew = vectors.transposed_times(&across.minus(&across.transposed())).times(&vectors);
         let floor = 1e-12 * values.first().copied().unwrap_or(0.0);
         let turn = Matrix::from_fn(skew.rows(), skew.columns(), |i, j| {
             let sum = values[i] + values[j];
             if sum > floor { skew.at(i, j) / sum } else { 0.0 }
         });
-        let turn = vectors.times(&turn).times(&vectors.transposed());
+        let turn = vectors.times(&turn).times_transposed(&vectors);
         Ok(v.minus(&a.times(&turn)))
     }
 }
@@ -131,7 +131,7 @@ impl Metric for Shape {
             ShapeForm::Euclidean => v.clone(),
             ShapeForm::Angular => sphere::transport(a, &b.times(&q), v),
         };
-        Ok(carried.times(&q.transposed()))
+        Ok(carried.times_transposed(&q))
     }
 
     fn inner(&self, a: &Matrix, u: &Matrix, v: &Matrix) -> Result<f64> {

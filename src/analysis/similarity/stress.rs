@@ -23,15 +23,12 @@ fn mean_over_pairs(n: usize, value: impl Fn(usize, usize) -> f64) -> f64 {
 
 impl Metric for Stress {
     fn point(&self, responses: &Matrix) -> Result<Matrix> {
-        let k = self.kernel.gram(responses);
-        let n = k.rows();
-        let squares = |i: usize, j: usize| (k.at(i, i) + k.at(j, j) - 2.0 * k.at(i, j)).max(0.0);
-        let distances = Matrix::from_fn(n, n, |i, j| squares(i, j).sqrt());
+        let distances = self.kernel.squared_distances(responses).map(f64::sqrt);
         if !self.is_scaled {
             return Ok(distances);
         }
-        let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
-        let median = lower_median(pairs.map(|(i, j)| distances.at(i, j)).collect());
+        let pairs = (0..distances.rows()).flat_map(|i| distances.row(i)[i + 1..].to_vec());
+        let median = lower_median(pairs.collect());
         Ok(distances.scaled(1.0 / median))
     }
 
