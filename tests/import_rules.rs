@@ -48,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "stimulus",
         ],
     ),
-    ("parity", &["device", "rng"]),
+    ("parity", &["device", "rng", "ops"]),
     ("provenance", &["stimulus", "device"]),
     ("checkpoint", &["weights", "provenance", "settings"]),
     ("model", &["checkpoint", "dynamics", "settings", "weights", "device"]),

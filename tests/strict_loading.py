@@ -59,7 +59,7 @@ def counter_hebb(shared, _out):
 def blt(_shared, _out):
     import blt
 
-    peer = blt.BLT("blt_bl", 2, 8, seed=0, widths=[32] * 6)
+    peer = blt.BLT("blt_bl", 10, 8, seed=0, widths=[32] * 6)
     return [("checkpoints/last", peer.shapes())]
 
 

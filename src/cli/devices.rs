@@ -29,13 +29,10 @@ impl Devices {
                 print::line(format_args!("{device:<8} {}", reason.as_deref().unwrap_or("available")))?;
             }
         }
-        let sets = instruction_sets();
         if common.json {
-            print::json(
-                &json!({"devices": listed, "instruction_set": instruction_set(), "instruction_sets": sets}),
-            )?;
+            print::json(&listed)?;
         } else {
-            let (taken, all) = (instruction_set(), sets.join(", "));
+            let (taken, all) = (instruction_set(), instruction_sets().join(", "));
             print::line(format_args!(
                 "kernels on the CPU use {taken}; GAINFIELD_SIMD asks for one of: {all}"
             ))?;

@@ -44,6 +44,6 @@ pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,
 };
 pub use parameter::{dropout, dropout2d, embedding, weight_norm};
-pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, channel_sums, global_avg_pool2d, max_pool2d};
+pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d};
 pub use resize::{resize_bicubic, upsample_nearest};
 pub use workspace::{Numerics, Path, Workspace};

@@ -3,7 +3,6 @@
 use candle_core::{D, Tensor};
 
 use super::composite::taps;
-use super::kernels::conv::ChannelSums;
 use super::kernels::pool::{Pool, Pooled};
 use super::resize::resample;
 use super::workspace::Path;
@@ -99,24 +98,6 @@ pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Sum of each channel over batch and map, `[channels]`, outside any graph.
-///
-/// # Errors
-/// [`Error::Shape`] unless `x` is `[batch, channels, height, width]`.
-pub fn channel_sums(x: &Tensor) -> Result<Tensor> {
-    channel_sums_by(Path::Auto, x)
-}
-
-fn channel_sums_by(path: Path, x: &Tensor) -> Result<Tensor> {
-    if x.rank() != 4 {
-        return Err(Error::shape("input of channel sums", "[batch, channels, height, width]", x.dims()));
-    }
-    if path.takes_kernel(x)? {
-        return Ok(x.contiguous()?.apply_op1_no_bwd(&ChannelSums)?);
-    }
-    Ok(x.detach().flatten_from(2)?.sum(2)?.sum(0)?)
-}
-
 fn pad_with_lowest(x: &Tensor, padding: usize) -> Result<Tensor> {
     let mut x = x.clone();
     for dim in [2, 3] {
@@ -151,9 +132,7 @@ fn pooled_size(x: &Tensor, spec: &PoolSpec) -> Result<(usize, usize)> {
 mod tests {
     use candle_core::Device;
 
-    use super::super::testing::{
-        PATHS, check_gradients, check_paths, difference, gradients, normal, shuffled, values,
-    };
+    use super::super::testing::{PATHS, check_gradients, check_paths, gradients, normal, shuffled, values};
     use super::*;
 
     fn cases() -> Vec<([usize; 4], PoolSpec)> {
@@ -186,16 +165,6 @@ mod tests {
             check_gradients(&[normal(1, &[2, 2, 5, 4])], |x| adaptive_avg_pool2d(&x[0], size));
         }
         check_gradients(&[normal(1, &[2, 3, 5, 4])], |x| global_avg_pool2d(&x[0]));
-    }
-
-    #[test]
-    fn channels_are_summed_on_both_paths() {
-        for dims in [[3, 4, 5, 7], [1, 2, 1, 1], [0, 3, 4, 4]] {
-            let x = normal(1, &dims);
-            let [a, b] = PATHS.map(|path| channel_sums_by(path, &x).unwrap());
-            assert!(difference(&a, &b) < 1e-12);
-        }
-        assert!(channel_sums(&normal(1, &[2, 3])).is_err());
     }
 
     #[test]

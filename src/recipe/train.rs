@@ -238,7 +238,18 @@ impl AnyRecipe {
     /// # Errors
     /// As [`AnyRecipe::named`].
     pub fn read(path: &Path, overrides: &Overrides) -> Result<Self> {
-        let mut map = read_map(path)?;
+        Self::of_file(read_map(path)?, overrides)
+    }
+
+    /// As [`RECIPE`] in the run's folder says it, so that nested settings come in one order whether a run
+    /// begins from memory or from its folder.
+    fn as_written(&self) -> Result<Self> {
+        let map = toml::from_str(&self.to_toml()?);
+        let map = map.map_err(|err| Error::config("recipe", "what its file can say", err))?;
+        Self::of_file(map, &Overrides::default())
+    }
+
+    fn of_file(mut map: Map<String, Value>, overrides: &Overrides) -> Result<Self> {
         if let Some((variant, map)) = HebbRecipe::of_reference(&map)? {
             return Self::from_map("counter_hebb", variant, &map, overrides);
         }
@@ -448,6 +459,7 @@ pub fn start(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
+        let recipe = recipe.as_written()?;
         let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
         let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
         if !data.skipped.is_empty() {

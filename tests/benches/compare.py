@@ -2,12 +2,13 @@
 """Times the PyTorch peers and Gainfield alternately, case by case, and writes docs/performance.md.
 
     python tests/benches/compare.py PEERS [--program target/release/gainfield] [--threads 1 2]
-        [--rounds 3] [--filter TEXT] [--write docs/performance.md]
+        [--rounds 3] [--filter TEXT] [--numerics exact fast] [--write docs/performance.md]
 
 PEERS is the folder of the peers' scripts. Every round starts either program anew for one case at one
 batch, so that its peak of memory belongs to that case and neither side runs while the other does.
 A row gives the ratio ours / peer of the median wall times of one call over all rounds, with the
-smallest and largest ratio of a round, the same for processor time, and of resident memory.
+smallest and largest ratio of a round, the same for processor time, and of the peak of resident memory
+of the whole process. Numerics other than exact are timed for cases that do not train.
 """
 
 import argparse
@@ -55,6 +56,20 @@ def spread(ratios):
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "–"
 
 
+def trains(case):
+    return any(part in case for part in ("train", "adam", "backward"))
+
+
+def figures(pairs):
+    """Times, their ratios and the memory of the rounds of one row, as text."""
+    wall = [mine["median_ms"] / peer["median_ms"] for peer, mine in pairs]
+    cpu = [mine["cpu_ms"] / peer["cpu_ms"] for peer, mine in pairs if mine["cpu_ms"] and peer["cpu_ms"]]
+    middle = [statistics.median(side[i]["median_ms"] for side in pairs) for i in (0, 1)]
+    memory = [statistics.median(side[i]["peak_rss_mb"] for side in pairs) for i in (0, 1)]
+    times = [f"{middle[0]:.2f}", f"{middle[1]:.2f}", spread(wall), spread(cpu)]
+    return [*times, f"{memory[0]:.0f} / {memory[1]:.0f}", f"{memory[1] / memory[0]:.2f}"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peers", type=pathlib.Path)
@@ -62,6 +77,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--filter", default="")
+    parser.add_argument("--numerics", nargs="+", default=["exact"], choices=["exact", "fast"])
     parser.add_argument("--write", type=pathlib.Path)
     asked = parser.parse_args()
     program = str(pathlib.Path(asked.program).resolve())
@@ -74,37 +90,35 @@ def main():
     missing = [f"{case} at {batch}" for _, case, batch in cases if (case, batch) not in ours]
 
     name, torch, imported = versions(program)
-    head = ["case", "batch", "threads", "peer ms", "ours ms", "wall", "processor", "memory MiB peer / ours"]
-    table = [f"| {' | '.join(head)} |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    head = ["case", "batch", "threads", "numerics", "peer ms", "ours ms", "wall", "processor"]
+    head += ["memory MiB peer / ours", "memory"]
+    table = [f"| {' | '.join(head)} |", "|---|--:|--:|---|--:|--:|--:|--:|--:|--:|"]
     for threads in asked.threads:
         for script, case, batch in cases:
             if (case, batch) not in ours:
                 continue
             flags = ["bench", "--threads", str(threads), "--filter", case, "--batch", str(batch)]
-            pairs = []
+            modes = [mode for mode in asked.numerics if mode == "exact" or not trains(case)]
+            pairs = {mode: [] for mode in modes}
             for _ in range(asked.rounds):
                 peer = one([sys.executable, script.name, *flags], case, batch, cwd=asked.peers)
-                mine = one([program, *flags, "--json", "--quiet"], case, batch)
-                if peer and mine:
-                    pairs.append((peer, mine))
-            if not pairs:
-                missing.append(f"{case} at {batch}, which failed")
-                continue
-            wall = [mine["median_ms"] / peer["median_ms"] for peer, mine in pairs]
-            cpu = [mine["cpu_ms"] / peer["cpu_ms"] for peer, mine in pairs if mine["cpu_ms"] and peer["cpu_ms"]]
-            middle = [statistics.median(side[i]["median_ms"] for side in pairs) for i in (0, 1)]
-            memory = [statistics.median(side[i]["peak_rss_mb"] for side in pairs) for i in (0, 1)]
-            row = [case, batch, threads, f"{middle[0]:.2f}", f"{middle[1]:.2f}", spread(wall), spread(cpu)]
-            row.append(f"{memory[0] - imported:.0f} / {memory[1]:.0f}")
-            table.append(f"| {' | '.join(map(str, row))} |")
-            print(table[-1], flush=True)
+                for mode in modes:
+                    mine = one([program, *flags, "--numerics", mode, "--json", "--quiet"], case, batch)
+                    if peer and mine:
+                        pairs[mode].append((peer, mine))
+            for mode in modes:
+                if not pairs[mode]:
+                    missing.append(f"{case} at {batch} in {mode} numerics, which failed")
+                    continue
+                table.append(f"| {' | '.join(map(str, [case, batch, threads, mode, *figures(pairs[mode])]))} |")
+                print(table[-1], flush=True)
 
     page = [
         "# Performance",
         "",
-        "Ratios ours / peer of the same work, `exact` numerics, smaller is better: median over the rounds, smallest and largest round.",
+        "Ratios ours / peer of the same work, smaller is better: median over the rounds, smallest and largest round.",
         f"{processor()}, {platform.system()}; {name}; {torch}; {datetime.date.today().isoformat()}; {asked.rounds} rounds.",
-        f"The peer's memory is without the {imported:.0f} MiB of an empty import.",
+        f"Memory is the peak of the whole process; {imported:.0f} MiB of the peer's are an empty import.",
         "Made by `python tests/benches/compare.py PEERS --write docs/performance.md`.",
         "",
         *table,
