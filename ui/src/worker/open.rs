@@ -224,7 +224,7 @@ mod tests {
         std::fs::write(&garbage, b"not a checkpoint").unwrap();
         let text = message(&garbage);
         assert!(text.contains("garbage.pth") && !text.contains('\n'), "{text}");
-        assert!(message(folder.path()).contains(".png"));
+        assert!(message(folder.path()).contains("trials.csv"));
         let toml = folder.path().join("x.toml");
         std::fs::write(&toml, "kind = 3").unwrap();
         assert!(message(&toml).contains("x.toml"));
