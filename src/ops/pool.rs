@@ -39,6 +39,11 @@ pub(super) fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<T
     if path.takes_kernel(x)? {
         return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Max, spec: *spec, size })?);
     }
+    let (batch, channels, ..) = x.dims4()?;
+    if batch * channels == 0 {
+        // The tensor library reads beyond the end of parts of an empty tensor.
+        return Ok(Tensor::zeros((batch, channels, size.0, size.1), x.dtype(), x.device())?);
+    }
     let padded = if spec.padding > 0 { pad_with_lowest(x, spec.padding)? } else { x.clone() };
     let mut taps = taps(&padded, (spec.kernel, spec.kernel), spec.stride, size)?.into_iter();
     let mut best = taps.next().expect("a kernel has at least one entry");
