@@ -39,10 +39,8 @@ pub(super) fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<T
     if path.takes_kernel(x)? {
         return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Max, spec: *spec, size })?);
     }
-    let (batch, channels, ..) = x.dims4()?;
-    if batch * channels == 0 {
-        // The tensor library reads beyond the end of parts of an empty tensor.
-        return Ok(Tensor::zeros((batch, channels, size.0, size.1), x.dtype(), x.device())?);
+    if let Some(nothing) = nothing(x, size)? {
+        return Ok(nothing);
     }
     let padded = if spec.padding > 0 { pad_with_lowest(x, spec.padding)? } else { x.clone() };
     let mut taps = taps(&padded, (spec.kernel, spec.kernel), spec.stride, size)?.into_iter();
@@ -66,6 +64,9 @@ pub(super) fn avg_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<T
     let size = pooled_size(x, spec)?;
     if path.takes_kernel(x)? {
         return Ok(x.contiguous()?.apply_op1(Pool { pooled: Pooled::Average, spec: *spec, size })?);
+    }
+    if let Some(nothing) = nothing(x, size)? {
+        return Ok(nothing);
     }
     let p = spec.padding;
     let padded = if p > 0 { x.pad_with_zeros(2, p, p)?.pad_with_zeros(3, p, p)? } else { x.clone() };
@@ -101,6 +102,13 @@ pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
         &[_, _, h, w] if h * w > 0 => Ok(x.flatten_from(2)?.mean(D::Minus1)?),
         dims => Err(Error::shape("input of pooling", "[batch, channels, height, width]", dims)),
     }
+}
+
+/// The result where there are no maps: the tensor library reads beyond the end of parts of an empty tensor.
+fn nothing(x: &Tensor, (h, w): (usize, usize)) -> Result<Option<Tensor>> {
+    let (batch, channels, ..) = x.dims4()?;
+    let is_empty = batch * channels == 0;
+    Ok(is_empty.then(|| Tensor::zeros((batch, channels, h, w), x.dtype(), x.device())).transpose()?)
 }
 
 fn pad_with_lowest(x: &Tensor, padding: usize) -> Result<Tensor> {
