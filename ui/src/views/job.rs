@@ -203,7 +203,7 @@ fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
     let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
     let at = row.left_center();
     ui.painter().text(at, Align2::LEFT_CENTER, "Against the selected run", Text::SmallStrong.font(), t.text);
-    let columns = |row: Rect| [row.left(), row.left() + 110.0, row.right() - 58.0, row.right() - 28.0];
+    let columns = |row: Rect| [row.left(), row.left() + 110.0, row.right() - 72.0, row.right() - 28.0];
     let line = |ui: &mut Ui, words: [&str; 4], color: egui::Color32| {
         let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
         let xs = columns(row);
