@@ -227,14 +227,16 @@ fn by_kernel(
         x.track_op() || weight.tensor().track_op() || bias.is_some_and(|bias| bias.tensor().track_op());
     let may_tile = product == Product::Forward && !is_tracked && x.dtype() == DType::F32;
     let product = match ws.numerics() {
-        Numerics::Fast if may_tile && winograd::pays(&geometry) => Product::Tiled,
+        Numerics::Fast if may_tile && winograd::tile_side(&geometry).is_some() => Product::Tiled,
         Numerics::Fast | Numerics::Exact => product,
     };
     let panels = if is_tracked {
         weight.tensor().contiguous()?
     } else {
         let packing = match product {
-            Product::Tiled => Packing::Tiles { groups: geometry.groups },
+            Product::Tiled => {
+                Packing::Tiles { groups: geometry.groups, side: winograd::tile_side(&geometry) }
+            }
             Product::Forward => Packing::Windows { groups: geometry.groups },
             _ => Packing::Spread { stride: geometry.stride, padding: geometry.padding },
         };
@@ -461,6 +463,7 @@ mod tests {
         let spec = |padding, pad_mode, groups| ConvSpec { stride: 1, padding, pad_mode, groups };
         for (x, w, spec) in [
             ([2, 16, 9, 8], [16, 16, 3, 3], spec(1, PadMode::Zero, 1)),
+            ([2, 33, 7, 5], [31, 33, 3, 3], spec(1, PadMode::Zero, 1)),
             ([1, 20, 15, 11], [24, 20, 3, 3], spec(0, PadMode::Zero, 1)),
             ([3, 32, 14, 13], [40, 16, 3, 3], spec(1, PadMode::Reflect, 2)),
             ([1, 16, 57, 58], [17, 16, 3, 3], spec(1, PadMode::Zero, 1)),

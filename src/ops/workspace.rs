@@ -97,8 +97,8 @@ pub(crate) enum Packing {
     FlippedTransposed,
     /// As the kernel of a convolution reads it.
     Windows { groups: usize },
-    /// As the kernel of a convolution by tiles reads it.
-    Tiles { groups: usize },
+    /// As the kernel of a convolution by tiles of so many positions a side reads it.
+    Tiles { groups: usize, side: Option<usize> },
     /// As the kernel of a transposed convolution reads it.
     Spread { stride: usize, padding: usize },
 }

@@ -30,6 +30,7 @@ mod window_channels;
 mod window_products;
 mod windows;
 pub(super) mod winograd;
+mod winograd_tiles;
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};

@@ -31,6 +31,15 @@ impl<'a, T> Tile<'a, T> {
         tiles
     }
 
+    /// Tiles of `height` rows each, the last of what is left.
+    pub fn rows(self, height: usize) -> impl Iterator<Item = Self> {
+        (0..self.rows).step_by(height).map(move |from| {
+            // SAFETY: row `from` lies within the matrix, and no other part has its rows.
+            let start = unsafe { self.start.add(from * self.stride) };
+            Self { start, rows: height.min(self.rows - from), owner: PhantomData, ..self }
+        })
+    }
+
     pub fn n_rows(&self) -> usize {
         self.rows
     }

@@ -60,7 +60,7 @@ impl<T: Real> WithSimd for SumByChannels<'_, '_, T> {
 const WIDE: usize = 5;
 
 /// How many positions to compute next where `left` of `n` are left: one of `sizes`.
-fn tile(left: usize, n: usize, sizes: &[usize]) -> usize {
+pub(super) fn tile(left: usize, n: usize, sizes: &[usize]) -> usize {
     let most = sizes.last().copied().unwrap_or(1);
     // A small rest would leave the multipliers waiting: two tiles of middle size instead.
     let wanted = match left {

@@ -1,79 +1,61 @@
-//! Convolution with 3 x 3 kernels by tiles of 4 x 4 positions: F(4 x 4, 3 x 3) of Winograd.
+//! Convolution with 3 x 3 kernels by tiles of 4 x 4 or 2 x 2 positions: F(4 x 4, 3 x 3) and F(2 x 2, 3 x 3)
+//! of Winograd.
 //!
-//! A tile takes 36 products per pair of channels instead of 144, and rounds more (about 1e-5 of the
-//! largest value), which is why only the fast numerics use it. Lavin and Gray, "Fast algorithms for
-//! convolutional neural networks" (2016), section 4.3.
+//! A tile of 4 x 4 takes 36 products per pair of channels instead of 144, one of 2 x 2 takes 16 instead of
+//! 36, and both round more (about 1e-5 of the largest value), which is why only the fast numerics use
+//! them. Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016), sections 4.1 and 4.3.
+//!
+//! Vectors run over channels throughout: maps are turned around on the way in and on the way out, and
+//! what lies between needs no shuffling and computes no tile in vain.
 
-use std::array::from_fn;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::geometry::Geometry;
-use super::instruction_set::vectorised;
-use super::panels::Layout;
+use super::instruction_set::dispatch;
+use super::lanes::lanes;
+use super::panels::CHANNEL_VECTORS;
 use super::scratch::Scratch;
-use super::slab::{SLACK, Slab, source};
+use super::slab::source;
 use super::tile::Tile;
-use super::windows::Windows;
+use super::winograd_tiles::{Four, Products, ReadTiles, Tiling, Two, WriteTiles};
 use super::{Real, each};
-use crate::ops::conv::PadMode;
 
-/// Positions along one side of a tile.
-const SIDE: usize = 4;
-/// Entries along one side of what a tile reads.
-const READ: usize = SIDE + 2;
-/// Products of a tile.
-const PRODUCTS: usize = READ * READ;
-/// Tiles transformed together.
-const LANES: usize = 16;
-/// Tiles whose products stay in the second-level cache.
-const STRIPE: usize = 64;
+/// Entries of transformed input that stay in the second-level cache while every panel passes over them.
+const STRIPE_ENTRIES: usize = 144 * 1024;
 
-/// One number of each of some tiles.
-type Block<T> = [T; LANES];
+/// Channels from which tiles save more products than their transforms cost.
+const DEEP: usize = 16;
 
-/// Whether tiles save more products than their transforms cost.
-pub(in crate::ops) fn pays(g: &Geometry) -> bool {
-    (g.kh, g.kw, g.stride) == (3, 3, 1)
-        && g.group_channels().min(g.group_out()) >= 16
-        && g.oh.min(g.ow) >= 2 * SIDE
-}
-
-/// Panels of every group and product of `weight` `[out, channels / groups, 3, 3]`.
-pub(super) fn pack<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
-    let (out, channels) = (g.group_out(), g.group_channels());
-    let panel = Layout::of_positions().len(out, channels);
-    let mut all = vec![T::zero(); g.groups * PRODUCTS * panel];
-    for (group, panels) in all.chunks_exact_mut((PRODUCTS * panel).max(1)).enumerate() {
-        let weight = &weight[group * out * channels * 9..][..out * channels * 9];
-        let kernels: Vec<[T; PRODUCTS]> = weight.chunks_exact(9).map(transformed_kernel).collect();
-        for (k, panels) in panels.chunks_exact_mut(panel).enumerate() {
-            Layout::of_positions().pack((out, channels, 1), panels, |o, part, column| {
-                column.zip(&kernels[o * channels..][part]).for_each(|(to, kernel)| *to = kernel[k]);
-            });
-        }
+/// Positions along one side of the tiles that pay for this convolution, if any do.
+pub(in crate::ops) fn tile_side(g: &Geometry) -> Option<usize> {
+    let serves = (g.kh, g.kw, g.stride) == (3, 3, 1) && g.group_channels().min(g.group_out()) >= DEEP;
+    match g.oh.min(g.ow) {
+        _ if !serves => None,
+        8.. => Some(Four::SIDE),
+        // A tile of 4 x 4 reads four times the weights, too many for few tiles.
+        4.. => Some(Two::SIDE),
+        _ => None,
     }
-    all
 }
 
-/// `G g Gᵀ`, in double precision until the end.
-fn transformed_kernel<T: Real>(kernel: &[T]) -> [T; PRODUCTS] {
-    const G: [[f64; 3]; READ] = [
-        [1.0 / 4.0, 0.0, 0.0],
-        [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-        [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-        [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-        [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-        [0.0, 0.0, 1.0],
-    ];
-    from_fn(|k| {
-        let mut sum = 0.0;
-        for i in 0..3 {
-            for j in 0..3 {
-                sum += G[k / READ][i] * kernel[i * 3 + j].to_f64() * G[k % READ][j];
-            }
+/// Evaluates `$run` with `$W` as the tiling of a convolution.
+macro_rules! by_side {
+    ($g:expr, $W:ident => $run:expr) => {
+        if tile_side($g) == Some(Two::SIDE) {
+            type $W = Two;
+            $run
+        } else {
+            type $W = Four;
+            $run
         }
-        T::from_f64(sum)
-    })
+    };
+}
+
+/// Panels of every group of `weight` `[out, channels / groups, 3, 3]`:
+/// `[group, panel of output channels, product, channel, output channel of the panel]`.
+pub(super) fn pack<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    by_side!(g, W => Tiles::<T, W>::of(g).pack(weight))
 }
 
 /// `y` `[batch, out, oh, ow]` of `x` `[batch, channels, h, w]`; `panels` as [`pack`] made them.
@@ -84,224 +66,225 @@ pub(super) fn forward<T: Real>(
     bias: Option<&[T]>,
     scratch: &Scratch,
 ) -> Vec<T> {
-    let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
-    let stripes = stripes(g);
-    let widths: Vec<usize> = stripes.iter().map(|rows| positions(g, rows)).collect();
-    let panel = PRODUCTS * Layout::of_positions().len(g.group_out(), g.group_channels());
-    let mut jobs = Vec::new();
-    let groups = x.chunks_exact(g.group_entries()).zip(y.chunks_exact_mut(g.group_out() * g.positions()));
-    for (i, (x, y)) in groups.enumerate() {
-        let group = i % g.groups;
-        let tiles = Tile::cut(y, g.group_out(), &widths);
-        jobs.extend(tiles.into_iter().zip(&stripes).map(|(y, rows)| (group, x, rows.clone(), y)));
+    by_side!(g, W => Tiles::<T, W>::of(g).forward(x, panels, bias, scratch))
+}
+
+/// Output channels of one panel.
+fn height<T: Real>() -> usize {
+    CHANNEL_VECTORS * lanes::<T>()
+}
+
+/// Entry `k` of `G g Gᵀ`, in double precision until the end.
+fn transformed<T: Real, W: Tiling>(kernel: &[T], k: usize) -> T {
+    let (row, column) = (W::KERNEL[k / W::READ], W::KERNEL[k % W::READ]);
+    let mut sum = 0.0;
+    for i in 0..3 {
+        for j in 0..3 {
+            sum += row[i] * kernel[i * 3 + j].to_f64() * column[j];
+        }
     }
-    each(jobs, g.multiplications() / SIDE, |(group, x, rows, mut y)| {
-        let stripe = Stripe {
-            g,
-            rows,
-            pitch: g.ow.div_ceil(SIDE) + 1,
-            panels: &panels[group * panel..][..panel],
-            bias: bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]),
-        };
-        stripe.compute(x, scratch, &mut y);
-    });
-    y
+    T::from_f64(sum)
 }
 
-/// Rows of tiles that are computed together.
-fn stripes(g: &Geometry) -> Vec<Range<usize>> {
-    let (rows, pitch) = (g.oh.div_ceil(SIDE), g.ow.div_ceil(SIDE) + 1);
-    let together = (STRIPE / pitch).clamp(1, rows);
-    // Equal parts instead of a small rest.
-    let together = rows.div_ceil(rows.div_ceil(together));
-    (0..rows).step_by(together).map(|from| from..(from + together).min(rows)).collect()
-}
-
-/// Output positions in rows `rows` of tiles.
-fn positions(g: &Geometry, rows: &Range<usize>) -> usize {
-    ((rows.end * SIDE).min(g.oh) - rows.start * SIDE) * g.ow
-}
-
-/// Some rows of tiles of one group of one sample. Tiles run along `pitch`, row after row, so that
-/// vectors stay full; the one between the end of a row and the start of the next is dropped.
-struct Stripe<'a, T: Real> {
+/// How a convolution is cut into tiles of `W`.
+struct Tiles<'a, T: Real, W: Tiling> {
     g: &'a Geometry,
-    rows: Range<usize>,
-    pitch: usize,
-    panels: &'a [T],
-    bias: Option<&'a [T]>,
+    /// Rows and columns of tiles in one map.
+    rows: usize,
+    columns: usize,
+    /// Input channels of a group, rounded up to whole vectors.
+    channels: usize,
+    kind: PhantomData<(T, W)>,
 }
 
-impl<T: Real> Stripe<'_, T> {
-    /// Tiles, rounded up to whole blocks.
-    fn tiles(&self) -> usize {
-        (self.rows.len() * self.pitch).next_multiple_of(LANES)
+/// Rows of tiles of one group, counted over all samples, that are computed together, with the part of the
+/// result that each of them writes.
+struct Stripe<'b, T> {
+    group: usize,
+    first: usize,
+    to: Vec<Tile<'b, T>>,
+}
+
+impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
+    fn of(g: &'a Geometry) -> Self {
+        let (rows, columns) = (g.oh.div_ceil(W::SIDE), g.ow.div_ceil(W::SIDE));
+        let channels = g.group_channels().next_multiple_of(lanes::<T>());
+        Self { g, rows, columns, channels, kind: PhantomData }
     }
 
-    fn compute(&self, x: &[T], scratch: &Scratch, y: &mut Tile<'_, T>) {
-        let (channels, out, n) = (self.g.group_channels(), self.g.group_out(), self.tiles());
-        // `[product, channel, tile]`, with slack behind each product.
-        let of_product = channels * n + SLACK;
-        let mut read = scratch.take(PRODUCTS * of_product);
-        let mut planes = scratch.take(SIDE * SIDE * (n + self.pitch + LANES));
-        let mut row = scratch.take((self.pitch + 1) * SIDE);
-        let size = self.g.h * self.g.w;
-        for (channel, map) in x.chunks_exact(size).enumerate() {
-            self.split(map, &mut row, &mut planes);
-            vectorised(
-                #[inline(always)]
-                || self.transform_input(&planes, &mut read[channel * n..], of_product),
-            );
-        }
-        let mut products = scratch.take(PRODUCTS * out * n);
-        let slab = Slab::new((1, n), (0, 0), (1, n), PadMode::Zero, (1, 1), 1);
-        let panel = Layout::of_positions().len(out, channels);
-        for (k, products) in products.chunks_exact_mut(out * n).enumerate() {
-            let windows = Windows {
-                slab: &slab,
-                maps: &read[k * of_product..][..of_product],
-                channels,
-                panels: &self.panels[k * panel..][..panel],
-                layout: Layout::of_positions(),
-                bias: None,
-                rows: 0..1,
-                width: n,
-            };
-            for mut tile in Tile::cut(products, out, &[n]) {
-                windows.sum(&mut tile);
+    /// Entries of one panel.
+    fn panel(&self) -> usize {
+        W::PRODUCTS * self.channels * height::<T>()
+    }
+
+    /// Entries of the panels of one group.
+    fn group_panels(&self) -> usize {
+        self.g.group_out().div_ceil(height::<T>()) * self.panel()
+    }
+
+    fn pack(&self, weight: &[T]) -> Vec<T> {
+        let (out, channels) = (self.g.group_out(), self.g.group_channels());
+        let mut all = vec![T::zero(); self.g.groups * self.group_panels()];
+        let groups = all.chunks_exact_mut(self.group_panels()).zip(weight.chunks_exact(out * channels * 9));
+        for (panels, weight) in groups {
+            let weights = weight.chunks(height::<T>() * channels * 9);
+            for (panel, weight) in panels.chunks_exact_mut(self.panel()).zip(weights) {
+                for (i, kernel) in weight.chunks_exact(9).enumerate() {
+                    let (o, channel) = (i / channels, i % channels);
+                    let of_kernel = panel[channel * height::<T>() + o..].iter_mut();
+                    let entries = of_kernel.step_by(self.channels * height::<T>());
+                    entries.enumerate().for_each(|(k, to)| *to = transformed::<T, W>(kernel, k));
+                }
             }
         }
-        for o in 0..out {
-            let bias = self.bias.map_or(T::zero(), |bias| bias[o]);
-            vectorised(
-                #[inline(always)]
-                || {
-                    self.transform_output(&products[o * n..], out * n, &mut planes);
-                    self.join(&planes, bias, y.row(o));
-                },
-            );
-        }
+        all
     }
 
-    /// Entries of one of the planes: those with one remainder of row and column modulo [`SIDE`].
-    fn plane(&self) -> usize {
-        self.tiles() + self.pitch + LANES
-    }
-
-    /// Sorts the padded rows that the stripe reads by remainders of row and column.
-    fn split(&self, map: &[T], row: &mut [T], planes: &mut [T]) {
+    fn forward(&self, x: &[T], panels: &[T], bias: Option<&[T]>, scratch: &Scratch) -> Vec<T> {
         let g = self.g;
-        let plane = self.plane();
-        let columns = self.pitch * SIDE;
-        for r in 0..self.rows.len() * SIDE + READ - SIDE {
-            let from = source(self.rows.start * SIDE + r, g.padding, g.h, g.pad_mode);
-            let padded = &mut row[..columns];
-            match from {
-                Some(from) => {
-                    let map = &map[from * g.w..(from + 1) * g.w];
-                    let inner = g.w.min(columns - g.padding);
-                    padded[g.padding..g.padding + inner].copy_from_slice(&map[..inner]);
-                    for c in (0..g.padding).chain(g.padding + inner..columns) {
-                        padded[c] = source(c, g.padding, g.w, g.pad_mode).map_or(T::zero(), |c| map[c]);
-                    }
-                }
-                None => padded.fill(T::zero()),
+        let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
+        let work = g.multiplications() / W::SIDE;
+        each(self.stripes(&mut y), work, |stripe| {
+            let group = stripe.group;
+            let panels = &panels[group * self.group_panels()..][..self.group_panels()];
+            let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
+            self.compute(x, panels, bias, scratch, stripe);
+        });
+        y
+    }
+
+    /// Cuts the result.
+    fn stripes<'b>(&self, y: &'b mut [T]) -> Vec<Stripe<'b, T>> {
+        let g = self.g;
+        let widths: Vec<usize> = (0..self.rows).map(|row| self.rows_of(row).len() * g.ow).collect();
+        let mut of_group: Vec<Vec<Tile<'b, T>>> = (0..g.groups).map(|_| Vec::new()).collect();
+        for (i, y) in y.chunks_exact_mut(g.group_out() * g.positions()).enumerate() {
+            of_group[i % g.groups].extend(Tile::cut(y, g.group_out(), &widths));
+        }
+        let row = W::PRODUCTS * self.columns * self.channels;
+        let all = g.batch * self.rows;
+        let together = (STRIPE_ENTRIES / row).clamp(1, all.max(1));
+        // Equal parts instead of a small rest.
+        let together = all.div_ceil(all.div_ceil(together).max(1)).max(1);
+        let mut stripes = Vec::with_capacity(g.groups * all.div_ceil(together));
+        for (group, tiles) in of_group.into_iter().enumerate() {
+            let mut tiles = tiles.into_iter();
+            for first in (0..all).step_by(together) {
+                stripes.push(Stripe { group, first, to: tiles.by_ref().take(together).collect() });
             }
-            let at = r / SIDE * self.pitch;
-            let mut of_row = planes[r % SIDE * SIDE * plane..].chunks_exact_mut(plane);
-            let four: [Option<&mut [T]>; SIDE] = from_fn(|_| of_row.next());
-            for (j, plane) in four.into_iter().flatten().enumerate() {
-                let to = plane[at..at + self.pitch].iter_mut();
-                to.zip(padded.chunks_exact(SIDE)).for_each(|(to, from)| *to = from[j]);
+        }
+        stripes
+    }
+
+    /// Rows of the result that one row of tiles covers.
+    fn rows_of(&self, row: usize) -> Range<usize> {
+        row * W::SIDE..((row + 1) * W::SIDE).min(self.g.oh)
+    }
+
+    fn compute(&self, x: &[T], panels: &[T], bias: Option<&[T]>, scratch: &Scratch, stripe: Stripe<'_, T>) {
+        let (g, lanes, height) = (self.g, lanes::<T>(), height::<T>());
+        let Stripe { group, first, to } = stripe;
+        let (rows, n) = (first..first + to.len(), to.len() * self.columns);
+        let work = n * W::PRODUCTS * g.group_channels() * g.group_out();
+        // `[vector of channels, product, tile, channel of the vector]`.
+        let of_vector = W::PRODUCTS * n * lanes;
+        let mut read = scratch.take(self.channels / lanes * of_vector);
+        each(read.chunks_exact_mut(of_vector).enumerate().collect(), work, |(vector, read)| {
+            self.read(x, group, vector, rows.clone(), scratch, read);
+        });
+        let read = &*read;
+        let mut of_panel: Vec<Vec<Tile<'_, T>>> =
+            panels.chunks_exact(self.panel()).map(|_| Vec::new()).collect();
+        for tile in to {
+            of_panel.iter_mut().zip(tile.rows(height)).for_each(|(panel, tile)| panel.push(tile));
+        }
+        each(of_panel.into_iter().enumerate().collect(), work, |(i, to)| {
+            let panel = &panels[i * self.panel()..][..self.panel()];
+            let outs = i * height..((i + 1) * height).min(g.group_out());
+            let bias = bias.map(|bias| &bias[outs.clone()]);
+            let mut sums = scratch.take(W::PRODUCTS * n * height);
+            let vectors = outs.len().div_ceil(lanes);
+            dispatch(Products { read, panel, products: W::PRODUCTS, tiles: n, vectors, to: &mut sums });
+            self.write(&sums, bias, first, scratch, to);
+        });
+    }
+
+    /// Transforms what the tiles of some rows read of one vector of channels.
+    fn read(
+        &self,
+        x: &[T],
+        group: usize,
+        vector: usize,
+        rows: Range<usize>,
+        scratch: &Scratch,
+        to: &mut [T],
+    ) {
+        let (g, lanes) = (self.g, lanes::<T>());
+        let pitch = (self.columns * W::SIDE + 2) * lanes;
+        let mut around = scratch.take(W::READ * pitch);
+        let tiles = rows.len() * self.columns;
+        let channels = vector * lanes..((vector + 1) * lanes).min(g.group_channels());
+        if channels.len() < lanes {
+            around.fill(T::zero());
+        }
+        let mut last = None;
+        for (i, at) in rows.enumerate() {
+            let (sample, row) = (at / self.rows, at % self.rows);
+            let follows = last == Some((sample, row.wrapping_sub(1)));
+            last = Some((sample, row));
+            if follows {
+                // The last two rows of the tiles above are the first two here.
+                around.copy_within(W::SIDE * pitch.., 0);
             }
+            let maps = &x[(sample * g.groups + group) * g.group_entries()..][..g.group_entries()];
+            for r in if follows { 2 } else { 0 }..W::READ {
+                let from = source(row * W::SIDE + r, g.padding, g.h, g.pad_mode);
+                self.turn_in(maps, channels.clone(), from, &mut around[r * pitch..][..pitch]);
+            }
+            dispatch(ReadTiles::<T, W>::new(&around, self.columns, to, tiles, i * self.columns));
         }
     }
 
-    /// `Bᵀ d B` of every tile of one channel.
-    #[inline(always)]
-    fn transform_input(&self, planes: &[T], to: &mut [T], of_product: usize) {
-        let plane = self.plane();
-        for tile in (0..self.tiles()).step_by(LANES) {
-            let read = |i: usize, j: usize| -> Block<T> {
-                let at = (i % SIDE * SIDE + j % SIDE) * plane + i / SIDE * self.pitch + j / SIDE + tile;
-                let from = &planes[at..at + LANES];
-                from_fn(|lane| from[lane])
-            };
-            let columns: [[Block<T>; READ]; READ] = from_fn(|j| input_transform(from_fn(|i| read(i, j))));
-            for i in 0..READ {
-                for (j, block) in input_transform(from_fn(|j| columns[j][i])).into_iter().enumerate() {
-                    to[(i * READ + j) * of_product + tile..][..LANES].copy_from_slice(&block);
+    /// Writes row `from` of some channels, with its padding, channel next to channel.
+    fn turn_in(&self, maps: &[T], channels: Range<usize>, from: Option<usize>, to: &mut [T]) {
+        let (g, lanes) = (self.g, lanes::<T>());
+        let Some(from) = from else { return to.fill(T::zero()) };
+        let inner = g.padding..g.padding + g.w;
+        let columns = to.len() / lanes;
+        for (lane, channel) in channels.enumerate() {
+            let map = &maps[(channel * g.h + from) * g.w..][..g.w];
+            for column in (0..inner.start).chain(inner.end..columns) {
+                let from = source(column, g.padding, g.w, g.pad_mode);
+                to[column * lanes + lane] = from.map_or(T::zero(), |from| map[from]);
+            }
+            let inner = to[inner.start * lanes..inner.end * lanes].chunks_exact_mut(lanes);
+            inner.zip(map).for_each(|(to, &x)| to[lane] = x);
+        }
+    }
+
+    /// Transforms the sums of some output channels and writes them to their rows of tiles.
+    fn write(&self, sums: &[T], bias: Option<&[T]>, first: usize, scratch: &Scratch, to: Vec<Tile<'_, T>>) {
+        let (g, height) = (self.g, height::<T>());
+        let width = self.columns * W::SIDE;
+        let n = to.len() * self.columns;
+        let mut around = scratch.take(W::SIDE * width * height);
+        for (i, mut to) in to.into_iter().enumerate() {
+            let vectors = to.n_rows().div_ceil(lanes::<T>());
+            dispatch(WriteTiles::<T, W>::new(
+                sums,
+                n,
+                i * self.columns..(i + 1) * self.columns,
+                vectors,
+                &mut around,
+            ));
+            let rows = self.rows_of((first + i) % self.rows).len();
+            for o in 0..to.n_rows() {
+                let bias = bias.map_or(T::zero(), |bias| bias[o]);
+                let from = around.chunks_exact(width * height);
+                for (to, from) in to.row(o).chunks_exact_mut(g.ow).zip(from.take(rows)) {
+                    to.iter_mut().zip(from.chunks_exact(height)).for_each(|(to, from)| *to = from[o] + bias);
                 }
             }
         }
     }
-
-    /// `Aᵀ m A` of every tile of one output channel, into a plane per position of a tile.
-    #[inline(always)]
-    fn transform_output(&self, products: &[T], of_product: usize, planes: &mut [T]) {
-        let plane = self.plane();
-        for tile in (0..self.tiles()).step_by(LANES) {
-            let read = |i: usize, j: usize| -> Block<T> {
-                let from = &products[(i * READ + j) * of_product + tile..][..LANES];
-                from_fn(|lane| from[lane])
-            };
-            let columns: [[Block<T>; SIDE]; READ] = from_fn(|j| output_transform(from_fn(|i| read(i, j))));
-            for i in 0..SIDE {
-                for (j, block) in output_transform(from_fn(|j| columns[j][i])).into_iter().enumerate() {
-                    planes[(i * SIDE + j) * plane + tile..][..LANES].copy_from_slice(&block);
-                }
-            }
-        }
-    }
-
-    /// Lays the positions of all tiles side by side.
-    #[inline(always)]
-    fn join(&self, planes: &[T], bias: T, to: &mut [T]) {
-        let (plane, width) = (self.plane(), self.g.ow);
-        for (r, row) in to.chunks_exact_mut(width).enumerate() {
-            let at = r / SIDE * self.pitch;
-            let of_row: [&[T]; SIDE] =
-                from_fn(|j| &planes[(r % SIDE * SIDE + j) * plane + at..][..self.pitch]);
-            let mut whole = row.chunks_exact_mut(SIDE);
-            for (tile, to) in whole.by_ref().enumerate() {
-                for (to, plane) in to.iter_mut().zip(of_row) {
-                    *to = plane[tile] + bias;
-                }
-            }
-            for (to, plane) in whole.into_remainder().iter_mut().zip(of_row) {
-                *to = plane[width / SIDE] + bias;
-            }
-        }
-    }
-}
-
-/// `a * x + b * y + …`, entry by entry.
-macro_rules! mix {
-    ($first:literal * $x:expr $(, $factor:literal * $y:expr)+) => {
-        from_fn(|lane| T::from_f64($first) * $x[lane] $(+ T::from_f64($factor) * $y[lane])+)
-    };
-}
-
-/// `Bᵀ` along one axis.
-#[inline(always)]
-fn input_transform<T: Real>(d: [Block<T>; READ]) -> [Block<T>; READ] {
-    [
-        mix!(4.0 * d[0], -5.0 * d[2], 1.0 * d[4]),
-        mix!(-4.0 * d[1], -4.0 * d[2], 1.0 * d[3], 1.0 * d[4]),
-        mix!(4.0 * d[1], -4.0 * d[2], -1.0 * d[3], 1.0 * d[4]),
-        mix!(-2.0 * d[1], -1.0 * d[2], 2.0 * d[3], 1.0 * d[4]),
-        mix!(2.0 * d[1], -1.0 * d[2], -2.0 * d[3], 1.0 * d[4]),
-        mix!(4.0 * d[1], -5.0 * d[3], 1.0 * d[5]),
-    ]
-}
-
-/// `Aᵀ` along one axis.
-#[inline(always)]
-fn output_transform<T: Real>(m: [Block<T>; READ]) -> [Block<T>; SIDE] {
-    [
-        mix!(1.0 * m[0], 1.0 * m[1], 1.0 * m[2], 1.0 * m[3], 1.0 * m[4]),
-        mix!(1.0 * m[1], -1.0 * m[2], 2.0 * m[3], -2.0 * m[4]),
-        mix!(1.0 * m[1], 1.0 * m[2], 4.0 * m[3], 4.0 * m[4]),
-        mix!(1.0 * m[1], -1.0 * m[2], 8.0 * m[3], -8.0 * m[4], 1.0 * m[5]),
-    ]
 }
