@@ -1,25 +1,27 @@
-//! `gainfield info`: what a checkpoint is.
+//! `gainfield info`: what a checkpoint is, or which ones ship with the program.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use gainfield::pretrained::NETWORKS;
 use gainfield::{Result, families};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Common, Ending, Failure, Outcome, Settings, print};
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// Checkpoint: .pth, .pt, .tar or .safetensors.
-    path: PathBuf,
+    /// Checkpoint: .pth, .pt, .tar or .safetensors; without one, the bundled networks are listed.
+    path: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
 
 impl Info {
     pub fn execute(&self, common: &Common) -> Outcome {
+        let Some(path) = &self.path else { return list(common) };
         let overrides = self.settings.overrides().map_err(Failure::usage)?;
-        let model = families::open(&self.path, &overrides, &common.target()?)?;
+        let model = families::open(path, &overrides, &common.target()?)?;
         let description = model.describe();
         if common.json {
             print::json(&description)?;
@@ -28,6 +30,19 @@ impl Info {
         }
         Ok(Ending::Done)
     }
+}
+
+/// The bundled networks.
+fn list(common: &Common) -> Outcome {
+    if common.json {
+        let networks = NETWORKS.iter().map(|network| json!({"name": network.name(), "task": network.task}));
+        print::json(&networks.collect::<Vec<_>>())?;
+        return Ok(Ending::Done);
+    }
+    for network in &NETWORKS {
+        print::line(format_args!("{:<44} {}", network.name(), network.task))?;
+    }
+    Ok(Ending::Done)
 }
 
 fn print_text(description: &Value) -> Result<()> {

@@ -30,7 +30,7 @@ const INHIBITION: &str = "inhibition";
 
 #[derive(Debug, Args)]
 pub struct ProbeCommand {
-    /// Checkpoint, or pretrained:object_attention_digits.
+    /// Checkpoint, or a bundled network (`gainfield info` lists them).
     #[arg(required_unless_present = "recipe")]
     path: Option<PathBuf>,
     /// TOML file with model, probe and settings; flags go before it.

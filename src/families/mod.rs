@@ -139,13 +139,15 @@ fn entry_of(family: Family) -> &'static Entry {
     FAMILIES.iter().find(|entry| entry.family == family).unwrap_or(&FAMILIES[0])
 }
 
-/// Opens a checkpoint file, or the bundled network by its name, as a model.
+/// Opens a checkpoint file, or a bundled network by its name, as a model.
 ///
 /// # Errors
 /// Of reading, of recognising, or of weights and configuration that contradict each other.
 pub fn open(path: &Path, overrides: &Overrides, target: &Target) -> Result<Model> {
-    let checkpoint =
-        if pretrained::is_name(path) { pretrained::checkpoint()? } else { checkpoint::read(path)? };
+    let checkpoint = match pretrained::named(path)? {
+        Some(bundled) => bundled.checkpoint()?,
+        None => checkpoint::read(path)?,
+    };
     open_checkpoint(&checkpoint, overrides, target)
 }
 

@@ -7,6 +7,7 @@ use crate::dynamics::Setting;
 use crate::error::{Error, Result};
 use crate::families::{counter_hebb, recurrent_gating};
 use crate::model::{Family, Model};
+use crate::pretrained;
 use crate::stimulus::image_file::pictures_in;
 use crate::stimulus::sets::SetKind;
 use crate::task::{PictureStimulus, SetStimulus, StimulusKind, StimulusSource, StimulusSpec};
@@ -20,6 +21,10 @@ const DIGIT_CLASSES: usize = 10;
 /// # Errors
 /// [`Error::Unsupported`] asking for a stimulus for a model that takes neither 1 nor 3 channels.
 pub fn default_stimulus(model: &Model) -> Result<StimulusSpec> {
+    let bundled = model.info.origin.path.as_deref().map_or(Ok(None), pretrained::named)?;
+    if let Some(stimulus) = bundled.and_then(|bundled| bundled.stimulus) {
+        return stimulus.parse();
+    }
     let shape = model.dynamics.input_shape();
     if model.info.family == Family::RecurrentGating
         && let Some(spec) = recurrent_gating::default_stimulus(&model.info.config)

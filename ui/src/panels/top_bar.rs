@@ -1,6 +1,7 @@
 //! Top bar: session and model, layouts, jobs, device, export.
 
 use egui::{CornerRadius, Rect, Role, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use gainfield::pretrained::NETWORKS;
 use gainfield::train::JobCommand;
 
 use crate::command::{Command, ExportFormat, Layout};
@@ -140,7 +141,22 @@ fn model_picker(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
             out.push(Command::OpenFiles);
             ui.close();
         }
+        bundled(ui, out);
     });
+}
+
+/// The networks that ship with the program.
+fn bundled(ui: &mut Ui, out: &mut Out<'_>) {
+    let t = tokens(ui);
+    ui.separator();
+    ui.label(Text::Caption.rich("Bundled", t.text3));
+    for network in &NETWORKS {
+        let entry = ui.selectable_label(false, Text::Small.rich(network.title, t.text));
+        if entry.on_hover_text(network.task).clicked() {
+            out.push(Command::Open(vec![network.name().into()]));
+            ui.close();
+        }
+    }
 }
 
 fn device(ui: &mut Ui, window: f32) {

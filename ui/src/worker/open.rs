@@ -73,9 +73,9 @@ pub(super) fn serve(requests: &Receiver<OpenRequest>, outbox: &Outbox) {
 }
 
 fn open(path: &Path, overrides: &Overrides) -> Result<Opened> {
-    if pretrained::is_name(path) {
+    if let Some(bundled) = pretrained::named(path)? {
         let model = families::open(path, overrides, &Target::default())?;
-        return Ok(Opened::Model { name: "Digits, bundled".to_owned(), model: Box::new(model) });
+        return Ok(Opened::Model { name: bundled.title.to_owned(), model: Box::new(model) });
     }
     let metadata = std::fs::metadata(path).map_err(Error::io("open", path))?;
     if metadata.is_dir() {

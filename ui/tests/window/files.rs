@@ -73,3 +73,16 @@ fn an_empty_window_offers_to_open() {
     settle(&mut window);
     assert!(window.state().document().recording.is_none());
 }
+
+#[test]
+fn bundled_networks_open_from_the_list_of_models_on_what_they_were_trained_on() {
+    let mut window = bundled();
+    press(&mut window, "Model: Digits, bundled");
+    press(&mut window, "BLT bl, bundled");
+    settle(&mut window);
+    let document = window.state().document();
+    let model = document.current_model().map(|model| model.about.variant.clone());
+    assert_eq!(model.as_deref(), Some("blt_bl"), "{:?}", messages(&window));
+    assert_eq!(document.group(Group::Recordings).count(), 2, "{:?}", messages(&window));
+    window.get_by_label("Stimuli: Set");
+}
