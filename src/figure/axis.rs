@@ -215,7 +215,13 @@ impl Axis {
                         let label = |v: f64| number::power_of_ten(v.log10().round() as i32);
                         values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
                     } else {
-                        labelled(values, TickText::Trimmed)
+                        let halved = base == 2.0;
+                        let mut ticks = labelled(values, TickText::Trimmed);
+                        // Shorter and plainer than 0.015625.
+                        for tick in ticks.iter_mut().filter(|tick| halved && tick.value < 0.1) {
+                            tick.label = format!("1/{:.0}", 1.0 / tick.value);
+                        }
+                        ticks
                     }
                 }
             },
@@ -306,6 +312,7 @@ mod tests {
             ["0", "45", "90", "135", "180"]
         );
         assert_eq!(labels(&Axis::new("slope").log(2.0), [0.25, 4.0]), ["0.25", "0.5", "1", "2", "4"]);
+        assert_eq!(labels(&Axis::new("ratio").log(2.0), [0.0625, 0.25]), ["1/16", "0.125", "0.25"]);
         assert_eq!(labels(&Axis::new("loss").log(10.0), [1e-4, 0.1]), ["10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"]);
         assert_eq!(labels(&Axis::new("x").log(10.0), [0.1, 10.0]), ["0.1", "1", "10"]);
         assert_eq!(labels(&Axis::new("z"), [-2.0, 2.0]), ["−2", "−1", "0", "1", "2"]);

@@ -122,9 +122,9 @@ pub fn scaling(result: &TuningResult, unit: usize, statistic: Statistic) -> Resu
 /// How much a panel of scaling says beside its points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Points coloured by orientation, the band of the regression, the statistics in words.
+    /// Points coloured by orientation too, the statistics in words.
     Full,
-    /// The regression and the slope with its interval in brackets, for narrow panels.
+    /// The regression with its band and the slope with its interval in brackets, for narrow panels.
     Narrow,
 }
 
@@ -166,7 +166,7 @@ pub(super) fn scaling_detail(
     let line = crate::analysis::statistics::regression(&u, &a);
     if let Some(line) = line {
         let (low, high) = ends(&u);
-        if full && let Some(band) = line_band(&a, &u, [low, high], result.recipe.seed)? {
+        if let Some(band) = line_band(&a, &u, [low, high], result.recipe.seed)? {
             plot = plot.with(band);
         }
         let points = vec![[low, line.offset + line.slope * low], [high, line.offset + line.slope * high]];

@@ -79,7 +79,7 @@ pub fn summary(
     areas: &[(String, AreaScaling)],
     measure: Measure,
 ) -> Result<Figure> {
-    let interval = "Slope with its 95 % interval, feature values resampled.".to_owned();
+    let interval = "Slope and line with their 95 % intervals, feature values resampled.".to_owned();
     let mut captions = vec![tuning_caption(result, unit, statistic), interval];
     let mut rows: Vec<Panel> = Vec::new();
     if let Some((maps, caption)) = maps {

@@ -23,6 +23,8 @@ pub use transport::{phrase, plural, time_words};
 pub const HEADER: f32 = 180.0;
 pub(crate) const TRANSPORT: f32 = 36.0;
 pub(crate) const RULER: f32 = 22.0;
+/// Lower than this the empty timeline is one line.
+const LEAST_EMPTY: f32 = 130.0;
 
 /// State of the timeline that only the screen knows.
 #[derive(Default)]
@@ -140,6 +142,19 @@ fn empty(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         return;
     }
     let ready = view.document.model.is_some() && view.document.stimulus.is_some();
+    if ui.available_height() < LEAST_EMPTY {
+        let t = tokens(ui);
+        let area = ui.max_rect().shrink2(vec2(metrics::INSET, 0.0));
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        widgets::placed(ui, egui::UiBuilder::new().max_rect(area).layout(layout), |ui| {
+            ui.label(Text::Body.rich("No recording yet", t.text2));
+            let (label, icon) = if ready { ("Run", icons::PLAY) } else { ("Open…", icons::ADD) };
+            if ui.add(Button::new(label).icon(icon).small()).clicked() {
+                out.push(if ready { Command::Run } else { Command::OpenFiles });
+            }
+        });
+        return;
+    }
     let state = widgets::EmptyState {
         title: "No recording yet",
         sentence: if ready {
@@ -174,7 +189,7 @@ fn bar(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         });
         match (view.layout(), snapshot) {
             (Layout::Train, Some((id, run))) => {
-                ui.label(Text::Small.rich(format!("No recording of {} yet.", run.name), t.text3));
+                ui.label(Text::Small.rich(run.name.as_str(), t.text3));
                 let update = run.snapshot.as_ref().map_or(0, |snapshot| snapshot.update);
                 let word = format!("Open snapshot {update} in Step");
                 if ui.add(Button::new(&word).icon(icons::PLAY).small()).clicked() {

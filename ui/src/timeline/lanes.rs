@@ -198,6 +198,8 @@ fn segment_span(ui: &Ui, rect: Rect, role: Option<Color32>, text: &str) {
     let room = rect.width() - 14.0;
     if room > 12.0 {
         let shown = widgets::truncated(ui, text, Text::Caption, room);
+        // An ellipsis alone tells nothing.
+        let shown = if shown == "…" { String::new() } else { shown };
         let at = pos2(rect.left() + 10.0, rect.center().y);
         let color = if role.is_some() { t.text } else { t.text2 };
         ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Caption.font(), color);

@@ -117,7 +117,9 @@ fn flag(ui: &Ui, row: Rect, run: &RunData, track: &Track, cursor: usize) {
     let center = pos2(track.x(cursor), row.center().y);
     let mut rect = Rect::from_center_size(center, vec2(width, 17.0));
     let beyond = (rect.right() - row.right() + 1.0).max(0.0);
-    rect = rect.translate(vec2(-beyond, 0.0));
+    // Nor may it cover the unit in the column of names.
+    let before = (track.left - rect.left()).max(0.0);
+    rect = rect.translate(vec2(before - beyond, 0.0));
     ui.painter().rect_filled(rect, CornerRadius::same(radius::SPAN), t.playhead);
     ui.painter().vline(center.x, rect.bottom()..=row.bottom(), Stroke::new(1.5, t.playhead));
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, Text::CaptionStrong.font(), t.base);

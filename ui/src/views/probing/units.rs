@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Rect, Sense, Stroke, Ui, pos2, vec2};
 use gainfield::dynamics::Units;
-use gainfield::figure::number::significant;
+use gainfield::figure::number::{fixed, significant};
 use gainfield::probe::{ProbeRecipe, figures};
 use gainfield::rng;
 
@@ -107,7 +107,13 @@ fn curve_cell(ui: &mut Ui, data: &ProbeData, unit: usize, chosen: bool, cell: Re
     let color = if chosen { t.text } else { t.text2 };
     let (left, right) = (pos2(cell.left(), y), pos2(cell.right(), y));
     ui.painter().text(left, Align2::LEFT_CENTER, id.channel, style.font(), color);
-    let peak = if top == 0.0 { "0".to_owned() } else { significant(top, 2) };
+    // Beside the channel there is no room for powers of ten.
+    let peak = match top {
+        0.0 => "0".to_owned(),
+        top if top < 1e-3 => "<0.001".to_owned(),
+        top if top < 1e-2 => fixed(top, 3),
+        top => significant(top, 2),
+    };
     ui.painter().text(right, Align2::RIGHT_CENTER, peak, style.font(), if chosen { t.text } else { t.text3 });
     focus_ring(ui, &response, cell, 2, Ring::Inside);
     if response.hovered() {
