@@ -308,6 +308,16 @@ impl AnyRecipe {
         }
     }
 
+    /// The settings of its family alone, without those that every run has.
+    pub fn family_values(&self) -> Value {
+        self.recipe.values()
+    }
+
+    /// The procedure before its first update.
+    pub(super) fn begin(&self, device: &Device, out: &Path) -> Result<Begun> {
+        self.recipe.begin(device, out)
+    }
+
     /// The file that [`AnyRecipe::read`] reads.
     ///
     /// # Errors
@@ -393,7 +403,7 @@ impl AnyRecipe {
 
     /// The procedure from its beginning, and the manifest of its run.
     fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<Started> {
-        let Begun { procedure, data } = self.recipe.begin(&target.device, out)?;
+        let Begun { procedure, data } = self.begin(&target.device, out)?;
         let manifest = Provenance {
             config: self.values(),
             seed: Some(self.recipe.seed()),

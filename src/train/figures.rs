@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::analysis::statistics::wilson;
 use crate::error::Result;
 use crate::figure::{
-    Axis, Band, Emphasis, Figure, Ink, Line, Panel, Plot, Reference, Series, Width, number,
+    Axis, Band, Emphasis, Figure, Ink, Line, Panel, Plot, Points, Reference, Series, Width, number,
     thin::min_max_columns,
 };
 
@@ -143,8 +143,12 @@ pub fn accuracy(history: &RunHistory, row: usize, measures: &Measures) -> Result
             (0, _, first) if !first.is_empty() => format!("{column} 1, {first}"),
             _ => format!("{column} {}", pass + 1),
         };
-        let ink = Ink::Ordered { index: pass, of: passes.len() };
-        plot = plot.with(Line::new(Series::new(name, ink), points)?);
+        let series = Series::new(name, Ink::Ordered { index: pass, of: passes.len() });
+        if points.len() == 1 {
+            // A line of one point is not seen.
+            plot = plot.with(Points::new(series.clone().quiet(), points.clone())?.filled());
+        }
+        plot = plot.with(Line::new(series, points)?);
     }
     let n = latest.n_stimuli as u64;
     let share = passes.last().copied().unwrap_or(f64::NAN);

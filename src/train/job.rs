@@ -62,6 +62,8 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    pub(super) const ALL: [Self; 3] = [Self::Completed, Self::OutOfPatience, Self::Stopped];
+
     /// In the log of a run.
     pub fn words(self) -> &'static str {
         match self {

@@ -33,6 +33,6 @@ pub use order::{EpochOrder, Visit};
 pub use plateau::{Plateau, PlateauState};
 pub use procedure::{Evaluation, Metric, Procedure, Snapshot, UpdateReport};
 pub use recipe::{Begun, TrainingRecipe};
-pub use run_folder::{MANIFEST, RECIPE, RunFolder, is_claimed};
+pub use run_folder::{MANIFEST, RECIPE, RunFolder, ending, is_claimed};
 pub use schedule::{Rate, Schedule};
 pub use unroll::Unroll;

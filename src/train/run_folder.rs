@@ -4,12 +4,12 @@
 //! leaves a folder that opens. A resumed run first cuts off what came after its checkpoint.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::history::header;
 use super::tensorboard::EventFile;
-use super::{Evaluation, Metric, UpdateReport};
+use super::{Evaluation, Metric, StopReason, UpdateReport};
 use crate::analysis::statistics::wilson;
 use crate::error::{Error, Result};
 use crate::files;
@@ -165,6 +165,18 @@ impl RunFolder {
     pub fn log(&mut self, message: &str) -> Result<()> {
         writeln!(self.log, "{message}").map_err(Error::io("write", self.path.join(LOG)))
     }
+}
+
+/// How the run in a folder ended last, by the last line of its log; `None` where it does not say so.
+pub fn ending(path: &Path) -> Option<StopReason> {
+    let mut log = File::open(path.join(LOG)).ok()?;
+    let length = log.seek(SeekFrom::End(0)).ok()?;
+    log.seek(SeekFrom::Start(length.saturating_sub(1024))).ok()?;
+    let mut tail = Vec::new();
+    log.read_to_end(&mut tail).ok()?;
+    let tail = String::from_utf8_lossy(&tail);
+    let last = tail.lines().next_back()?;
+    StopReason::ALL.into_iter().find(|reason| last.ends_with(reason.words()))
 }
 
 /// Is somebody training this run, on this machine or another that shares the disk and its locks?

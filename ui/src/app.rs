@@ -453,7 +453,7 @@ fn left_column(
 ) {
     let t = theme::tokens(ui);
     ui.painter().rect_filled(frame.left, 0, t.panel);
-    let has_inspector = view.document.selected.is_some();
+    let has_inspector = view.document.selected.is_some() || view.layout() == Layout::Train;
     if has_inspector && frame.left.height() + frame.timeline.height() < SMALL - 100.0 {
         tabbed_column(ui, frame.left, view, library, inspector, out);
         return;
@@ -524,9 +524,9 @@ fn restored_layouts(storage: Option<&dyn eframe::Storage>, messages: &mut Messag
 
 impl eframe::App for Workbench {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        self.paint_cost.begin();
+        self.paint_cost.begin(self.training.is_any_at_work());
         widgets::watch_keyboard(ctx);
-        self.receive();
+        self.receive(ctx);
         self.answered();
         self.tick(ctx);
         let mut commands = std::mem::take(&mut self.commands);
@@ -566,6 +566,9 @@ impl eframe::App for Workbench {
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         if let Some(cost) = self.paint_cost.median() {
             tracing::info!("median CPU time of a frame: {:.1} ms", cost.as_secs_f64() * 1e3);
+        }
+        if let Some(words) = self.paint_cost.while_training() {
+            tracing::info!("{words}");
         }
     }
 

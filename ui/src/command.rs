@@ -10,6 +10,7 @@ use gainfield::dynamics::Intervention;
 use gainfield::figure::Format;
 use gainfield::ops::Numerics;
 use gainfield::probe::ProbeRecipe;
+use gainfield::recipe::{Pool, Steps};
 use gainfield::settings::Overrides;
 use gainfield::train::JobCommand;
 use serde::{Deserialize, Serialize};
@@ -80,11 +81,30 @@ impl ExportFormat {
     }
 }
 
+/// What an extraction keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extracted {
+    /// Stimuli; none is every different one.
+    pub n: Option<usize>,
+    /// By name; `all` is every area.
+    pub areas: Vec<String>,
+    pub steps: Steps,
+    pub pool: Pool,
+}
+
+impl Default for Extracted {
+    fn default() -> Self {
+        Self { n: None, areas: vec!["all".to_owned()], steps: Steps::All, pool: Pool::Mean }
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Asks for files and opens them.
     OpenFiles,
+    /// Asks for folders and opens them.
+    OpenFolders,
     /// Opens these: checkpoints, images, folders, IDX files, recipes.
     Open(Vec<PathBuf>),
     /// Opens a checkpoint again with other values for what it does not say.
@@ -199,8 +219,14 @@ pub enum Command {
         key: String,
         value: Value,
     },
-    /// Makes the next training run another one, at its defaults.
+    /// Makes the next training run another one, at the settings of a first look.
     SetRecipeName(String),
+    /// Gives the next training run the documented settings, or those of a first look.
+    ResetRecipe {
+        documented: bool,
+    },
+    /// Times a few updates of the next training run.
+    TimeTraining,
     /// Starts a training run with the settings of the form.
     StartTraining,
     Training(ItemId, JobCommand),
@@ -242,10 +268,10 @@ pub enum Command {
     /// Probes the selected units.
     Probe,
 
-    /// Counts right answers of the shown run's model over all its stimuli.
-    Evaluate,
-    /// Writes activity of the shown run's model over all its stimuli.
-    Extract,
+    /// Counts right answers of the shown run's model over so many of its stimuli; none is all of them.
+    Evaluate(Option<usize>),
+    /// Writes activity of the shown run's model over many of its stimuli.
+    Extract(Extracted),
 
     Export(ViewKind, ExportFormat),
     /// Exports all panels of the probe in one figure.
@@ -289,6 +315,12 @@ impl Command {
             Self::OpenFiles => {
                 keyed("Open…", "Checkpoints, images, folders, IDX files, recipes", CTRL, Key::O)
             }
+            Self::OpenFolders => keyed(
+                "Open folder…",
+                "Training runs, and pictures in folders",
+                Modifiers::COMMAND.plus(Modifiers::SHIFT),
+                Key::O,
+            ),
             Self::Open(_) => plain("Open", "Open these files"),
             Self::Reopen { .. } => plain("Open with these values", "Build the model again"),
             Self::OpenWith { .. } => plain("Open with these values", "Build the model"),
@@ -365,6 +397,11 @@ impl Command {
             Self::SetControl { .. } => edit(plain("Change control", "Run again with this value")),
             Self::SetRecipe { .. } => edit(plain("Change setting", "Of the next training run")),
             Self::SetRecipeName(_) => edit(plain("Change training run", "What the next run trains on what")),
+            Self::ResetRecipe { .. } => edit(plain(
+                "Change length of the run",
+                "Documented settings, or fewer updates for a first look",
+            )),
+            Self::TimeTraining => plain("Time it", "Makes a few updates and throws them away"),
             Self::StartTraining => plain("Start run", "Train with these settings while you work"),
             Self::Training(_, JobCommand::Pause) => plain("Pause", "Wait after this update"),
             Self::Training(_, JobCommand::Resume) => plain("Resume", "Go on where it waits"),
@@ -392,14 +429,11 @@ impl Command {
                 Modifiers::SHIFT,
                 Key::E,
             ),
-            Self::Evaluate => plain(
+            Self::Evaluate(_) => plain(
                 "Evaluate…",
-                "How often the network is right over all such stimuli: per timestep, phase, class and condition",
+                "How often the network is right over such stimuli: per timestep, phase, class and condition",
             ),
-            Self::Extract => plain(
-                "Extract…",
-                "Activity over all such stimuli as a NumPy archive: every area and timestep, its mean over space",
-            ),
+            Self::Extract(_) => plain("Extract…", "Activity over such stimuli as a NumPy archive"),
             Self::CancelProbe(_) => plain("Cancel probe", "Stop probing; the last result stays"),
             Self::Probe => keyed("Probe", "Tuning of the selected units", NONE, Key::P),
             Self::Export(..) => keyed("Export", "Figure, numbers and provenance of this view", NONE, Key::E),
@@ -436,6 +470,7 @@ pub fn keyed_commands(view: ViewKind) -> Vec<Command> {
         Command::Undo,
         Command::Redo,
         Command::OpenFiles,
+        Command::OpenFolders,
         Command::ZoomIn,
         Command::ZoomOut,
         Command::ZoomReset,

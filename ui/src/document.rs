@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use gainfield::recipe::train::AnyRecipe;
+use gainfield::settings::Overrides;
+
 use crate::item::{
     Content, Group, Item, ItemId, ModelInfo, ProbeInfo, RecordingInfo, RunKey, StimulusInfo, TrainingInfo,
 };
@@ -43,6 +46,9 @@ pub struct Document {
     pub intervention: Option<usize>,
 }
 
+/// The training run that the form offers at first.
+const FIRST_RUN: &str = "object_attention/digits";
+
 impl Default for Document {
     fn default() -> Self {
         Self {
@@ -55,8 +61,8 @@ impl Default for Document {
             recording: None,
             probe: None,
             training: None,
-            recipe_name: "object_attention/digits".to_owned(),
-            recipe: std::collections::BTreeMap::new(),
+            recipe_name: FIRST_RUN.to_owned(),
+            recipe: AnyRecipe::first_look(FIRST_RUN),
             area: None,
             pinned: Vec::new(),
             intervention: None,
@@ -65,6 +71,18 @@ impl Default for Document {
 }
 
 impl Document {
+    /// The next training run.
+    ///
+    /// # Errors
+    /// Those of its settings.
+    pub fn next_run(&self) -> gainfield::Result<AnyRecipe> {
+        let mut overrides = Overrides::default();
+        for (key, value) in &self.recipe {
+            overrides.push(key.clone(), value.clone());
+        }
+        AnyRecipe::named(&self.recipe_name, &overrides)
+    }
+
     pub fn items(&self) -> &[Arc<Item>] {
         &self.items
     }
@@ -295,7 +313,7 @@ mod tests {
     use crate::item::FigureInfo;
 
     fn figure() -> Content {
-        Content::Figure(Arc::new(FigureInfo { files: Vec::new(), command: String::new() }))
+        Content::Figure(Arc::new(FigureInfo { files: Vec::new(), command: String::new(), summary: None }))
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crossbeam_channel::{Receiver, bounded};
 pub enum Ask {
     /// Files to open.
     Open,
+    /// Folders to open.
+    OpenFolders,
     /// A name to save under, without an ending.
     Save { name: String },
 }
@@ -33,6 +35,9 @@ pub fn system_dialog() -> Dialog {
                     .add_filter("All files", &["*"])
                     .pick_files()
                     .unwrap_or_default(),
+                Ask::OpenFolders => {
+                    rfd::FileDialog::new().set_title("Open folder").pick_folders().unwrap_or_default()
+                }
                 Ask::Save { name } => rfd::FileDialog::new()
                     .set_title("Export as")
                     .set_file_name(name)
@@ -55,7 +60,7 @@ pub fn folder_dialog(folder: PathBuf) -> Dialog {
     Box::new(move |ask| {
         let (sender, receiver) = bounded(1);
         let answer = match ask {
-            Ask::Open => Vec::new(),
+            Ask::Open | Ask::OpenFolders => Vec::new(),
             Ask::Save { name } => vec![folder.join(name)],
         };
         // The receiver is returned below, so it is there.

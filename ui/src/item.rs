@@ -315,6 +315,8 @@ pub struct FigureInfo {
     pub files: Vec<PathBuf>,
     /// The command that makes it without a window.
     pub command: String,
+    /// What came out, in a sentence, where that can be said.
+    pub summary: Option<String>,
 }
 
 #[cfg(test)]

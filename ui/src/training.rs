@@ -1,5 +1,6 @@
 //! Training runs: those of the session with their jobs, those of folders, and what is known of both.
 
+mod pacer;
 mod samples;
 mod watch;
 
@@ -21,6 +22,8 @@ use serde_json::Value;
 
 use crate::item::ItemId;
 
+use pacer::Pacer;
+pub use pacer::{Estimate, about, duration};
 use samples::Sampler;
 pub use samples::Samples;
 pub use watch::{Curves, Style};
@@ -38,6 +41,8 @@ pub enum RunState {
     Paused,
     Stopping,
     Finished,
+    /// Its validations no longer improved.
+    StoppedEarly,
     Stopped,
     Failed(String),
 }
@@ -53,6 +58,7 @@ impl RunState {
             Self::Paused => "paused",
             Self::Stopping => "stopping…",
             Self::Finished => "finished",
+            Self::StoppedEarly => "stopped early",
             Self::Stopped => "stopped",
             Self::Failed(_) => "failed",
         }
@@ -166,7 +172,12 @@ impl TrainingRun {
         self.n_updates
     }
 
-    /// Time spent training, pauses left out.
+    /// Validations without a higher score after which it ends; 0 for never.
+    pub fn patience(&self) -> u64 {
+        self.recipe.values()["patience"].as_u64().unwrap_or_default()
+    }
+
+    /// Time spent training under the eyes of the session, pauses left out.
     pub fn elapsed(&self) -> Duration {
         let paused = self.paused_for + self.paused_at.map_or(Duration::ZERO, |at| at.elapsed());
         self.started.elapsed().saturating_sub(paused)
@@ -200,6 +211,7 @@ pub struct Training {
     curves: BTreeMap<ItemId, Curves>,
     style: Style,
     watch: Watch,
+    pacer: Pacer,
 }
 
 /// What happened since the last look, in words for the status line and the toasts.
@@ -218,6 +230,14 @@ fn target() -> TrainTarget {
     TrainTarget { device: Target::default().device, threads: compute::threads(true), beside_window: true }
 }
 
+/// Whether two settings are the same: numbers by their value, however they are written.
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 /// The settings of a run without its seed.
 fn settings_but_seed(recipe: &AnyRecipe) -> String {
     let mut values = recipe.values();
@@ -231,7 +251,8 @@ impl Training {
     /// Starts the thread that follows runs.
     pub fn start_watching(ctx: &Context) -> Self {
         let watch = Watch::start(wake(ctx));
-        Self { runs: BTreeMap::new(), curves: BTreeMap::new(), style: Style::default(), watch }
+        let pacer = Pacer::new(Box::new(wake(ctx)));
+        Self { runs: BTreeMap::new(), curves: BTreeMap::new(), style: Style::default(), watch, pacer }
     }
 
     pub fn get(&self, id: ItemId) -> Option<&TrainingRun> {
@@ -254,6 +275,7 @@ impl Training {
     /// Draws a run over the others of its kind, or no longer.
     pub fn overlay(&mut self, id: ItemId, is_shown: bool) {
         if let Some(run) = self.runs.get_mut(&id) {
+            tracing::info!("{} {}", run.name, if is_shown { "laid over" } else { "no longer laid over" });
             run.is_overlaid = is_shown;
             self.watch.overlay(id, is_shown);
         }
@@ -265,6 +287,21 @@ impl Training {
 
     pub fn is_any_live(&self) -> bool {
         self.runs.values().any(|run| run.state.is_live())
+    }
+
+    /// Whether the session computes updates now.
+    pub fn is_any_at_work(&self) -> bool {
+        self.runs.values().any(|run| run.state == RunState::Running)
+    }
+
+    /// How fast runs with settings are here, as far as that was timed.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
+    /// Times a few updates of a run with these settings.
+    pub fn time(&mut self, recipe: AnyRecipe) {
+        self.pacer.time(recipe, target());
     }
 
     /// Starts a run in the folder `out` beside the window.
@@ -279,6 +316,7 @@ impl Training {
         out: &Path,
         ctx: &Context,
     ) -> Result<(), String> {
+        self.pacer.stop();
         let job = train::start(recipe.clone(), out.to_owned(), &target(), wake(ctx));
         let job = job.map_err(|err| err.to_string())?;
         let run = TrainingRun {
@@ -291,9 +329,10 @@ impl Training {
     }
 
     /// Shows a run that is not, or no longer, of this session.
-    pub fn add(&mut self, id: ItemId, name: &str, opened: OpenedRun) {
+    pub fn add(&mut self, id: ItemId, name: &str, opened: OpenedRun, ctx: &Context) {
         let run = TrainingRun {
             state: RunState::Reading,
+            sampler: Sampler::start(&opened.recipe, wake(ctx)),
             paused_at: Some(Instant::now()),
             ..TrainingRun::new(name, opened.recipe, &opened.out)
         };
@@ -305,6 +344,7 @@ impl Training {
             name: run.name.clone(),
             kind: run.recipe.name(),
             settings: settings_but_seed(&run.recipe),
+            seed: run.recipe.values()["seed"].to_string(),
             out: run.out.clone(),
             is_own: run.job.is_some(),
         };
@@ -362,6 +402,7 @@ impl Training {
     /// Takes in what jobs and folders have said.
     pub fn poll(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
+        self.pacer.poll();
         for (id, run) in &mut self.runs {
             if run.poll(&mut notices) {
                 self.watch.own(*id, false);
@@ -392,17 +433,13 @@ impl Training {
 impl TrainingRun {
     /// Takes in what the job has said; gives whether it has ended.
     fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
-        let Some(job) = &self.job else { return false };
-        let events: Vec<JobEvent> = job.events.try_iter().collect();
-        let snapshot = job.snapshots.take();
-        if let Some(snapshot) = snapshot {
-            if let Some(sampler) = &mut self.sampler {
-                sampler.show(Arc::clone(&snapshot));
-            }
-            self.snapshot = Some(snapshot);
-        }
         if let Some(samples) = self.sampler.as_ref().and_then(Sampler::latest) {
             self.samples = Some(samples);
+        }
+        let Some(job) = &self.job else { return false };
+        let events: Vec<JobEvent> = job.events.try_iter().collect();
+        if let Some(snapshot) = job.snapshots.take() {
+            self.look_at(snapshot);
         }
         for event in events {
             self.take(event, notices);
@@ -410,9 +447,16 @@ impl TrainingRun {
         self.job.is_none()
     }
 
+    fn look_at(&mut self, snapshot: Arc<Snapshot>) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.show(Arc::clone(&snapshot));
+        }
+        self.snapshot = Some(snapshot);
+    }
+
     /// Takes in what the folder says.
     fn grow(&mut self, grown: Grown) {
-        let Grown { growth, measures, is_claimed, snapshot, films, .. } = grown;
+        let Grown { growth, measures, is_claimed, is_own, snapshot, films, ending, .. } = grown;
         if let Some(measures) = measures {
             self.n_updates = if measures.n_updates > 0 { measures.n_updates } else { self.n_updates };
             self.measures = measures;
@@ -430,19 +474,27 @@ impl TrainingRun {
                 // What was there before says nothing about how fast it goes.
                 self.first = None;
             }
-            self.snapshot = snapshot.map(Arc::new).or_else(|| self.snapshot.take());
+            if let Some(snapshot) = snapshot {
+                self.look_at(Arc::new(snapshot));
+            }
         }
         self.history.grow(growth);
         if self.job.is_none() {
             if self.latest.is_none() || self.latest.as_ref() != self.history.updates.last() {
                 self.latest = self.history.updates.last().cloned();
             }
+            if is_own {
+                // Seen while the session still trained it, which has said since how it ended.
+                return;
+            }
             let is_whole = self.n_updates > 0 && self.update() >= self.n_updates;
             self.state = match &self.state {
                 _ if is_claimed => RunState::Elsewhere,
                 state @ RunState::Failed(_) => state.clone(),
+                RunState::StoppedEarly => RunState::StoppedEarly,
                 RunState::Finished => RunState::Finished,
                 _ if is_whole => RunState::Finished,
+                _ if ending == Some(StopReason::OutOfPatience) => RunState::StoppedEarly,
                 _ => RunState::Stopped,
             };
             self.paused_at = if is_claimed { None } else { self.paused_at.or(Some(Instant::now())) };
@@ -450,6 +502,14 @@ impl TrainingRun {
     }
 
     fn take(&mut self, event: JobEvent, notices: &mut Vec<Notice>) {
+        let before = self.state.clone();
+        self.change(event, notices);
+        if self.state != before {
+            tracing::info!("{} {}, update {}", self.name, self.state.word(), self.update());
+        }
+    }
+
+    fn change(&mut self, event: JobEvent, notices: &mut Vec<Notice>) {
         match event {
             JobEvent::Started { n_updates, measures } => {
                 (self.n_updates, self.measures) = (n_updates, measures);
@@ -480,11 +540,16 @@ impl TrainingRun {
             }
             JobEvent::Finished(reason) => {
                 self.state = match reason {
-                    StopReason::Completed | StopReason::OutOfPatience => RunState::Finished,
+                    StopReason::Completed => RunState::Finished,
+                    StopReason::OutOfPatience => RunState::StoppedEarly,
                     StopReason::Stopped => RunState::Stopped,
                 };
                 self.end();
-                notices.push(Notice::Say(format!("{} {}", self.name, self.state.word())));
+                let words = match self.state {
+                    RunState::StoppedEarly => self.why_early(),
+                    _ => format!("{} {}", self.name, self.state.word()),
+                };
+                notices.push(Notice::Say(words));
             }
             JobEvent::Failed(why) => {
                 notices.push(Notice::Failed { name: self.name.clone(), why: why.clone() });
@@ -492,6 +557,13 @@ impl TrainingRun {
                 self.end();
             }
         }
+    }
+
+    /// Why a run ended before its last update.
+    pub fn why_early(&self) -> String {
+        let n = self.patience();
+        let update = gainfield::figure::number::count(self.update() as usize);
+        format!("{} stopped early at update {update}: {n} validations without a higher score", self.name)
     }
 
     fn end(&mut self) {

@@ -29,6 +29,7 @@ pub use log::show as log;
 use probing::Which;
 pub use probing::progress as probe_progress;
 use training::Curve;
+pub use training::run_sample;
 
 /// State of every view that outlives a frame.
 #[derive(Default)]

@@ -22,6 +22,7 @@ use crate::interventions::{describe, silence_pinned};
 use crate::item::{Content, ItemId, ModelInfo, RecordingInfo, RunSpec};
 use crate::panels::missing::Asked;
 use crate::panels::overlays::Open;
+use crate::training::same;
 use crate::widgets::Severity;
 use crate::worker::{Cancel, OpenRequest};
 
@@ -39,6 +40,7 @@ impl Workbench {
         }
         match command {
             Command::OpenFiles => self.asked_open = Some((self.dialog)(Ask::Open)),
+            Command::OpenFolders => self.asked_open = Some((self.dialog)(Ask::OpenFolders)),
             Command::Open(paths) => self.open_paths(paths, Overrides::default(), None),
             Command::Reopen { item, set } => self.reopen(item, &set),
             Command::OpenWith { path, overrides, replace } => {
@@ -64,8 +66,8 @@ impl Workbench {
             Command::MapFields => self.map_fields(),
             Command::MeasureInhibition => self.measure_inhibition(),
             Command::CompareUpdates => self.compare_updates(),
-            Command::Evaluate => self.measure(Many::Evaluate),
-            Command::Extract => self.measure(Many::Extract),
+            Command::Evaluate(n) => self.measure(Many::Evaluate(n)),
+            Command::Extract(what) => self.measure(Many::Extract(what)),
             Command::ExportSummary => self.export_summary(),
             Command::Export(view, format) => self.export(view, format),
             Command::CopyAsCommand(view) => self.copy_as_command(ctx, view),
@@ -285,8 +287,12 @@ impl Workbench {
             Command::SetNumerics(numerics) => self.change_spec(|spec| spec.numerics = numerics),
             Command::SetWarmUp(warm_up) => self.change_spec(|spec| spec.warm_up = warm_up),
             Command::SetRecipeName(name) => self.with_document(|document| {
+                document.recipe = AnyRecipe::first_look(&name);
                 document.recipe_name = name;
-                document.recipe.clear();
+            }),
+            Command::ResetRecipe { documented } => self.with_document(|document| {
+                document.recipe =
+                    if documented { BTreeMap::new() } else { AnyRecipe::first_look(&document.recipe_name) };
             }),
             Command::SetRecipe { key, value } => {
                 self.with_document(|document| set_recipe(document, key, value))
@@ -494,7 +500,7 @@ pub(super) fn settle_areas(document: &mut Document) {
 fn set_recipe(document: &mut Document, key: String, value: serde_json::Value) {
     let fields = AnyRecipe::fields_of(&document.recipe_name).unwrap_or_default();
     let default = fields.into_iter().find(|field| field.key == key).map(|field| field.default);
-    if default.as_ref() == Some(&value) {
+    if default.is_some_and(|default| same(&default, &value)) {
         document.recipe.remove(&key);
     } else {
         document.recipe.insert(key, value);

@@ -107,12 +107,13 @@ impl Workbench {
         }
     }
 
-    pub(super) fn exported(&mut self, files: Vec<PathBuf>, command: String) {
+    /// Adds what was written to the library; `summary` is what came out, in a sentence.
+    pub(super) fn exported(&mut self, files: Vec<PathBuf>, command: String, summary: Option<String>) {
         let Some(first) = files.first() else { return };
         let name = first.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let folder = first.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         self.messages.say(format!("Exported {name}, {} files in {folder}", files.len()));
-        let content = Content::Figure(Arc::new(FigureInfo { files, command }));
+        let content = Content::Figure(Arc::new(FigureInfo { files, command, summary }));
         self.with_document(|document| {
             document.add(&name, content);
         });

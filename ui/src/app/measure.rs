@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use gainfield::recipe::{EvaluateRecipe, ExtractRecipe, Pool, RunRecipe, Steps};
+use gainfield::recipe::{EvaluateRecipe, ExtractRecipe, RunRecipe};
 use gainfield::task::StimulusSource;
 
 use super::Workbench;
+use crate::command::Extracted;
 use crate::files::Ask;
 use crate::worker::{Cancel, Measure, MeasureRequest};
 
@@ -13,18 +14,18 @@ use crate::worker::{Cancel, Measure, MeasureRequest};
 const ENDLESS: usize = 256;
 
 /// Which of the two was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Many {
-    Evaluate,
-    Extract,
+    Evaluate(Option<usize>),
+    Extract(Extracted),
 }
 
 impl Workbench {
     /// Asks where the results go.
     pub(super) fn measure(&mut self, many: Many) {
         let name = match many {
-            Many::Evaluate => "evaluation",
-            Many::Extract => "features.npz",
+            Many::Evaluate(_) => "evaluation",
+            Many::Extract(_) => "features.npz",
         };
         let answer = (self.dialog)(Ask::Save { name: name.to_owned() });
         self.asked_measure = Some((answer, many));
@@ -37,18 +38,17 @@ impl Workbench {
             return;
         };
         let source = run.stimulus.as_ref().map(|spec| StimulusSource::open(spec, run.data.as_deref()));
-        let n = match source {
+        let all = match source {
             Some(Ok(source)) if source.distinct().is_none() => Some(ENDLESS),
             _ => None,
         };
         let (name, measure) = match many {
-            Many::Evaluate => {
-                let recipe = Box::new(EvaluateRecipe { n, run });
+            Many::Evaluate(n) => {
+                let recipe = Box::new(EvaluateRecipe { n: n.or(all), run });
                 ("Evaluate", Measure::Evaluate { recipe, folder: path })
             }
-            Many::Extract => {
-                let areas = vec!["all".to_owned()];
-                let recipe = ExtractRecipe { areas, steps: Steps::All, pool: Pool::Mean, n, out: path, run };
+            Many::Extract(Extracted { n, areas, steps, pool }) => {
+                let recipe = ExtractRecipe { areas, steps, pool, n: n.or(all), out: path, run };
                 ("Extract", Measure::Extract(Box::new(recipe)))
             }
         };

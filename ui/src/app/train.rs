@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use egui::Context;
 use gainfield::model::Model;
-use gainfield::recipe::train::AnyRecipe;
-use gainfield::settings::Overrides;
 
 use super::Workbench;
 use crate::command::{Command, Layout};
@@ -21,6 +19,12 @@ impl Workbench {
     pub(super) fn train(&mut self, ctx: &Context, command: Command) {
         match command {
             Command::StartTraining => self.start_training(ctx),
+            // Why it cannot begin is said when it is started.
+            Command::TimeTraining => {
+                if let Ok(recipe) = self.document.next_run() {
+                    self.training.time(recipe);
+                }
+            }
             Command::Training(id, command) => self.training.command(id, command),
             Command::OtherSamples(id) => self.training.other_samples(id),
             Command::OpenSnapshot(id) => self.open_snapshot(id),
@@ -38,11 +42,7 @@ impl Workbench {
     }
 
     fn start_training(&mut self, ctx: &Context) {
-        let mut overrides = Overrides::default();
-        for (key, value) in &self.document.recipe {
-            overrides.push(key.clone(), value.clone());
-        }
-        let recipe = match AnyRecipe::named(&self.document.recipe_name, &overrides) {
+        let recipe = match self.document.next_run() {
             Ok(recipe) => recipe,
             Err(err) => {
                 self.messages.error("The run was not started", err.to_string());
@@ -77,7 +77,7 @@ impl Workbench {
     }
 
     /// Shows the run of a folder, with what it has written so far.
-    pub(super) fn add_run(&mut self, opened: OpenedRun) {
+    pub(super) fn add_run(&mut self, ctx: &Context, opened: OpenedRun) {
         let info = TrainingInfo { recipe: opened.recipe.command(&opened.out), out: opened.out.clone() };
         let name = opened.out.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| opened.recipe.variant().to_owned());
@@ -86,8 +86,9 @@ impl Workbench {
         document.training = Some(id);
         document.selected = Some(id);
         self.settings.layout = Layout::Train;
+        tracing::info!("opened run {name}");
         self.messages.say(format!("{name} is followed"));
-        self.training.add(id, &name, opened);
+        self.training.add(id, &name, opened, ctx);
     }
 
     fn open_snapshot(&mut self, id: ItemId) {
@@ -95,6 +96,7 @@ impl Workbench {
             Ok((name, model)) => {
                 self.add_snapshot(&name, model);
                 self.settings.layout = Layout::Step;
+                tracing::info!("opened snapshot {name}");
                 self.messages.say(format!("Opened {name}"));
                 self.send(Command::Run);
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use egui::Context;
 use gainfield::model::Model;
 use gainfield::task::{StimulusKind, StimulusSpec};
 
@@ -10,7 +11,7 @@ use super::execute::settle_areas;
 use super::{InFlight, Workbench};
 use crate::command::{Command, Layout};
 use crate::document::{Document, UnitRef};
-use crate::item::{Content, ItemId, ModelInfo, RunKey, StimulusInfo};
+use crate::item::{Content, Group, ItemId, ModelInfo, RunKey, StimulusInfo};
 use crate::panels::missing::Asked;
 use crate::store::{RunData, RunOrigin, RunState};
 use crate::widgets::Severity;
@@ -21,7 +22,7 @@ const SPARE_RUNS: usize = 12;
 
 impl Workbench {
     /// Takes what the workers have sent.
-    pub(super) fn receive(&mut self) {
+    pub(super) fn receive(&mut self, ctx: &Context) {
         let events: Vec<Event> = self.workers.events().collect();
         for event in events {
             match event {
@@ -35,7 +36,7 @@ impl Workbench {
                     self.cancels.remove(&job);
                     self.in_flight.retain(|_, flight| flight.job != job);
                 }
-                Event::Opened { opened, replace, .. } => self.opened(opened, replace),
+                Event::Opened { opened, replace, .. } => self.opened(ctx, opened, replace),
                 Event::OpenFailed { path, message, missing, overrides, replace, .. } => {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     if missing.is_empty() {
@@ -62,9 +63,9 @@ impl Workbench {
                     self.store.fail(key, message.clone());
                     self.messages.error(format!("The run of {name} stopped"), message);
                 }
-                Event::Exported { files, command } => self.exported(files, command),
+                Event::Exported { files, command } => self.exported(files, command, None),
                 Event::Measured { summary, files, command } => {
-                    self.exported(files, command);
+                    self.exported(files, command, Some(summary.clone()));
                     self.messages.say(summary);
                 }
                 Event::MeasureFailed { what, message } => {
@@ -90,7 +91,7 @@ impl Workbench {
         }
     }
 
-    fn opened(&mut self, opened: Opened, replace: Option<ItemId>) {
+    fn opened(&mut self, ctx: &Context, opened: Opened, replace: Option<ItemId>) {
         match opened {
             Opened::Model { name, model } => {
                 let info = Arc::new(ModelInfo::of(&model));
@@ -126,7 +127,7 @@ impl Workbench {
                 self.messages.say(format!("Probing {}", recipe.area));
                 self.send(Command::AddProbe(recipe));
             }
-            Opened::Run(run) => self.add_run(*run),
+            Opened::Run(run) => self.add_run(ctx, *run),
             Opened::Training { name, settings } => {
                 self.with_document(|document| {
                     document.recipe_name = name;
@@ -151,6 +152,9 @@ impl Workbench {
 
     pub(super) fn add_model(&mut self, name: &str, info: &Arc<ModelInfo>, replace: Option<ItemId>) -> ItemId {
         let content = Content::Model(Arc::clone(info));
+        let own = self.store.model(info.identity).and_then(default_spec);
+        let former = self.document.current_model().and_then(|model| self.store.model(model.identity));
+        let of_former = former.and_then(default_spec);
         let document = Arc::make_mut(&mut self.document);
         let id = match replace.filter(|id| document.get(*id).is_some()) {
             Some(id) => {
@@ -161,12 +165,12 @@ impl Workbench {
         };
         document.model = Some(id);
         document.selected = Some(id);
-        let fits = document
-            .stimulus
-            .and_then(|id| document.stimulus_info(id))
-            .is_some_and(|stimulus| suits(&stimulus.spec, info));
-        if !fits {
-            add_default_stimulus(document, self.store.model(info.identity));
+        let shown = document.stimulus.and_then(|id| document.stimulus_info(id));
+        let fits = shown.is_some_and(|stimulus| suits(&stimulus.spec, info));
+        // What stood in for want of a choice belongs to the model it was shown to.
+        let stood_in = shown.is_some_and(|stimulus| of_former.as_ref() == Some(&stimulus.spec));
+        if !fits || stood_in && own != of_former {
+            use_default_stimulus(document, own);
         }
         settle_areas(document);
         id
@@ -299,10 +303,20 @@ fn suits(spec: &StimulusSpec, model: &ModelInfo) -> bool {
     }
 }
 
+/// The own task of a model on what is built in.
+fn default_spec(model: &Model) -> Option<StimulusSpec> {
+    gainfield::recipe::default_stimulus(model).ok()
+}
+
 /// What a model is first shown: its own task on what is built in, or a grating.
-fn add_default_stimulus(document: &mut Document, model: Option<&Model>) {
-    let own = model.and_then(|model| gainfield::recipe::default_stimulus(model).ok());
+fn use_default_stimulus(document: &mut Document, own: Option<StimulusSpec>) {
     let Some(spec) = own.or_else(|| "grating".parse().ok()) else { return };
+    let known = document.group(Group::Stimuli).map(|item| item.id);
+    let known = known.into_iter().find(|id| document.stimulus_info(*id).is_some_and(|one| one.spec == spec));
+    if known.is_some() {
+        document.stimulus = known;
+        return;
+    }
     let name = match &spec.kind {
         StimulusKind::Digits(pairs) => {
             let count = ["No", "One", "Two", "Three", "Four", "Five"].get(pairs.n).unwrap_or(&"Many");

@@ -1,6 +1,7 @@
 //! Inspector: every parameter of what is selected, with unit, range, default and definition.
 
 mod intervention;
+mod many_stimuli;
 mod model;
 mod probe;
 mod recording;
@@ -54,8 +55,15 @@ impl Inspector {
                 }
                 Content::Figure(figure) => {
                     title(ui, item.content.icon(), &item.name, tokens(ui).text2, |_| {});
+                    if let Some(summary) = &figure.summary {
+                        note(ui, summary);
+                        ui.add_space(6.0);
+                    }
+                    if let Some(folder) = figure.files.first().and_then(|file| file.parent()) {
+                        mono(ui, &folder.display().to_string());
+                    }
                     for file in &figure.files {
-                        mono(ui, &file.display().to_string());
+                        fact(ui, &file.file_name().unwrap_or_default().to_string_lossy(), "", "");
                     }
                     ui.add_space(6.0);
                     copy_command(ui, &figure.command, out);

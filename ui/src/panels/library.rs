@@ -158,7 +158,7 @@ fn paint_row(ui: &Ui, view: &View<'_>, item: &Item, rect: Rect, ground: Rect, ho
     }
     let y = rect.center().y;
     if let Content::Training(_) = item.content {
-        run_sample(ui, view, item.id, pos2(rect.left() + 28.0, y));
+        crate::views::run_sample(ui, view, item.id, pos2(rect.left() + 28.0, y));
     } else {
         let icon = item.content.icon();
         icon.paint(ui.painter(), pos2(rect.left() + 35.0, y), 14.0, role_color(ui, &item.content));
@@ -171,17 +171,6 @@ fn paint_row(ui: &Ui, view: &View<'_>, item: &Item, rect: Rect, ground: Rect, ho
     let shown = widgets::truncated(ui, &item.name, Text::Small, note.left() - 8.0 - at.x);
     let color = if in_use || selected { t.text } else { t.text2 };
     ui.painter().text(at, Align2::LEFT_CENTER, shown, Text::Small.font(), color);
-}
-
-/// The line that a run has in the curves in view; none where it is not drawn there.
-fn run_sample(ui: &Ui, view: &View<'_>, id: ItemId, at: egui::Pos2) {
-    let t = tokens(ui);
-    let curves = view.document.training.and_then(|own| view.training.curves(own));
-    let Some(&index) = curves.and_then(|curves| curves.inks.get(&id)) else { return };
-    let ink = gainfield::figure::Ink::Category(index);
-    let line = [at, at + vec2(15.0, 0.0)];
-    let stroke = egui::Stroke::new(1.8, t.category(index));
-    crate::figure_ui::paint_line(ui.painter(), &line, stroke, ink.dash().pattern());
 }
 
 fn open_at_first(group: Group) -> bool {

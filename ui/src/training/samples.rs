@@ -51,7 +51,7 @@ impl Sampler {
         if recipe.family() != "object_attention" {
             return None;
         }
-        let recipe: DigitsRecipe = serde_json::from_value(recipe.values()).ok()?;
+        let recipe: DigitsRecipe = serde_json::from_value(recipe.family_values()).ok()?;
         let work = move || {
             let pool = compute_pool(compute::threads(true));
             let mut workspace = Workspace::new();

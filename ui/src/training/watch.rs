@@ -9,7 +9,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use gainfield::figure::Figure;
 use gainfield::recipe::film::FilmStrip;
 use gainfield::train::figures::{self, RunGroup, SMOOTHING};
-use gainfield::train::{Course, Follower, Growth, Measures, RunHistory, Snapshot, is_claimed};
+use gainfield::train::{
+    Course, Follower, Growth, Measures, RunHistory, Snapshot, StopReason, ending, is_claimed,
+};
 
 use crate::item::ItemId;
 
@@ -54,6 +56,7 @@ pub struct Followed {
     pub kind: String,
     /// The same for runs that differ in their seed alone.
     pub settings: String,
+    pub seed: String,
     pub out: PathBuf,
     /// Whether the session trains it, and so has its snapshots.
     pub is_own: bool,
@@ -74,9 +77,13 @@ pub struct Grown {
     pub measures: Option<Measures>,
     /// Somebody is training it.
     pub is_claimed: bool,
+    /// That was the session itself.
+    pub is_own: bool,
     /// That of a newer checkpoint, of runs that are not the session's own.
     pub snapshot: Option<Snapshot>,
     pub films: Vec<FilmStrip>,
+    /// How it ended, where nobody trains it.
+    pub ending: Option<StopReason>,
 }
 
 pub enum Told {
@@ -185,7 +192,9 @@ impl Watched {
             || is_claimed != self.is_claimed
             || films != self.films;
         (self.is_claimed, self.is_seen, self.films) = (is_claimed, true, films.clone());
-        Ok(is_news.then_some(Grown { id, growth, measures, is_claimed, snapshot, films }))
+        let ending = if is_news && !is_claimed { ending(&self.run.out) } else { None };
+        let is_own = self.run.is_own;
+        Ok(is_news.then_some(Grown { id, growth, measures, is_claimed, is_own, snapshot, films, ending }))
     }
 
     fn newer_snapshot(&mut self) -> gainfield::Result<Option<Snapshot>> {
@@ -290,19 +299,23 @@ impl Watcher {
             **other != id && run.is_overlaid && run.run.kind == own.run.kind && run.measures.is_some()
         });
         let mut inks = BTreeMap::new();
-        let mut groups: Vec<(&Watched, RunGroup<'_>)> = Vec::new();
+        let mut groups: Vec<(Vec<&Followed>, RunGroup<'_>)> = Vec::new();
         for (other, run) in [(&id, own)].into_iter().chain(others) {
-            let same = groups
-                .iter()
-                .position(|(first, _)| self.style.joins_seeds && first.run.settings == run.run.settings);
+            // The same seed twice is no second sample.
+            let is_sample = |group: &[&Followed]| {
+                group[0].settings == run.run.settings && group.iter().all(|one| one.seed != run.run.seed)
+            };
+            let same = groups.iter().position(|(group, _)| self.style.joins_seeds && is_sample(group));
             match same {
                 Some(at) => {
+                    groups[at].0.push(&run.run);
                     groups[at].1.runs.push(&run.history);
                     inks.insert(*other, at);
                 }
                 None => {
                     inks.insert(*other, groups.len());
-                    groups.push((run, RunGroup { name: &run.run.name, runs: vec![&run.history] }));
+                    let group = RunGroup { name: &run.run.name, runs: vec![&run.history] };
+                    groups.push((vec![&run.run], group));
                 }
             }
         }
@@ -315,5 +328,33 @@ impl Watcher {
         let n_rows = own.history.evaluations.last().map_or(0, |last| last.accuracy.len());
         let accuracy = (0..n_rows).map(|row| drawn(figures::accuracy(&own.history, row, &measures)));
         Curves { metrics: metrics.collect(), accuracy: accuracy.collect(), inks, measures }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_joined_over_seeds_and_not_over_repetitions() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watcher = Watcher::default();
+        for (id, seed) in [(1, "1"), (2, "1"), (3, "2")] {
+            let followed = Followed {
+                name: format!("run {id}"),
+                kind: "a/b".to_owned(),
+                settings: "the same".to_owned(),
+                seed: seed.to_owned(),
+                out: folder.path().to_owned(),
+                is_own: false,
+            };
+            let mut watched = Watched::new(followed);
+            watched.measures = Some(Measures::default());
+            watcher.runs.insert(ItemId(id), watched);
+        }
+        let inks = |watcher: &Watcher| watcher.curves(ItemId(1)).inks.into_values().collect::<Vec<_>>();
+        assert_eq!(inks(&watcher), [0, 1, 0]);
+        watcher.style.joins_seeds = false;
+        assert_eq!(inks(&watcher), [0, 1, 2]);
     }
 }

@@ -1,24 +1,32 @@
 //! The job card of a training run: how far, how fast, how well, and its controls.
 
-use std::time::Duration;
-
 use egui::{Align, Align2, Layout, Rect, Sense, Ui, pos2, vec2};
 use gainfield::figure::number::{count, fixed, significant};
 use gainfield::recipe::train::AnyRecipe;
 use gainfield::train::JobCommand;
 
-use super::training::{no_run, shown};
+use super::training::{run_sample, shown};
 use crate::command::Command;
 use crate::icons;
 use crate::item::ItemId;
 use crate::theme::{Text, tokens};
-use crate::training::{RunState, TrainingRun};
+use crate::training::{RunState, TrainingRun, duration, same};
 use crate::view::{Out, View};
-use crate::widgets::{self, Button};
+use crate::widgets::{self, Button, EmptyAction, EmptyState, empty_state};
 
 pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     let Some((id, run, _)) = shown(view) else {
-        no_run(ui, out);
+        let state = EmptyState {
+            title: "No training run yet",
+            sentence: "The form on the left holds its settings. Start one and keep working, or open the folder of another.",
+            primary: Some(("Start run", icons::PLAY)),
+            quiet: Some("Open folder…"),
+        };
+        match empty_state(ui, &state) {
+            Some(EmptyAction::Primary) => out.push(Command::StartTraining),
+            Some(EmptyAction::Quiet) => out.push(Command::OpenFolders),
+            None => {}
+        }
         return;
     };
     egui::ScrollArea::vertical().id_salt("job").auto_shrink([false, false]).show(ui, |ui| {
@@ -41,7 +49,7 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
     let name =
         ui.painter().text(pos2(row.left(), y), Align2::LEFT_CENTER, &run.name, Text::Strong.font(), t.text);
     let color = match run.state {
-        RunState::Running | RunState::Elsewhere | RunState::Finished => t.ok,
+        RunState::Running | RunState::Elsewhere | RunState::Finished | RunState::StoppedEarly => t.ok,
         RunState::Failed(_) => t.err,
         RunState::Reading
         | RunState::Starting
@@ -56,14 +64,17 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
             RunState::Paused => icons::PAUSE,
             RunState::Stopping | RunState::Stopped => icons::STOP,
             RunState::Failed(_) => icons::ERROR,
-            RunState::Finished => icons::OK,
+            RunState::Finished | RunState::StoppedEarly => icons::OK,
             RunState::Reading | RunState::Starting | RunState::Running => icons::PLAY,
             RunState::Elsewhere => icons::LINK,
         };
         widgets::chip(ui, icon, run.state.word(), color);
     });
-    let elapsed = duration(run.elapsed());
-    ui.painter().text(pos2(row.right(), y), Align2::RIGHT_CENTER, elapsed, Text::Small.font(), t.text2);
+    // Of a run that was opened when it had ended nobody has counted.
+    if run.elapsed().as_secs() > 0 || run.state.is_live() {
+        let elapsed = duration(run.elapsed());
+        ui.painter().text(pos2(row.right(), y), Align2::RIGHT_CENTER, elapsed, Text::Small.font(), t.text2);
+    }
     ui.add_space(8.0);
     let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
     let y = row.center().y;
@@ -85,9 +96,16 @@ fn head(ui: &mut Ui, run: &TrainingRun) {
     let done = run.update() as f32 / run.n_updates().max(1) as f32;
     widgets::bar(ui, "Updates done", Some(done), ui.available_width(), 6.0);
     ui.add_space(12.0);
-    if let RunState::Failed(why) = &run.state {
-        widgets::error_block(ui, why);
-        ui.add_space(8.0);
+    match &run.state {
+        RunState::Failed(why) => {
+            widgets::error_block(ui, why);
+            ui.add_space(8.0);
+        }
+        RunState::StoppedEarly => {
+            ui.label(Text::Small.rich(run.why_early(), t.text2));
+            ui.add_space(8.0);
+        }
+        _ => {}
     }
 }
 
@@ -116,17 +134,21 @@ fn controls(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
                     out.push(Command::GoOn(id));
                 }
             }
-            let why = (run.state == RunState::Elsewhere).then_some(
-                "Another program trains it: pause or stop it there. Its numbers are followed here",
-            );
-            let label = if why.is_some() { "Followed" } else { "Start another run" };
-            if ui.add(Button::new(label).icon(icons::PLAY).disabled(why)).clicked() {
-                out.push(Command::StartTraining);
+            if run.state == RunState::Elsewhere {
+                let words = "Followed; pause or stop it where it is trained";
+                ui.label(Text::Small.rich(words, tokens(ui).text2));
+            } else {
+                let button = Button::new("Start another run").icon(icons::PLAY);
+                if ui.add(button.tooltip("With the settings of the form")).clicked() {
+                    out.push(Command::StartTraining);
+                }
             }
         }
+        if !run.state.is_live() {
+            return;
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let why = (!run.state.is_live()).then_some("The run has ended; its checkpoints are written");
-            let save = Button::new("Save").icon(icons::SAVE).small().disabled(why);
+            let save = Button::new("Save").icon(icons::SAVE).small();
             if ui.add(save.tooltip("Write a checkpoint now")).clicked() {
                 out.push(Command::Training(id, JobCommand::Save));
             }
@@ -150,9 +172,15 @@ fn facts(ui: &mut Ui, run: &TrainingRun, view: &View<'_>) {
     fact(ui, "Best validation", &value, &at, "Highest score of a validation; it picks the best weights");
     let memory = view.memory.map_or_else(dash, |bytes| (bytes >> 20).to_string());
     fact(ui, "Memory", &memory, "MB", "Resident memory of the whole program");
-    let saved =
-        run.saved.map_or_else(dash, |(update, at)| format!("{update}, {} s ago", at.elapsed().as_secs()));
-    fact(ui, "Last checkpoint", &saved, "", &run.out.display().to_string());
+    let saved = match (run.saved, &run.snapshot) {
+        (Some((update, at)), _) => (format!("update {update}"), format!("{} ago", duration(at.elapsed()))),
+        // Of a run of others the snapshots are its checkpoints.
+        (None, Some(snapshot)) if !run.state.is_live() => {
+            (format!("update {}", snapshot.update), String::new())
+        }
+        (None, _) => (dash(), String::new()),
+    };
+    fact(ui, "Last checkpoint", &saved.0, &saved.1, &run.out.display().to_string());
     if let Some(test) = run.history.evaluations.iter().rev().find(|evaluation| evaluation.split == "test") {
         let words = format!("n = {}", count(test.n_stimuli));
         fact(
@@ -196,6 +224,44 @@ fn films(ui: &mut Ui, id: ItemId, run: &TrainingRun, out: &mut Out<'_>) {
     }
 }
 
+/// Where the columns of the list of runs begin, or end where numbers are aligned to the right.
+struct Columns {
+    name: f32,
+    differs: f32,
+    updates: f32,
+    score: f32,
+}
+
+impl Columns {
+    /// Room of the two numbers and of the eye.
+    const UPDATES: f32 = 52.0;
+    const SCORE: f32 = 46.0;
+    const EYE: f32 = 28.0;
+
+    fn of(row: Rect) -> Self {
+        let score = row.right() - Self::EYE;
+        let updates = score - Self::SCORE;
+        let name = row.left() + 22.0;
+        let rest = updates - Self::UPDATES - name;
+        Self { name, differs: name + (0.4 * rest).min(150.0), updates, score }
+    }
+
+    fn line(&self, ui: &Ui, y: f32, words: [&str; 4], color: egui::Color32) {
+        let rooms = [
+            self.differs - self.name - 10.0,
+            self.updates - Self::UPDATES - self.differs - 6.0,
+            Self::UPDATES,
+            Self::SCORE - 8.0,
+        ];
+        let at = [self.name, self.differs, self.updates, self.score];
+        for (i, words) in words.into_iter().enumerate() {
+            let align = if i < 2 { Align2::LEFT_CENTER } else { Align2::RIGHT_CENTER };
+            let shown = widgets::truncated(ui, words, Text::Small, rooms[i]);
+            ui.painter().text(pos2(at[i], y), align, shown, Text::Small.font(), color);
+        }
+    }
+}
+
 /// The runs of the session with what they differ in, in words; those of the same kind can be laid over.
 fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
     let t = tokens(ui);
@@ -203,30 +269,20 @@ fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
     let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
     let at = row.left_center();
     ui.painter().text(at, Align2::LEFT_CENTER, "Against the selected run", Text::SmallStrong.font(), t.text);
-    let columns = |row: Rect| [row.left(), row.left() + 110.0, row.right() - 72.0, row.right() - 28.0];
-    let line = |ui: &mut Ui, words: [&str; 4], color: egui::Color32| {
-        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
-        let xs = columns(row);
-        let aligns = [Align2::LEFT_CENTER, Align2::LEFT_CENTER, Align2::RIGHT_CENTER, Align2::RIGHT_CENTER];
-        for (i, (words, align)) in words.into_iter().zip(aligns).enumerate() {
-            let room = match i {
-                0 => xs[1] - xs[0] - 6.0,
-                1 => xs[2] - xs[1] - 52.0,
-                _ => 60.0,
-            };
-            let shown = widgets::truncated(ui, words, Text::Small, room);
-            ui.painter().text(pos2(xs[i], row.center().y), align, shown, Text::Small.font(), color);
-        }
-        ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
-        response.on_hover_text(words[1]);
-        row
-    };
-    line(ui, ["run", "differs in", "updates", "val."], t.text3);
+    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+    Columns::of(head).line(ui, head.center().y, ["run", "differs in", "updates", "best"], t.text3);
+    ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, t.line_strong));
     for (other, run) in view.training.iter() {
         let differs =
             if other == id { "(this run)".to_owned() } else { difference(&own.recipe, &run.recipe) };
         let best = run.best().map_or_else(|| "–".to_owned(), |(score, _)| fixed(score, 3));
-        let row = line(ui, [&run.name, &differs, &count(run.update() as usize), &best], t.text2);
+        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+        let y = row.center().y;
+        let words = [run.name.as_str(), &differs, &count(run.update() as usize), &best];
+        Columns::of(row).line(ui, y, words, if other == id { t.text } else { t.text2 });
+        ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
+        run_sample(ui, view, other, pos2(row.left(), y));
+        response.on_hover_text(format!("{}: {differs}. Best validation {best}", run.name));
         if other != id && own.recipe.name() == run.recipe.name() {
             let icon = if run.is_overlaid { icons::SHOW } else { icons::HIDE };
             let label = format!("Lay {} over", run.name);
@@ -248,17 +304,7 @@ fn difference(own: &AnyRecipe, other: &AnyRecipe) -> String {
     }
     let (own, other) = (own.values(), other.values());
     let values = other.as_object().into_iter().flatten();
-    let differing = values.filter(|(key, value)| own[key.as_str()] != **value);
+    let differing = values.filter(|(key, value)| !same(&own[key.as_str()], value));
     let words: Vec<String> = differing.map(|(key, value)| format!("{key} {value}")).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
-}
-
-/// `4 min 21 s`.
-fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
 }

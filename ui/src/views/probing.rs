@@ -4,6 +4,7 @@ mod field;
 mod film;
 mod inhibition;
 mod table;
+mod thumbnails;
 mod units;
 mod update;
 

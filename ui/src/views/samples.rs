@@ -21,7 +21,11 @@ const HEADER: f32 = 34.0;
 
 pub fn show(ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
     let Some((id, run, _)) = shown(view) else {
-        no_run(ui, out);
+        no_run(
+            ui,
+            "No samples yet",
+            "Stimuli are shown here with what attention makes of them as a network learns.",
+        );
         return;
     };
     let t = tokens(ui);

@@ -7,11 +7,10 @@ use gainfield::train::Measures;
 use super::{body, toolbar};
 use crate::command::Command;
 use crate::figure_ui::{Gutter, Names, PlotUi};
-use crate::icons;
 use crate::theme::{Text, tokens};
 use crate::training::{Curves, RunState, Style, TrainingRun};
 use crate::view::{Out, View};
-use crate::widgets::{EmptyAction, EmptyState, combo, empty_state, toggle};
+use crate::widgets::{EmptyState, combo, empty_state, toggle};
 
 /// Shares of the past that can be chosen.
 const SMOOTHINGS: [(f64, &str); 4] =
@@ -36,7 +35,14 @@ pub struct TrainingCurves {
 impl TrainingCurves {
     pub fn show(&mut self, curve: Curve, ui: &mut Ui, view: &View<'_>, out: &mut Out<'_>) {
         let Some((_, run, curves)) = shown(view) else {
-            no_run(ui, out);
+            let (title, sentence) = match curve {
+                Curve::Metric(0) => {
+                    ("No updates yet", "The loss of a training run is drawn here, update by update.")
+                }
+                Curve::Metric(_) => ("No updates yet", "A second number of every update has its place here."),
+                Curve::Accuracy => ("No validation yet", "Accuracy on held-out stimuli is drawn here."),
+            };
+            no_run(ui, title, sentence);
             return;
         };
         match curve {
@@ -52,9 +58,9 @@ impl TrainingCurves {
         let mut rect = body(ui);
         if let Some((_, interval)) = headline.split_once(" [") {
             let words = format!("95 % [{interval} held-out stimuli");
-            let at = pos2(rect.right(), rect.top() + 2.0);
+            let at = pos2(rect.right(), rect.top() + 5.0);
             ui.painter().text(at, Align2::RIGHT_CENTER, words, Text::Caption.font(), t.text3);
-            rect = rect.with_min_y(rect.top() + 10.0);
+            rect = rect.with_min_y(rect.top() + 13.0);
         }
         let size = vec2(rect.width(), rect.height());
         ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
@@ -135,8 +141,9 @@ impl TrainingCurves {
                     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
                     row = combo(ui, "Accuracy of", &labels[..n_rows], self.row.min(n_rows - 1), 150.0);
                 } else {
-                    let n = run.history.evaluations.last().map_or(0, |evaluation| evaluation.n_stimuli);
-                    ui.label(Text::Small.rich(format!("{n} held-out stimuli"), t.text2));
+                    let n = run.history.evaluations.last().map(|evaluation| evaluation.n_stimuli);
+                    let words = n.map_or_else(String::new, |n| format!("{n} held-out stimuli"));
+                    ui.label(Text::Small.rich(words, t.text2));
                 }
             },
             |ui| {
@@ -192,6 +199,17 @@ impl TrainingCurves {
     }
 }
 
+/// The line that a run has in the curves in view; none where it is not drawn there.
+pub fn run_sample(ui: &Ui, view: &View<'_>, id: crate::item::ItemId, at: egui::Pos2) {
+    let t = tokens(ui);
+    let curves = view.document.training.and_then(|own| view.training.curves(own));
+    let Some(&index) = curves.and_then(|curves| curves.inks.get(&id)) else { return };
+    let ink = gainfield::figure::Ink::Category(index);
+    let line = [at, at + vec2(15.0, 0.0)];
+    let stroke = egui::Stroke::new(1.8, t.category(index));
+    crate::figure_ui::paint_line(ui.painter(), &line, stroke, ink.dash().pattern());
+}
+
 /// The run in view with its figures.
 pub(super) fn shown<'a>(view: &View<'a>) -> Option<(crate::item::ItemId, &'a TrainingRun, &'a Curves)> {
     static NONE: std::sync::LazyLock<Curves> = std::sync::LazyLock::new(Curves::default);
@@ -207,17 +225,10 @@ fn parts(figure: &Figure) -> Option<(&Plot, &str)> {
     }
 }
 
-/// The empty state of every view of a run.
-pub(super) fn no_run(ui: &mut Ui, out: &mut Out<'_>) {
-    let state = EmptyState {
-        title: "No training run yet",
-        sentence: "The form on the left holds the reference's settings. Start a run and keep working.",
-        primary: Some(("Start run", icons::PLAY)),
-        quiet: None,
-    };
-    if empty_state(ui, &state) == Some(EmptyAction::Primary) {
-        out.push(Command::StartTraining);
-    }
+/// What a view of a run says before there is one.
+pub(super) fn no_run(ui: &mut Ui, title: &str, sentence: &str) {
+    let state = EmptyState { title, sentence, primary: None, quiet: None };
+    empty_state(ui, &state);
 }
 
 /// What a view says until its first numbers are there.

@@ -20,7 +20,7 @@ use gainfield::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::{Event, OpenRequest, Outbox, guarded};
-use crate::training::OpenedRun;
+use crate::training::{OpenedRun, same};
 
 /// What a file turned out to hold.
 pub enum Opened {
@@ -166,11 +166,12 @@ fn recipe(path: &Path) -> Result<Opened> {
         let file: InterventionFile = toml::from_str(&text).map_err(|err| wrong(&err))?;
         return Ok(Opened::Interventions(file.intervention));
     }
-    if table.contains_key("probe") {
-        return probe(&text).map_err(|err| wrong(&err));
-    }
+    // The recipe of a run may name a probe too.
     if table.contains_key("family") {
         return training(path);
+    }
+    if table.contains_key("probe") {
+        return probe(&text).map_err(|err| wrong(&err));
     }
     let spec: StimulusSpec = toml::from_str(&text).map_err(|err| wrong(&err))?;
     let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -199,8 +200,10 @@ fn training(path: &Path) -> Result<Opened> {
     let Value::Object(values) = recipe.values() else {
         return Ok(Opened::Training { name, settings: BTreeMap::new() });
     };
-    let settings =
-        values.into_iter().filter(|(key, value)| defaults.get(key.as_str()) != Some(value)).collect();
+    let settings = values
+        .into_iter()
+        .filter(|(key, value)| defaults.get(key.as_str()).is_none_or(|one| !same(one, value)));
+    let settings = settings.collect();
     Ok(Opened::Training { name, settings })
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use egui::{Align2, Role, Sense, Ui, pos2, vec2};
 use gainfield::dynamics::{Action, Control, Departure, Intervention, SegmentKind, TimeUnit, Units};
 
-use super::{buttons, fact, group, intervention, note, title};
+use super::{buttons, fact, group, intervention, many_stimuli, note, title};
 use crate::command::Command;
 use crate::icons;
 use crate::interventions::{describe, icon};
@@ -47,7 +47,7 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
         };
         fact(ui, "Recorded", &state, "");
         departures(ui, &run.notes.departures);
-        many_trials(ui, out);
+        many_stimuli::show(ui, view, model.map(AsRef::as_ref), out);
     }
     if let Some(length) = length_row(ui, view, item, info) {
         out.push(Command::SetTimesteps(length));
@@ -75,18 +75,6 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, item: &Item, info: &RecordingIn
     if let Some(model) = model {
         record_plan(ui, model, info, out);
     }
-}
-
-/// The same run over every stimulus of its kind.
-fn many_trials(ui: &mut Ui, out: &mut Out<'_>) {
-    buttons(ui, |ui| {
-        for command in [Command::Evaluate, Command::Extract] {
-            let info = command.info();
-            if ui.add(Button::new(info.label).small().tooltip(info.tooltip)).clicked() {
-                out.push(command);
-            }
-        }
-    });
 }
 
 /// In what the run leaves the published protocol.

@@ -1,6 +1,11 @@
 //! The form of a training run: every setting of the reference with its default, meaning and source.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use egui::{Align2, Sense, Ui, pos2, vec2};
+use gainfield::figure::number::count;
 use gainfield::recipe::train::AnyRecipe;
 use gainfield::settings::{Field, toml_value};
 use serde_json::Value;
@@ -10,11 +15,15 @@ use crate::command::Command;
 use crate::icons;
 use crate::item::ItemId;
 use crate::theme::{Text, metrics, tokens};
+use crate::training::{Estimate, about as about_time, same};
 use crate::view::{Out, View};
 use crate::widgets::{self, Button, Number, number_field};
 
 /// Where fields begin: clear of the longest name.
 const FIELD_AT: f32 = 130.0;
+
+/// Settings are left alone this long before a run with them is timed.
+const SETTLED: Duration = Duration::from_millis(700);
 
 /// State of the form that only the screen knows.
 #[derive(Default)]
@@ -25,8 +34,15 @@ pub(super) struct Form {
     fields: (String, Vec<Field>),
     /// Runs that can be started.
     names: Vec<String>,
-    /// The setting the pointer was over last; its meaning is written below.
-    about: usize,
+    next: Option<Next>,
+}
+
+/// The next run as the form has it, and since when.
+struct Next {
+    name: String,
+    settings: BTreeMap<String, Value>,
+    recipe: Result<AnyRecipe, String>,
+    since: Instant,
 }
 
 impl Form {
@@ -40,7 +56,7 @@ impl Form {
         let kind = live.map_or_else(|| view.document.recipe_name.clone(), |run| run.recipe.name());
         if self.fields.0 != kind {
             let fields = AnyRecipe::fields_of(&kind).unwrap_or_default();
-            (self.fields, self.about) = ((kind.clone(), fields), 0);
+            self.fields = (kind.clone(), fields);
         }
         let values = live.map(|run| run.recipe.values());
         let name = live.map_or("Next run", |run| run.name.as_str());
@@ -50,17 +66,16 @@ impl Form {
             }
         });
         if live.is_none() {
-            let chosen = self.names.iter().position(|name| *name == kind).unwrap_or(0);
-            let width = (ui.available_width() - 32.0).max(80.0);
-            ui.horizontal(|ui| {
-                ui.add_space(16.0);
-                if let Some(index) = widgets::combo(ui, "Training run", &self.names, chosen, width) {
-                    out.push(Command::SetRecipeName(self.names[index].clone()));
-                }
-            });
+            self.head(ui, view, &kind, out);
         }
-        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
-        let at = pos2(row.right() - 12.0, row.center().y);
+        let own =
+            live.and(run).and_then(|id| view.document.training_info(id)).map(|info| info.recipe.clone());
+        let next = self.next.as_ref().and_then(|next| next.recipe.as_ref().ok()).map(command_of);
+        if let Some(command) = own.or_else(|| next.filter(|_| live.is_none())) {
+            copy_command(ui, &command, out);
+        }
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
+        let at = pos2(row.right() - 12.0, row.bottom() - 7.0);
         ui.painter().text(at, Align2::RIGHT_CENTER, "default", Text::Caption.font(), t.text3);
         for index in 0..self.fields.1.len() {
             let field = self.fields.1[index].clone();
@@ -68,32 +83,92 @@ impl Form {
                 Some(values) => values[field.key].clone(),
                 None => view.document.recipe.get(field.key).unwrap_or(&field.default).clone(),
             };
-            if self.row(ui, &field, &value, live.is_some(), out) {
-                self.about = index;
-            }
-        }
-        buttons(ui, |ui| {
-            if live.is_none() && ui.add(Button::primary("Start run").icon(icons::PLAY)).clicked() {
-                out.push(Command::StartTraining);
-            }
-        });
-        if let Some(info) = run.and_then(|id| view.document.training_info(id)) {
-            copy_command(ui, &info.recipe, out);
-        }
-        ui.add_space(6.0);
-        if let Some(field) = self.fields.1.get(self.about) {
-            let range = field.range.map_or_else(String::new, |[min, max]| format!(" Range {min} to {max}."));
-            note(ui, &format!("{}. {}{range} Source: {}.", field.label, field.definition, field.source));
+            self.row(ui, &field, &value, live.is_some(), out);
         }
     }
 
-    /// One setting; gives whether the pointer is over it.
-    fn row(&mut self, ui: &mut Ui, field: &Field, value: &Value, locked: bool, out: &mut Out<'_>) -> bool {
+    /// Which run, how long, and its start: above the settings, so that it is never scrolled away.
+    fn head(&mut self, ui: &mut Ui, view: &View<'_>, kind: &str, out: &mut Out<'_>) {
         let t = tokens(ui);
-        let (row, response) =
+        let chosen = self.names.iter().position(|name| name == kind).unwrap_or(0);
+        let width = (ui.available_width() - 32.0).max(80.0);
+        ui.horizontal(|ui| {
+            ui.add_space(16.0);
+            if let Some(index) = widgets::combo(ui, "Training run", &self.names, chosen, width) {
+                out.push(Command::SetRecipeName(self.names[index].clone()));
+            }
+        });
+        let settings = &view.document.recipe;
+        let look = AnyRecipe::first_look(kind);
+        let is_look = !look.is_empty() && *settings == look;
+        if !look.is_empty() {
+            let chosen = match () {
+                () if is_look => 0,
+                () if settings.is_empty() => 1,
+                () => usize::MAX,
+            };
+            ui.add_space(8.0);
+            ui.horizontal(|ui| {
+                ui.add_space(16.0);
+                let options = ["First look", "Documented"];
+                if let Some(index) = widgets::segmented(ui, "Length of the run", &options, chosen, true) {
+                    out.push(Command::ResetRecipe { documented: index == 1 });
+                }
+            });
+        }
+        let is_same = |next: &Next| next.name == kind && next.settings == *settings;
+        let next = match self.next.take().filter(is_same) {
+            Some(next) => next,
+            None => Next {
+                name: kind.to_owned(),
+                settings: settings.clone(),
+                recipe: view.document.next_run().map_err(|err| err.to_string()),
+                since: Instant::now(),
+            },
+        };
+        ui.add_space(6.0);
+        match &next.recipe {
+            Ok(recipe) => {
+                let estimate = view.training.pacer().of(recipe);
+                note(ui, &length_words(recipe, &estimate));
+                // A first look is light; of others nobody knows what an update takes, so they are asked for.
+                if estimate == Estimate::Unknown && is_look && !view.training.is_any_live() {
+                    match SETTLED.checked_sub(next.since.elapsed()) {
+                        Some(left) => ui.ctx().request_repaint_after(left),
+                        None => out.push(Command::TimeTraining),
+                    }
+                }
+                buttons(ui, |ui| {
+                    if ui.add(Button::primary("Start run").icon(icons::PLAY)).clicked() {
+                        out.push(Command::StartTraining);
+                    }
+                    if matches!(estimate, Estimate::Unknown | Estimate::Failed(_)) && !is_look {
+                        let info = Command::TimeTraining.info();
+                        if ui.add(Button::new(info.label).tooltip(info.tooltip)).clicked() {
+                            out.push(Command::TimeTraining);
+                        }
+                    }
+                });
+            }
+            Err(why) => {
+                let width = ui.available_width() - 28.0;
+                ui.horizontal(|ui| {
+                    ui.add_space(16.0);
+                    ui.set_max_width(width);
+                    ui.label(Text::Small.rich(why, t.err));
+                });
+            }
+        }
+        self.next = Some(next);
+    }
+
+    /// One setting. Words take the room of the default, which is then told on hover alone.
+    fn row(&mut self, ui: &mut Ui, field: &Field, value: &Value, locked: bool, out: &mut Out<'_>) {
+        let t = tokens(ui);
+        let (row, _) =
             ui.allocate_exact_size(vec2(ui.available_width(), metrics::INSPECTOR_ROW), Sense::hover());
         let y = row.center().y;
-        let changed = *value != field.default;
+        let changed = !same(value, &field.default);
         if changed {
             ui.painter().circle_filled(pos2(row.left() + 8.0, y), 2.5, t.accent);
         }
@@ -109,12 +184,19 @@ impl Form {
             (Some(number), Some(_)) => widgets::number_text(number, step_of(field)),
             _ => plain(&field.default),
         };
-        let at = pos2(row.right() - 12.0, y);
-        let shown = widgets::truncated(ui, &default, Text::Caption, 54.0);
-        ui.painter().text(at, Align2::RIGHT_CENTER, shown, Text::Caption.font(), t.text3);
+        let label = row.with_max_x(row.left() + FIELD_AT - 4.0);
+        let label = ui.interact(label, ui.scope_id().with(("about", field.key)), Sense::hover());
+        label.on_hover_ui(|ui| about(ui, field, &default));
+        let is_short = matches!(value, Value::Number(_) | Value::Bool(_));
+        if is_short {
+            let at = pos2(row.right() - 12.0, y);
+            let shown = widgets::truncated(ui, &default, Text::Caption, 54.0);
+            ui.painter().text(at, Align2::RIGHT_CENTER, shown, Text::Caption.font(), t.text3);
+        }
+        let right = row.right() - if is_short { 72.0 } else { 12.0 };
         let field_rect = egui::Rect::from_min_size(
             pos2(row.left() + FIELD_AT, y - metrics::FIELD / 2.0),
-            vec2((row.right() - 72.0 - row.left() - FIELD_AT).max(40.0), metrics::FIELD),
+            vec2((right - row.left() - FIELD_AT).max(40.0), metrics::FIELD),
         );
         let mut set = None;
         ui.scope_builder(egui::UiBuilder::new().max_rect(field_rect).id_salt(field.key), |ui| {
@@ -168,8 +250,44 @@ impl Form {
         if let Some(value) = set {
             out.push(Command::SetRecipe { key: field.key.to_owned(), value });
         }
-        response.contains_pointer()
     }
+}
+
+/// What starts the next run without a window.
+fn command_of(recipe: &AnyRecipe) -> String {
+    recipe.command(&Path::new("runs").join(recipe.variant()))
+}
+
+/// `600 updates of 16 stimuli, about 3 min here`.
+fn length_words(recipe: &AnyRecipe, estimate: &Estimate) -> String {
+    let values = recipe.values();
+    let batch = ["batch", "batch_size"].into_iter().find_map(|key| values[key].as_u64());
+    let batch = batch.map_or_else(String::new, |n| format!(" of {} stimuli", count(n as usize)));
+    let known = match estimate {
+        Estimate::About { n_updates, .. } => Some(*n_updates),
+        _ => recipe.n_updates(),
+    };
+    let updates = match known {
+        Some(n) => format!("{} updates{batch}", count(n as usize)),
+        None => format!("Updates{batch}, as many as the data make"),
+    };
+    match estimate {
+        Estimate::Unknown => format!("{updates}; how long they take here is not known yet."),
+        Estimate::Timing => format!("{updates}; timing the first few…"),
+        Estimate::About { time, .. } => format!("{updates}: {} here, validations aside.", about_time(*time)),
+        Estimate::Failed(why) => format!("{updates}. {why}"),
+    }
+}
+
+/// What a setting means.
+fn about(ui: &mut Ui, field: &Field, default: &str) {
+    let t = tokens(ui);
+    ui.label(Text::SmallStrong.rich(field.label, t.text));
+    ui.label(Text::Small.rich(field.definition, t.text2));
+    let range = field.range.map_or_else(String::new, |[min, max]| format!("Range {min} to {max}. "));
+    let default = if default.is_empty() { "empty" } else { default };
+    let words = format!("{range}Default {default}. Source: {}.", field.source);
+    ui.label(Text::Caption.rich(words, t.text2));
 }
 
 /// What one step of a field changes: whole numbers by one, others by what their default shows.
