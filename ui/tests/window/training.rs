@@ -10,7 +10,7 @@ use gainfield::settings::{Overrides, toml_value};
 use gainfield::train::{JobCommand, JobEvent, RunHistory};
 use gainfield_ui::command::{Command, Layout};
 use gainfield_ui::item::ItemId;
-use gainfield_ui::training::{RunState, Style, TrainingRun};
+use gainfield_ui::training::{Estimate, RunState, Style, TrainingRun};
 
 use super::support::{Window, empty, messages, press, settle, wait_until};
 
@@ -283,4 +283,103 @@ fn tuning_is_a_film_of_learning() {
     wait_until(&mut window, "its end", |window| window.state().probing().chosen_frame(item).is_none());
     settle(&mut window);
     assert_eq!(shown(&window).result, last.result);
+}
+
+/// Two small runs of the session, the second with another learning rate, both started by button.
+#[test]
+fn runs_are_started_by_button_and_laid_over_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut window, first) = trained(HEBB, &SMALL_HEBB, folder.path());
+    wait_for(&mut window, first, "updates", |run| run.update() > 1);
+    press(&mut window, "Stop, keep best");
+    wait_for(&mut window, first, "a stop", |run| run.state == RunState::Stopped);
+    let value = toml_value("0.0005");
+    window.state_mut().send(Command::SetRecipe { key: "learning_rate".to_owned(), value });
+    window.run_steps(3);
+    press(&mut window, "Start run");
+    let second = window.state().document().training.unwrap();
+    assert_ne!(first, second);
+    wait_for(&mut window, second, "updates", |run| run.update() > 1);
+    let shown = |window: &Window| {
+        let curves = window.state().training().curves(second);
+        curves.map(|curves| [second, first].map(|id| curves.inks.get(&id).copied()))
+    };
+    wait_until(&mut window, "both", |window| shown(window) == Some([Some(0), Some(1)]));
+    let name = window.state().document().get(first).unwrap().name.clone();
+    press(&mut window, &format!("Lay {name} over"));
+    wait_until(&mut window, "one alone", |window| shown(window) == Some([Some(0), None]));
+    press(&mut window, &format!("Lay {name} over"));
+    wait_until(&mut window, "both again", |window| shown(window) == Some([Some(0), Some(1)]));
+
+    // Looked inside by the button of the timeline, which names the snapshot.
+    press(&mut window, "Pause");
+    wait_for(&mut window, second, "a pause", |run| run.state == RunState::Paused);
+    window.run_steps(3);
+    let update = run(&window, second).snapshot.as_ref().unwrap().update;
+    press(&mut window, &format!("Open snapshot {update} in Step"));
+    settle(&mut window);
+    assert_eq!(window.state().settings().layout, Layout::Step);
+    assert!(window.state().document().recording.is_some(), "{:?}", messages(&window));
+    window.state_mut().send(Command::SetLayout(Layout::Train));
+    window.run_steps(3);
+    press(&mut window, "Resume");
+    wait_for(&mut window, second, "more", |run| run.update() > update);
+    press(&mut window, "Stop, keep best");
+    wait_for(&mut window, second, "a stop", |run| run.state == RunState::Stopped);
+}
+
+#[test]
+fn a_first_look_is_short_and_the_documented_run_is_a_click_away() {
+    let mut window = empty();
+    window.state_mut().send(Command::SetLayout(Layout::Train));
+    window.run_steps(3);
+    let look = AnyRecipe::first_look(DIGITS);
+    assert_eq!(window.state().document().recipe, look);
+    window.get_by_role_and_label(Role::RadioButton, "Length of the run: Documented").click();
+    window.run_steps(3);
+    assert!(window.state().document().recipe.is_empty());
+    window.get_by_role_and_label(Role::RadioButton, "Length of the run: First look").click();
+    window.run_steps(3);
+    assert_eq!(window.state().document().recipe, look);
+
+    // How long it takes is said before it starts.
+    for set in ["passes=2", "batch=4", "training_digits=40", "updates=50"] {
+        let (key, value) = set.split_once('=').unwrap();
+        window.state_mut().send(Command::SetRecipe { key: key.to_owned(), value: toml_value(value) });
+    }
+    window.run_steps(3);
+    let next = window.state().document().next_run().unwrap();
+    assert_eq!(window.state().training().pacer().of(&next), Estimate::Unknown);
+    press(&mut window, "Time it");
+    wait_until(&mut window, "an estimate", |window| {
+        matches!(window.state().training().pacer().of(&next), Estimate::About { n_updates: 50, .. })
+    });
+    window.run_steps(2);
+    let words = window.get_all_by_role(Role::Paragraph).filter_map(|node| node.accesskit_node().label());
+    assert!(words.into_iter().any(|words| words.starts_with("50 updates of 4 stimuli: about")));
+    assert!(window.state().training().iter().next().is_none(), "it was started");
+}
+
+#[test]
+fn a_run_without_progress_stops_early_and_says_so_also_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = [
+        "passes=2",
+        "batch=4",
+        "training_digits=40",
+        "validation_stimuli=4",
+        "validate_every=1",
+        "test_stimuli=10",
+        "updates=1000",
+        "learning_rate=0.0",
+        "patience=2",
+    ];
+    let (mut window, id) = trained(DIGITS, &sets, folder.path());
+    wait_for(&mut window, id, "its end", |run| run.state == RunState::StoppedEarly);
+    assert!(messages(&window).iter().any(|text| text.contains("2 validations without a higher score")));
+    let out = run(&window, id).out.clone();
+    let mut window = empty();
+    let ids = opened(&mut window, vec![out]);
+    wait_for(&mut window, ids[0], "its end", |run| run.state == RunState::StoppedEarly);
+    wait_for(&mut window, ids[0], "samples of its weights", |run| run.samples.is_some());
 }
