@@ -6,6 +6,7 @@ use std::thread;
 use candle_core::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::leaves::collecting;
 use crate::error::{Error, Result};
 
 /// Address space, not memory: pages are taken when the recursion reaches them.
@@ -65,8 +66,13 @@ pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result
 pub fn backward(loss: &Tensor, wrt: &[&Tensor]) -> Result<Vec<Option<Tensor>>> {
     // The store holds on to the graph, so it is dropped in here as well.
     on_deep_stack(|| {
-        let store = loss.backward()?;
-        Ok(wrt.iter().map(|tensor| store.get(tensor).map(Tensor::detach)).collect())
+        let (store, mut leaves) = collecting(|| loss.backward());
+        let store = store?;
+        let gradients = wrt.iter().map(|tensor| match (store.get(tensor), leaves.remove(&tensor.id())) {
+            (Some(a), Some(b)) => Ok(Some((a.detach() + b.detach())?)),
+            (a, b) => Ok(a.or(b.as_ref()).map(Tensor::detach)),
+        });
+        gradients.collect()
     })
 }
 

@@ -11,10 +11,12 @@ mod composite;
 mod conv;
 mod deep_stack;
 mod elementwise;
+mod gate;
 #[cfg(test)]
 mod golden;
 mod kernels;
 mod leaky;
+mod leaves;
 mod linear;
 mod loss;
 mod norm;
@@ -36,6 +38,7 @@ pub use conv::{
 };
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
+pub use gate::{gate_where_positive, gated_relu, positive};
 pub use kernels::{instruction_set, instruction_sets, without_library_threads};
 pub use leaky::{LeakyRule, LeakyTerms, add_rectified, leaky_step, leaky_update};
 pub use linear::{linear, linear_transposed};
@@ -44,6 +47,6 @@ pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,
 };
 pub use parameter::{dropout, dropout2d, embedding, weight_norm};
-pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d};
+pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d, max_pool2d_back};
 pub use resize::{resize_bicubic, upsample_nearest};
 pub use workspace::{Numerics, Path, Workspace};

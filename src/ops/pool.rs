@@ -1,8 +1,9 @@
 //! Pooling.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, Tensor, Var};
 
 use super::composite::taps;
+use super::deep_stack::backward;
 use super::kernels::pool::{Pool, Pooled};
 use super::resize::resample;
 use super::workspace::Path;
@@ -50,6 +51,29 @@ pub(super) fn max_pool2d_by(path: Path, x: &Tensor, spec: &PoolSpec) -> Result<T
         best = better.where_cond(&tap, &best)?;
     }
     Ok(best.contiguous()?)
+}
+
+/// What [`max_pool2d`] of `x` sends back of `of`, one entry per window: each to its window's first maximum.
+///
+/// # Errors
+/// As [`max_pool2d`], and [`Error::Shape`] for an `of` of other windows.
+pub fn max_pool2d_back(x: &Tensor, of: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    max_pool2d_back_by(Path::Auto, x, of, spec)
+}
+
+pub(super) fn max_pool2d_back_by(path: Path, x: &Tensor, of: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    let x = Var::from_tensor(&x.detach())?;
+    let y = max_pool2d_by(path, x.as_tensor(), spec)?;
+    if of.dims() != y.dims() {
+        return Err(Error::shape("what is sent back through a pooling", y.dims(), of.dims()));
+    }
+    if path.takes_kernel(of)? {
+        let pool = Pool { pooled: Pooled::Max, spec: *spec, size: pooled_size(x.as_tensor(), spec)? };
+        return Ok(pool.back(x.as_tensor(), &y, of)?);
+    }
+    let joint = (y * of.detach())?.sum_all()?;
+    let gradient = backward(&joint, &[x.as_tensor()])?.pop().flatten();
+    Ok(gradient.map_or_else(|| x.zeros_like(), Ok)?)
 }
 
 /// Mean of each window, padding counted as zeros; what does not fill a window is left out.

@@ -1,13 +1,13 @@
 //! The three passes over the sets of units, through the taps of every area.
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 
 use super::architecture::Node;
 use super::areas::AreaIndex;
 use super::layers::Statistics;
 use super::model::CounterHebb;
 use crate::dynamics::StepContext;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::{self, Activation, ConvSpec, PoolSpec};
 use crate::weights::Weight;
 
@@ -160,15 +160,18 @@ impl Flow<'_, '_> {
     /// Drive from below reaches a set of units: rectified, then gated.
     fn fire(&mut self, units: usize, drive: Tensor, is_guided: bool) -> Result<()> {
         let area = self.at.bottom_up(units);
-        let mut y = ops::relu(&self.context.preactivation(area, drive)?)?;
-        if is_guided {
-            let open = self.areas[self.at.top_down(units)].gt(0.0)?.to_dtype(y.dtype())?;
+        let drive = self.context.preactivation(area, drive)?;
+        let y = if is_guided {
+            let open = ops::positive(&self.areas[self.at.top_down(units)])?;
             let open = self.through(self.at.gate(units), open, Activation::Identity)?;
-            y = (y * open)?;
-        } else if self.net.config.mtl {
-            let gate = self.at.gate(units);
-            self.areas[gate] = self.areas[gate].ones_like()?;
-        }
+            ops::gated_relu(&drive, &open)?
+        } else {
+            if self.net.config.mtl {
+                let gate = self.at.gate(units);
+                self.areas[gate] = self.areas[gate].ones_like()?;
+            }
+            ops::relu(&drive)?
+        };
         self.areas[area] = self.context.activity(area, y)?;
         Ok(())
     }
@@ -183,8 +186,8 @@ impl Flow<'_, '_> {
             Carried::Error => {
                 let area = self.at.error(units);
                 let input = self.context.preactivation(area, input)?;
-                let active = self.areas[self.at.bottom_up(units)].gt(0.0)?.to_dtype(input.dtype())?;
-                self.areas[area] = self.context.activity(area, (input * active)?)?;
+                let passed = ops::gate_where_positive(&input, &self.areas[self.at.bottom_up(units)])?;
+                self.areas[area] = self.context.activity(area, passed)?;
             }
         }
         Ok(())
@@ -212,14 +215,7 @@ impl Flow<'_, '_> {
                 let spec = ConvSpec { stride, padding, groups: channels, ..ConvSpec::default() };
                 ops::conv2d_transposed(&e, &Weight::new(ones), &spec, (height, width), self.context.ops)
             }
-            Carried::Error => {
-                let below = Var::from_tensor(&below.detach())?;
-                let joint = (ops::max_pool2d(below.as_tensor(), spec)? * &e)?.sum_all()?;
-                let mut gradient = ops::backward(&joint, &[below.as_tensor()])?;
-                gradient.pop().flatten().ok_or_else(|| {
-                    Error::Unsupported("an error did not reach the input of a max-pooling".to_owned())
-                })
-            }
+            Carried::Error => ops::max_pool2d_back(below, &e, spec),
         }
     }
 }

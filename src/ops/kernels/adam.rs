@@ -1,7 +1,9 @@
 //! Adam's update in one pass over a weight.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use candle_core::{Device, Result, Tensor};
 
+use super::fresh::written;
 use super::instruction_set::vectorised;
 use super::{Real, by_dtype, each, entries, with_entries};
 use crate::ops::adam::AdamStep;
@@ -26,20 +28,46 @@ pub(in crate::ops) fn adam(
 }
 
 fn updated<T: Real>(step: &AdamStep, [w, g, first, second]: [&[T]; 4]) -> [Vec<T>; 3] {
-    let mut new = [w.to_vec(), first.to_vec(), second.to_vec()];
-    let [new_w, new_first, new_second] = &mut new;
-    let pieces = new_w.chunks_mut(PIECE).zip(new_first.chunks_mut(PIECE)).zip(new_second.chunks_mut(PIECE));
-    let constants = Constants::<T>::new(step);
-    each(pieces.zip(g.chunks(PIECE)).collect(), 16 * g.len(), |(((w, first), second), g)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                let entries = w.iter_mut().zip(first).zip(second).zip(g);
-                entries.for_each(|(((w, first), second), &g)| constants.apply(w, first, second, g));
-            },
-        );
-    });
-    new
+    let (n, constants) = (g.len(), Constants::<T>::new(step));
+    let (mut new_first, mut new_second) = (Vec::new(), Vec::new());
+    // SAFETY: pieces of all seven have the same lengths, those of tensors of one shape.
+    let new_w = unsafe {
+        written(n, |new_w| {
+            new_first = written(n, |new_first| {
+                new_second = written(n, |new_second| {
+                    let new = new_w.chunks_mut(PIECE).zip(new_first.chunks_mut(PIECE));
+                    let new = new.zip(new_second.chunks_mut(PIECE));
+                    let old = w.chunks(PIECE).zip(first.chunks(PIECE)).zip(second.chunks(PIECE));
+                    let pieces = new.zip(old.zip(g.chunks(PIECE)));
+                    each(
+                        pieces.collect(),
+                        16 * n,
+                        |(((new_w, new_first), new_second), (((w, first), second), g))| {
+                            vectorised(
+                                #[inline(always)]
+                                || {
+                                    let new = new_w.iter_mut().zip(new_first).zip(new_second);
+                                    let old = w.iter().zip(first).zip(second).zip(g);
+                                    new.zip(old).for_each(
+                                        |(
+                                            ((new_w, new_first), new_second),
+                                            (((&w, &first), &second), &g),
+                                        )| {
+                                            let [w, first, second] = constants.apply(w, first, second, g);
+                                            new_w.write(w);
+                                            new_first.write(first);
+                                            new_second.write(second);
+                                        },
+                                    );
+                                },
+                            );
+                        },
+                    );
+                });
+            });
+        })
+    };
+    [new_w, new_first, new_second]
 }
 
 struct Constants<T> {
@@ -69,11 +97,12 @@ impl<T: Real> Constants<T> {
         }
     }
 
+    /// The new weight and moments.
     #[inline(always)]
-    fn apply(&self, w: &mut T, first: &mut T, second: &mut T, g: T) {
-        let g = g + self.l2 * *w;
-        *first += (g - *first) * self.new_first;
-        *second = *second * self.old_second + g * g * self.new_second;
-        *w = *w * self.kept - *first / (second.sqrt() * self.correction + self.eps) * self.rate;
+    fn apply(&self, w: T, first: T, second: T, g: T) -> [T; 3] {
+        let g = g + self.l2 * w;
+        let first = first + (g - first) * self.new_first;
+        let second = second * self.old_second + g * g * self.new_second;
+        [w * self.kept - first / (second.sqrt() * self.correction + self.eps) * self.rate, first, second]
     }
 }

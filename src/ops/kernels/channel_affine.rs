@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::instruction_set::vectorised;
 use super::{Operand, Real, by_dtype, each, entries, sum, with_entries};
 
 /// `x * scale + shift` for maps `[batch, channels, h, w]`, scale and shift `[channels]`.
@@ -16,7 +17,10 @@ fn compute<T: Real>(x: Operand<'_>, scale: Operand<'_>, shift: Operand<'_>) -> R
     let maps = y.chunks_mut(h * w).zip(x.chunks(h * w)).enumerate();
     each(maps.collect(), x.len() * 4, |(i, (y, x))| {
         let (scale, shift) = (scale[i % channels], shift[i % channels]);
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale + shift);
+        vectorised(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale + shift),
+        );
     });
     Ok((T::to_cpu_storage_owned(y), shape))
 }
@@ -29,10 +33,15 @@ fn gradients<T: Real>(x: &[T], scale: &[T], of: &[T], map: usize) -> [Vec<T>; 3]
     let mut sums = vec![[0.0; 2]; x.len() / map];
     let maps = gradient.chunks_mut(map).zip(x.chunks(map).zip(of.chunks(map))).zip(&mut sums).enumerate();
     each(maps.collect(), x.len() * 8, |(i, ((gradient, (x, of)), sums))| {
-        gradient.iter_mut().zip(x).zip(of).for_each(|((product, &x), &of)| *product = of * x);
-        *sums = [sum(gradient), sum(of)];
         let scale = scale[i % channels];
-        gradient.iter_mut().zip(of).for_each(|(gradient, &of)| *gradient = of * scale);
+        vectorised(
+            #[inline(always)]
+            || {
+                gradient.iter_mut().zip(x).zip(of).for_each(|((product, &x), &of)| *product = of * x);
+                *sums = [sum(gradient), sum(of)];
+                gradient.iter_mut().zip(of).for_each(|(gradient, &of)| *gradient = of * scale);
+            },
+        );
     });
     let mut of_channels = vec![[0.0; 2]; channels];
     for (i, [slope, offset]) in sums.into_iter().enumerate() {

@@ -10,6 +10,7 @@ use super::product::{forward, pack_forward, pack_transposed, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
 use super::{Gradients, Operand, Real, by_dtype, entries, operation_on_two, winograd, with_entries};
+use crate::ops::leaves::collect;
 
 /// Which of the three products of a convolution an operation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +87,10 @@ impl Convolution {
         let transposed = self.product == Product::Transposed;
         let of_map = if transposed { Product::Forward } else { Product::Transposed };
         let (x, y) = if transposed { (of, map) } else { (map, of) };
+        let of_weight = weight.track_op().then(|| self.product(Product::Weight, x, y)).transpose()?;
         Ok((
             map.track_op().then(|| self.product(of_map, of, weight)).transpose()?,
-            weight.track_op().then(|| self.product(Product::Weight, x, y)).transpose()?,
+            of_weight.map(|gradient| collect(weight, gradient)).transpose()?.flatten(),
         ))
     }
 }

@@ -1,7 +1,10 @@
 //! What rate units do between convolutions, in one pass over memory: the leaky step, sums of rates.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::entrywise::zipped;
+use super::fresh::{Room, written};
 use super::instruction_set::vectorised;
 use super::{Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
 
@@ -44,13 +47,13 @@ impl Leaky {
     /// Gradient of `z`.
     fn gradient<T: Real>(self, z: &[T], of: &[T]) -> Vec<T> {
         let (above, below) = (T::from_f64(self.gain), T::from_f64(self.gain * self.slope));
-        zipped(of, z, move |of, z| of * if z > T::zero() { above } else { below })
+        zipped(of, z, 4, move |of, z| of * if z > T::zero() { above } else { below })
     }
 
     fn compute<T: Real>(self, r: Operand<'_>, z: Operand<'_>) -> Result<(CpuStorage, Shape)> {
         let shape = r.1.shape().clone();
         let (r, z, rule) = (entries::<T>(r)?, entries::<T>(z)?, self.rule::<T>());
-        let y = zipped(r, z, move |r, z| rule.step(r, z));
+        let y = zipped(r, z, 4, move |r, z| rule.step(r, z));
         Ok((T::to_cpu_storage_owned(y), shape))
     }
 
@@ -98,7 +101,11 @@ impl FusedLeaky {
 }
 
 fn updated<T: Real>(rule: Rule<T>, r: &[T], recurrent: &[T], bias: &[T], input: Option<&[T]>) -> Vec<T> {
-    let mut y = vec![T::zero(); r.len()];
+    // SAFETY: the pieces below are all of `y`, and every operand has as many entries as a piece.
+    unsafe { written(r.len(), |y| update(rule, [r, recurrent, bias], input, y)) }
+}
+
+fn update<T: Real>(rule: Rule<T>, [r, recurrent, bias]: [&[T]; 3], input: Option<&[T]>, y: &mut [Room<T>]) {
     let mut pieces = Vec::new();
     for (trial, y) in y.chunks_mut(bias.len().max(1)).enumerate() {
         for (part, y) in y.chunks_mut(PIECE).enumerate() {
@@ -115,14 +122,13 @@ fn updated<T: Real>(rule: Rule<T>, r: &[T], recurrent: &[T], bias: &[T], input: 
                 let units = y.iter_mut().zip(r).zip(recurrent).zip(bias);
                 match input {
                     Some(input) => units.zip(input).for_each(|((((y, &r), &a), &b), &c)| {
-                        *y = rule.step(r, a + b + c);
+                        y.write(rule.step(r, a + b + c));
                     }),
-                    None => units.for_each(|(((y, &r), &a), &b)| *y = rule.step(r, a + b)),
+                    None => units.for_each(|(((y, &r), &a), &b)| _ = y.write(rule.step(r, a + b))),
                 }
             },
         );
     });
-    y
 }
 
 impl CustomOp3 for FusedLeaky {
@@ -159,8 +165,8 @@ impl AddRectified {
         let shape = a.1.shape().clone();
         let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
         let y = match self.both {
-            true => zipped(a, b, |a, b| rectified(a) + rectified(b)),
-            false => zipped(a, b, |a, b| rectified(a) + b),
+            true => zipped(a, b, 4, |a, b| rectified(a) + rectified(b)),
+            false => zipped(a, b, 4, |a, b| rectified(a) + b),
         };
         Ok((T::to_cpu_storage_owned(y), shape))
     }
@@ -173,7 +179,7 @@ impl AddRectified {
 }
 
 fn passed<T: Real>(x: &[T], of: &[T]) -> Vec<T> {
-    zipped(of, x, |of, x| if x <= T::zero() { T::zero() } else { of })
+    zipped(of, x, 4, |of, x| if x <= T::zero() { T::zero() } else { of })
 }
 
 /// `of` where `x` is above 0.
@@ -187,16 +193,3 @@ fn passed_back(x: &Tensor, of: &Tensor) -> Result<Tensor> {
 }
 
 operation_on_two!(AddRectified, "sum of rates");
-
-/// `f` of the entries of `a` and `b`, piece by piece.
-fn zipped<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Copy + Sync + Send) -> Vec<T> {
-    let mut y = vec![T::zero(); a.len()];
-    let pieces: Vec<_> = y.chunks_mut(PIECE).zip(a.chunks(PIECE)).zip(b.chunks(PIECE)).collect();
-    each(pieces, 4 * a.len(), |((y, a), b)| {
-        vectorised(
-            #[inline(always)]
-            || y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)),
-        );
-    });
-    y
-}

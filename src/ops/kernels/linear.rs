@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, Result, Shape, Tensor};
 
 use super::matrix::{Entries, dots, product};
 use super::{Gradients, Operand, Real, entries, operation_on_two};
+use crate::ops::leaves::collect;
 
 /// Which product an operation computes; `x` is `[rows, in]`, `y` `[rows, out]`, the weight `[out, in]`.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,9 @@ impl LinearMap {
         let of = of.contiguous()?;
         let of_x = || of.apply_op2_no_bwd(&weight.contiguous()?, &Self::Transposed);
         let of_weight = || of.apply_op2_no_bwd(&x.contiguous()?, &Self::Weight);
-        Ok((x.track_op().then(of_x).transpose()?, weight.track_op().then(of_weight).transpose()?))
+        let of_x = x.track_op().then(of_x).transpose()?;
+        let of_weight = weight.track_op().then(of_weight).transpose()?;
+        Ok((of_x, of_weight.map(|gradient| collect(weight, gradient)).transpose()?.flatten()))
     }
 }
 

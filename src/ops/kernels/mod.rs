@@ -8,6 +8,9 @@ mod approximate;
 pub(super) mod channel_affine;
 pub(super) mod conv;
 mod depthwise;
+mod entrywise;
+mod fresh;
+pub(super) mod gate;
 mod geometry;
 mod instruction_set;
 mod lanes;
@@ -149,6 +152,7 @@ fn each<J: Send>(jobs: Vec<J>, work: usize, job: impl Fn(J) + Sync + Send) {
 }
 
 /// Sum of all entries: neighbours in lanes of their own type, the lanes in double precision.
+#[inline(always)]
 fn sum<T: Real>(entries: &[T]) -> f64 {
     const LANES: usize = 16;
     // Short stretches, so that single precision does not have to hold a large sum.

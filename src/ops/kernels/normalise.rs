@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::instruction_set::vectorised;
 use super::{Operand, Real, by_dtype, each, entries, sum, with_entries};
 
 /// Each of `groups` equal groups of channels to mean 0 and biased variance 1, in each sample by
@@ -58,10 +59,15 @@ fn moments<'a, T: Real>(pieces: impl Iterator<Item = &'a [T]> + Clone) -> (T, f6
     let mut centred = [T::zero(); 1024];
     for x in pieces.flat_map(|piece| piece.chunks(1024)) {
         let centred = &mut centred[..x.len()];
-        centred.iter_mut().zip(x).for_each(|(centred, &x)| *centred = x - mean);
-        rest += sum(centred);
-        centred.iter_mut().for_each(|x| *x = *x * *x);
-        squares += sum(centred);
+        vectorised(
+            #[inline(always)]
+            || {
+                centred.iter_mut().zip(x).for_each(|(centred, &x)| *centred = x - mean);
+                rest += sum(centred);
+                centred.iter_mut().for_each(|x| *x = *x * *x);
+                squares += sum(centred);
+            },
+        );
     }
     (mean, ((squares - rest * rest / n) / n).max(0.0))
 }
@@ -120,7 +126,10 @@ impl Normalise {
                     let (weight, bias) = affine
                         .map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]));
                     let scale = scale * weight;
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias);
+                    vectorised(
+                        #[inline(always)]
+                        || y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias),
+                    );
                 }
             }
         });
@@ -146,10 +155,15 @@ impl Normalise {
             for ((gradient, (x, of)), sums) in &mut pieces {
                 let products = gradient.chunks_mut(sizes.map).zip(sums.iter_mut());
                 for ((c, (x, of)), (product, sums)) in sizes.maps(x, of).zip(products) {
-                    for ((product, &x), &of) in product.iter_mut().zip(x).zip(of) {
-                        *product = of * ((x - mean) * scale);
-                    }
-                    *sums = [sum(of), sum(product)];
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            for ((product, &x), &of) in product.iter_mut().zip(x).zip(of) {
+                                *product = of * ((x - mean) * scale);
+                            }
+                            *sums = [sum(of), sum(product)];
+                        },
+                    );
                     let weight = weight_of(c).to_f64();
                     total = [total[0] + weight * sums[0], total[1] + weight * sums[1]];
                 }
@@ -159,9 +173,14 @@ impl Normalise {
             for ((gradient, (x, of)), _) in pieces {
                 for ((c, (x, of)), gradient) in sizes.maps(x, of).zip(gradient.chunks_mut(sizes.map)) {
                     let weight = weight_of(c);
-                    for ((gradient, &x), &of) in gradient.iter_mut().zip(x).zip(of) {
-                        *gradient = (of * weight - shift - (x - mean) * scale * slope) * scale;
-                    }
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            for ((gradient, &x), &of) in gradient.iter_mut().zip(x).zip(of) {
+                                *gradient = (of * weight - shift - (x - mean) * scale * slope) * scale;
+                            }
+                        },
+                    );
                 }
             }
         });

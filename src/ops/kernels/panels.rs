@@ -1,10 +1,7 @@
 //! Weights of a convolution in the order in which its kernel reads them.
 
-use std::iter::StepBy;
-use std::ops::Range;
-use std::slice::IterMut;
-
 use super::Real;
+use super::fresh::Room;
 use super::instruction_set::has_many_registers;
 use super::lanes::{Lanes, lanes};
 
@@ -51,26 +48,19 @@ impl Layout {
         out.next_multiple_of(self.height) * depth
     }
 
-    /// Lays `panels` out; `fill` writes some weights of one output channel, a range of the `depth` that
-    /// starts and ends at multiples of `unit`. Channels that fill the last panel up are zero.
-    pub fn pack<T: Real>(
-        self,
-        (out, depth, unit): (usize, usize, usize),
-        panels: &mut [T],
-        fill: impl Fn(usize, Range<usize>, Column<'_, T>),
-    ) {
+    /// Writes all panels of `weight` `[out, depth]`; channels that fill the last panel up are zero.
+    pub fn pack<T: Real>(self, weight: &[T], (out, depth): (usize, usize), panels: &mut [Room<T>]) {
         let height = self.height;
-        // What is written and what is read stays in the first-level cache.
-        let together = (CHUNK / unit.max(1)).max(1) * unit.max(1);
         for (block, panel) in panels.chunks_exact_mut((depth * height).max(1)).enumerate() {
-            for (part, panel) in panel.chunks_mut(together * height).enumerate() {
-                let weights = part * together..part * together + panel.len() / height;
+            // What is written and what is read stays in the first-level cache.
+            for (part, panel) in panel.chunks_mut(CHUNK * height).enumerate() {
                 for m in 0..height {
                     let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
                     if o < out {
-                        fill(o, weights.clone(), column);
+                        let from = &weight[o * depth + part * CHUNK..(o + 1) * depth];
+                        column.zip(from).for_each(|(to, &weight)| _ = to.write(weight));
                     } else {
-                        column.for_each(|to| *to = T::zero());
+                        column.for_each(|to| _ = to.write(T::zero()));
                     }
                 }
             }
@@ -80,6 +70,3 @@ impl Layout {
 
 /// Weights of one output channel that are laid out at a time.
 const CHUNK: usize = 72;
-
-/// The place of one output channel's weights in a panel.
-pub(super) type Column<'a, T> = StepBy<IterMut<'a, T>>;

@@ -2,8 +2,8 @@
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
-use super::instruction_set::vectorised;
-use super::{Operand, Real, by_dtype, each, entries, with_entries};
+use super::entrywise::{mapped, zipped};
+use super::{Operand, Real, by_dtype, entries, with_entries};
 
 /// A nonlinearity with a kernel.
 #[derive(Clone, Copy, Debug)]
@@ -13,55 +13,32 @@ pub(in crate::ops) enum Pointwise {
     Tanh,
 }
 
-/// Entries of one piece of work.
-const PIECE: usize = 16 * 1024;
-
 impl Pointwise {
     fn compute<T: Real>(self, x: Operand<'_>) -> Result<(CpuStorage, Shape)> {
         let (shape, x) = (x.1.shape().clone(), entries::<T>(x)?);
-        let mut y = vec![T::zero(); x.len()];
-        let pieces: Vec<_> = y.chunks_mut(PIECE).zip(x.chunks(PIECE)).collect();
-        each(pieces, self.cost() * x.len(), |(y, x)| match self {
-            Self::Relu => map(y, x, |x| if x <= T::zero() { T::zero() } else { x }),
-            Self::Gelu => map(y, x, T::gelu),
-            Self::Tanh => map(y, x, T::tanh),
-        });
+        let cost = self.cost();
+        let y = match self {
+            Self::Relu => mapped(x, cost, |x| if x <= T::zero() { T::zero() } else { x }),
+            Self::Gelu => mapped(x, cost, T::gelu),
+            Self::Tanh => mapped(x, cost, T::tanh),
+        };
         Ok((T::to_cpu_storage_owned(y), shape))
     }
 
     /// `of` times the slope, which relu and tanh know from their result `y`, gelu from `x`.
     fn gradient<T: Real>(self, x: &[T], y: &[T], of: &[T]) -> Vec<T> {
-        let mut gradient = vec![T::zero(); of.len()];
-        let from = if matches!(self, Self::Gelu) { x } else { y };
-        let pieces = gradient.chunks_mut(PIECE).zip(of.chunks(PIECE)).zip(from.chunks(PIECE));
-        each(pieces.collect(), self.cost() * of.len(), |((gradient, of), from)| match self {
-            Self::Relu => zip(gradient, of, from, |of, y| if y <= T::zero() { T::zero() } else { of }),
-            Self::Gelu => zip(gradient, of, from, |of, x| of * T::gelu_slope(x)),
-            Self::Tanh => zip(gradient, of, from, |of, y| of * (T::one() - y * y)),
-        });
-        gradient
+        let cost = self.cost();
+        match self {
+            Self::Relu => zipped(of, y, cost, |of, y| if y <= T::zero() { T::zero() } else { of }),
+            Self::Gelu => zipped(of, x, cost, |of, x| of * T::gelu_slope(x)),
+            Self::Tanh => zipped(of, y, cost, |of, y| of * (T::one() - y * y)),
+        }
     }
 
     /// In multiplications per entry.
     fn cost(self) -> usize {
         if matches!(self, Self::Relu) { 4 } else { 32 }
     }
-}
-
-#[inline(always)]
-fn map<T: Real>(to: &mut [T], from: &[T], f: impl Fn(T) -> T) {
-    vectorised(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from)),
-    );
-}
-
-#[inline(always)]
-fn zip<T: Real>(to: &mut [T], a: &[T], b: &[T], f: impl Fn(T, T) -> T) {
-    vectorised(
-        #[inline(always)]
-        || to.iter_mut().zip(a).zip(b).for_each(|((to, &a), &b)| *to = f(a, b)),
-    );
 }
 
 impl CustomOp1 for Pointwise {

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
+use super::instruction_set::vectorised;
 use super::{Operand, Real, by_dtype, each, entries, with_entries};
 use crate::ops::pool::PoolSpec;
 
@@ -104,10 +105,17 @@ impl Pool {
     fn average<T: Real>(&self, x: &[T], hw: (usize, usize), y: &mut [T]) {
         self.runs(hw, |to, from, n| {
             let x = x[from..].iter().step_by(self.spec.stride);
-            y[to..to + n].iter_mut().zip(x).for_each(|(sum, &x)| *sum += x);
+            let sums = y[to..to + n].iter_mut();
+            vectorised(
+                #[inline(always)]
+                || sums.zip(x).for_each(|(sum, &x)| *sum += x),
+            );
         });
         let share = self.share::<T>();
-        y.iter_mut().for_each(|y| *y *= share);
+        vectorised(
+            #[inline(always)]
+            || y.iter_mut().for_each(|y| *y *= share),
+        );
     }
 
     fn share<T: Real>(&self) -> T {
@@ -130,6 +138,17 @@ impl Pool {
             }
         });
         gradient
+    }
+
+    /// The gradient of `x`, whose pooling is `y`, from that of `y`.
+    pub fn back(&self, x: &Tensor, y: &Tensor, of: &Tensor) -> Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        with_entries([x, y, of], |[x, y, of]| {
+            by_dtype!(x.0, T => {
+                let gradient = self.gradient::<T>(entries(x)?, entries(y)?, entries(of)?, (h, w));
+                Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
+            })
+        })
     }
 
     /// Each output's gradient goes to the first entry of its window that is the maximum.
@@ -158,13 +177,6 @@ impl CustomOp1 for Pool {
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
-        let (_, _, h, w) = x.dims4()?;
-        let gradient = with_entries([x, y, of], |[x, y, of]| {
-            by_dtype!(x.0, T => {
-                let gradient = self.gradient::<T>(entries(x)?, entries(y)?, entries(of)?, (h, w));
-                Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
-            })
-        })?;
-        Ok(Some(gradient))
+        self.back(x, y, of).map(Some)
     }
 }

@@ -1,8 +1,10 @@
 //! Convolution forwards and backwards: slabs filled, panels packed, work cut into pieces.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use std::ops::Range;
 
 use super::depthwise;
+use super::fresh::{Room, room, written};
 use super::geometry::Geometry;
 use super::panels::{Layout, Vectors};
 use super::scratch::Scratch;
@@ -29,7 +31,6 @@ pub(super) fn forward<T: Real>(
     if depthwise::serves(g) {
         return depthwise::forward(g, x, panels, bias);
     }
-    let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
     let layer = Layer {
         slab: &g.slab(),
         channels: g.group_channels(),
@@ -39,13 +40,17 @@ pub(super) fn forward<T: Real>(
         layout: Layout::of::<T>(g.group_out(), g.depth()),
     };
     let panel = layer.layout.len(g.group_out(), g.depth());
-    let jobs: Vec<_> = x.chunks(g.group_entries().max(1)).zip(y.chunks_mut(layer.len().max(1))).collect();
-    each(jobs.into_iter().enumerate().collect(), g.multiplications(), |(i, (x, y))| {
-        let group = i % g.groups;
-        let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
-        layer.compute(x, &panels[group * panel..][..panel], bias, y);
-    });
-    y
+    // SAFETY: `Layer::compute` writes all that it is given, and the parts are all of `y`.
+    unsafe {
+        written(g.batch * g.out * g.positions(), |y| {
+            let parts = x.chunks(g.group_entries().max(1)).zip(y.chunks_mut(layer.len().max(1)));
+            each(parts.enumerate().collect(), g.multiplications(), |(i, (x, y))| {
+                let group = i % g.groups;
+                let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
+                layer.compute(x, &panels[group * panel..][..panel], bias, y);
+            });
+        })
+    }
 }
 
 /// Panels of every group, one after the other, of `weight` `[out, channels / groups, kh, kw]`.
@@ -55,14 +60,15 @@ pub(super) fn pack_forward<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
     }
     let (out, depth) = (g.group_out(), g.depth());
     let layout = Layout::of::<T>(out, depth);
-    let mut all = vec![T::zero(); g.groups * layout.len(out, depth)];
-    for (group, panels) in all.chunks_exact_mut(layout.len(out, depth).max(1)).enumerate() {
-        let weight = &weight[group * out * depth..][..out * depth];
-        layout.pack((out, depth, 1), panels, |o, part, column| {
-            column.zip(&weight[o * depth..][part]).for_each(|(to, &weight)| *to = weight);
-        });
+    let group_panels = layout.len(out, depth);
+    // SAFETY: `Layout::pack` writes all panels of a group.
+    unsafe {
+        written(g.groups * group_panels, |all| {
+            for (group, panels) in all.chunks_exact_mut(group_panels.max(1)).enumerate() {
+                layout.pack(&weight[group * out * depth..][..out * depth], (out, depth), panels);
+            }
+        })
     }
-    all
 }
 
 /// `x` `[batch, channels, h, w]` that `y` `[batch, out, oh, ow]` spreads to; `panels` as
@@ -77,26 +83,40 @@ pub(super) fn transposed<T: Real>(
     if depthwise::serves(g) {
         return depthwise::transposed(g, y, panels, bias);
     }
-    let mut x = vec![T::zero(); g.batch * g.channels * g.h * g.w];
+    let n = g.batch * g.channels * g.h * g.w;
     let phases = Phase::all(g);
     let group_panels: usize = phases.iter().map(|phase| phase.panels::<T>(g)).sum();
-    let jobs: Vec<_> = x
-        .chunks_mut(g.group_entries().max(1))
-        .zip(y.chunks((g.group_out() * g.positions()).max(1)))
-        .collect();
-    each(jobs.into_iter().enumerate().collect(), g.multiplications(), |(i, (x, y))| {
+    let of_group = |i: usize| {
         let group = i % g.groups;
         let bias = bias.map(|bias| &bias[group * g.group_channels()..][..g.group_channels()]);
-        let mut panels = &panels[group * group_panels..][..group_panels];
+        (&panels[group * group_panels..][..group_panels], bias)
+    };
+    let ys = || y.chunks((g.group_out() * g.positions()).max(1)).enumerate();
+    if let [phase] = phases.as_slice()
+        && Phase::is_whole(g)
+    {
+        // SAFETY: `Layer::compute` writes all that it is given, and the parts are all of `x`.
+        return unsafe {
+            written(n, |x| {
+                let parts = ys().zip(x.chunks_mut(g.group_entries().max(1)));
+                each(parts.collect(), g.multiplications(), |((i, y), x)| {
+                    let (panels, bias) = of_group(i);
+                    phase.layer::<T>(g, &phase.slab(g), scratch).compute(y, panels, bias, x);
+                });
+            })
+        };
+    }
+    let mut x = vec![T::zero(); n];
+    let parts = ys().zip(x.chunks_mut(g.group_entries().max(1)));
+    each(parts.collect(), g.multiplications(), |((i, y), x)| {
+        let (mut panels, bias) = of_group(i);
+        if let Some(bias) = bias {
+            x.chunks_exact_mut(g.h * g.w).zip(bias).for_each(|(x, &bias)| x.fill(bias));
+        }
         for phase in &phases {
             let (of_phase, rest) = panels.split_at(phase.panels::<T>(g));
-            phase.compute(g, y, of_phase, bias, scratch, x);
+            phase.add(g, y, of_phase, scratch, x);
             panels = rest;
-        }
-        if let Some(bias) = bias.filter(|_| !Phase::is_whole(g)) {
-            for (x, &bias) in x.chunks_exact_mut(g.h * g.w).zip(bias) {
-                x.iter_mut().for_each(|x| *x += bias);
-            }
         }
     });
     x
@@ -108,24 +128,19 @@ pub(super) fn pack_transposed<T: Real>(g: &Geometry, weight: &[T]) -> Vec<T> {
         return weight.to_vec();
     }
     let phases = Phase::all(g);
-    let mut all = Vec::new();
-    for group in 0..g.groups {
-        let weight = &weight[group * g.group_out() * g.depth()..][..g.group_out() * g.depth()];
-        for phase in &phases {
-            let mut panels = vec![T::zero(); phase.panels::<T>(g)];
-            let taps: Vec<usize> = phase.source_taps(g);
-            let (out, depth) = (g.group_channels(), phase.depth(g));
-            let size = (out, depth, taps.len());
-            Layout::of::<T>(out, depth).pack(size, &mut panels, |channel, part, column| {
-                let sources = part.start / taps.len()..part.end / taps.len();
-                let kernels = sources.map(|source| &weight[source * g.depth() + channel * g.taps()..]);
-                let turned = kernels.flat_map(|kernel| taps.iter().map(move |&tap| kernel[tap]));
-                column.zip(turned).for_each(|(to, weight)| *to = weight);
-            });
-            all.extend(panels);
-        }
+    let group_panels: usize = phases.iter().map(|phase| phase.panels::<T>(g)).sum();
+    // SAFETY: the panels of all phases are all panels, and each phase writes its own.
+    unsafe {
+        written(g.groups * group_panels, |mut all| {
+            for weight in weight.chunks_exact((g.group_out() * g.depth()).max(1)) {
+                for phase in &phases {
+                    let (panels, rest) = all.split_at_mut(phase.panels::<T>(g));
+                    phase.pack(g, weight, panels);
+                    all = rest;
+                }
+            }
+        })
     }
-    all
 }
 
 /// Sums over windows of one group of one sample.
@@ -146,7 +161,8 @@ impl Layer<'_> {
         self.out * self.size.0 * self.size.1
     }
 
-    fn compute<T: Real>(&self, maps: &[T], panels: &[T], bias: Option<&[T]>, to: &mut [T]) {
+    /// Writes all of `to`, `[out, rows, columns]`.
+    fn compute<T: Real>(&self, maps: &[T], panels: &[T], bias: Option<&[T]>, to: &mut [Room<T>]) {
         let (slab, (rows, width)) = (self.slab, self.size);
         let buffer;
         let filled = if slab.is_plain() && self.layout.vectors == Vectors::Channels {
@@ -246,33 +262,52 @@ impl Phase {
         rows.flat_map(|i| of(self.at.1, self.taps.1).map(move |j| i * g.kw + j)).collect()
     }
 
-    /// Adds what `y` spreads to this phase of `x`, all of one group of one sample.
-    fn compute<T: Real>(
-        &self,
-        g: &Geometry,
-        y: &[T],
-        panels: &[T],
-        bias: Option<&[T]>,
-        scratch: &Scratch,
-        x: &mut [T],
-    ) {
+    /// Writes the panels of one group.
+    fn pack<T: Real>(&self, g: &Geometry, weight: &[T], panels: &mut [Room<T>]) {
+        let (taps, depth) = (self.source_taps(g), self.depth(g));
+        let height = Layout::of::<T>(g.group_channels(), depth).height;
+        // The kernels of one output lie next to one another here, and so do their places in each panel.
+        for (source, kernels) in weight.chunks_exact(g.depth()).enumerate() {
+            for (panel, kernels) in
+                panels.chunks_exact_mut(depth * height).zip(kernels.chunks(height * g.taps()))
+            {
+                let to = panel[source * taps.len() * height..].chunks_exact_mut(height);
+                for (to, &tap) in to.zip(&taps) {
+                    let (filled, rest) = to.split_at_mut(kernels.len() / g.taps());
+                    let from = kernels[tap..].iter().step_by(g.taps());
+                    filled.iter_mut().zip(from).for_each(|(to, &weight)| _ = to.write(weight));
+                    rest.iter_mut().for_each(|to| _ = to.write(T::zero()));
+                }
+            }
+        }
+    }
+
+    /// How `y` is laid out for the windows of this phase.
+    fn slab(&self, g: &Geometry) -> Slab {
         let (rows, columns) = (self.size.0 + self.taps.0 - 1, self.size.1 + self.taps.1 - 1);
         let cut = if Self::is_whole(g) { g.padding } else { 0 };
         let before = (self.taps.0 - 1 - cut, self.taps.1 - 1 - cut);
-        let slab = Slab::new((g.oh, g.ow), before, (rows, columns), PadMode::Zero, self.taps, 1);
-        let layer = Layer {
-            slab: &slab,
+        Slab::new((g.oh, g.ow), before, (rows, columns), PadMode::Zero, self.taps, 1)
+    }
+
+    fn layer<'a, T: Real>(&self, g: &Geometry, slab: &'a Slab, scratch: &'a Scratch) -> Layer<'a> {
+        Layer {
+            slab,
             channels: g.group_out(),
             out: g.group_channels(),
             size: self.size,
             scratch,
             layout: Layout::of::<T>(g.group_channels(), self.depth(g)),
-        };
-        if Self::is_whole(g) {
-            return layer.compute(y, panels, bias, x);
         }
+    }
+
+    /// Adds what `y` spreads to this phase of `x`, all of one group of one sample.
+    fn add<T: Real>(&self, g: &Geometry, y: &[T], panels: &[T], scratch: &Scratch, x: &mut [T]) {
+        let slab = self.slab(g);
+        let layer = self.layer::<T>(g, &slab, scratch);
         let mut spread = scratch.take(layer.len());
-        layer.compute(y, panels, None, &mut spread);
+        // SAFETY: `Layer::compute` writes numbers.
+        layer.compute(y, panels, None, unsafe { room(&mut spread) });
         self.fold(g, &spread, x);
     }
 

@@ -44,6 +44,10 @@ impl<'a, T> Tile<'a, T> {
         self.rows
     }
 
+    pub fn n_columns(&self) -> usize {
+        self.columns
+    }
+
     #[inline(always)]
     pub fn row(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows, "row {row} of {}", self.rows);

@@ -1,11 +1,14 @@
 //! Gradients of a convolution's weight and bias.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use std::ops::Range;
 
 use super::depthwise;
+use super::fresh::{Room, written};
 use super::geometry::Geometry;
 use super::scratch::Scratch;
 use super::slab::Slab;
+use super::tile::Tile;
 use super::window_products::{WindowProducts, block};
 use super::{Real, each};
 
@@ -24,16 +27,22 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: 
     if depthwise::serves(g) {
         return depthwise::weight_gradient(g, x, y);
     }
-    let (out, depth, channels) = (g.group_out(), g.depth(), g.group_channels());
-    let mut gradient = vec![T::zero(); g.groups * out * depth];
-    if g.batch * g.positions() * gradient.len() == 0 {
-        return gradient;
+    let n = g.groups * g.group_out() * g.depth();
+    if g.batch * g.positions() * n == 0 {
+        return vec![T::zero(); n];
     }
+    // SAFETY: the last samples write the sums of all windows and output channels.
+    unsafe { written(n, |gradient| add_samples(g, x, y, scratch, gradient)) }
+}
+
+fn add_samples<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: &Scratch, gradient: &mut [Room<T>]) {
+    let (out, depth, channels) = (g.group_out(), g.depth(), g.group_channels());
     let (slab, block) = (g.slab(), block::<T>(out));
     let blocks = out.div_ceil(block);
-    // [groups, blocks, depth, block]
-    let mut sums = scratch.take::<T>(g.groups * blocks * depth * block);
     let together = (SLAB_ENTRIES / (g.groups * slab.len(channels))).clamp(1, g.batch);
+    // Of some samples, `[group, block, window, output channel of the block]`; all samples need none.
+    let of_some = if together < g.batch { g.groups * blocks * depth * block } else { 0 };
+    let mut of_some = scratch.take::<T>(of_some);
     for first in (0..g.batch).step_by(together) {
         let samples = first..(first + together).min(g.batch);
         let n = samples.len() * g.groups;
@@ -48,43 +57,82 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: 
             turn(&y[i * out * g.positions()..][..out * g.positions()], g.positions(), block, turned);
         });
         let sample = Sample { g, slab: &slab, slabs: &slabs, gradients: &gradients, block, blocks };
-        let mut jobs = Vec::new();
-        for (i, sums) in sums.chunks_exact_mut(depth * block).enumerate() {
-            let parts = sums.chunks_mut(WINDOWS * block).enumerate();
-            jobs.extend(parts.map(|(part, sums)| (i / blocks, i % blocks, part * WINDOWS, sums)));
-        }
+        let jobs = pieces(g, block, gradient, &mut of_some);
         let work = samples.len() * (g.multiplications() / g.batch);
-        each(jobs, work, |(group, block, from, sums)| {
-            sample.add(samples.len(), group, block, from, sums, first == 0);
+        each(jobs, work, |Piece { group, block: of_block, from, mut to, sums }| {
+            let mut own;
+            let sums = if sums.is_empty() {
+                own = scratch.take(to.n_columns() * block);
+                &mut own[..]
+            } else {
+                sums
+            };
+            sample.add(samples.len(), group, of_block, from, sums, first == 0);
+            if samples.end == g.batch {
+                turn_back(sums, block, &mut to);
+            }
         });
     }
-    for (i, sums) in sums.chunks_exact(depth * block).enumerate() {
-        let (group, first) = (i / blocks, i % blocks * block);
-        let n = block.min(out - first);
-        turn_back(sums, block, &mut gradient[(group * out + first) * depth..][..n * depth], depth);
-    }
-    gradient
 }
 
-/// `[depth, block]` as rows of `depth`, as many as `rows` holds.
-fn turn_back<T: Real>(sums: &[T], block: usize, rows: &mut [T], depth: usize) {
-    // Few enough windows that their sums stay in the first-level cache while every row passes.
-    const TOGETHER: usize = 64;
-    for first in (0..depth).step_by(TOGETHER) {
-        let sums = &sums[first * block..(first + TOGETHER).min(depth) * block];
-        for (o, row) in rows.chunks_exact_mut(depth).enumerate() {
-            let from = sums[o..].iter().step_by(block);
-            row[first..].iter_mut().zip(from).for_each(|(to, &sum)| *to = sum);
+/// Some windows of one block of output channels.
+struct Piece<'a, T> {
+    group: usize,
+    block: usize,
+    /// The first window.
+    from: usize,
+    /// Their gradients, a row per output channel.
+    to: Tile<'a, Room<T>>,
+    /// Their sums over earlier samples, if there are some to come.
+    sums: &'a mut [T],
+}
+
+fn pieces<'a, T: Real>(
+    g: &Geometry,
+    block: usize,
+    gradient: &'a mut [Room<T>],
+    of_some: &'a mut [T],
+) -> Vec<Piece<'a, T>> {
+    let (out, depth) = (g.group_out(), g.depth());
+    let widths: Vec<usize> = (0..depth).step_by(WINDOWS).map(|from| WINDOWS.min(depth - from)).collect();
+    let mut of_some = of_some.chunks_mut(depth * block);
+    let mut pieces = Vec::new();
+    for (group, gradient) in gradient.chunks_exact_mut(out * depth).enumerate() {
+        for (of_block, gradient) in gradient.chunks_mut(block * depth).enumerate() {
+            let mut sums = of_some.next().unwrap_or_default().chunks_mut(WINDOWS * block);
+            let n = gradient.len() / depth;
+            for (part, to) in Tile::cut(gradient, n, &widths).into_iter().enumerate() {
+                let sums = sums.next().unwrap_or_default();
+                pieces.push(Piece { group, block: of_block, from: part * WINDOWS, to, sums });
+            }
         }
+    }
+    pieces
+}
+
+/// `[windows, block]` as a row per output channel.
+fn turn_back<T: Real>(sums: &[T], block: usize, to: &mut Tile<'_, Room<T>>) {
+    for o in 0..to.n_rows() {
+        let from = sums[o..].iter().step_by(block);
+        to.row(o).iter_mut().zip(from).for_each(|(to, &sum)| _ = to.write(sum));
     }
 }
 
 /// `[out, positions]` as `[blocks, positions, block]`, channels that fill the last block up at zero.
 fn turn<T: Real>(y: &[T], positions: usize, block: usize, turned: &mut [T]) {
-    turned.fill(T::zero());
-    for (o, y) in y.chunks_exact(positions).enumerate() {
-        let to = turned[o / block * positions * block + o % block..].iter_mut().step_by(block);
-        to.zip(y).for_each(|(to, &y)| *to = y);
+    // Few enough positions that they stay in the first-level cache while every channel passes.
+    const TOGETHER: usize = 64;
+    for (y, turned) in y.chunks(block * positions).zip(turned.chunks_exact_mut(positions * block)) {
+        let n = y.len() / positions;
+        for (part, turned) in turned.chunks_mut(TOGETHER * block).enumerate() {
+            for o in 0..n {
+                let from = &y[o * positions + part * TOGETHER..(o + 1) * positions];
+                turned[o..].iter_mut().step_by(block).zip(from).for_each(|(to, &y)| *to = y);
+            }
+            if n < block {
+                turned.chunks_exact_mut(block).for_each(|turned| turned[n..].fill(T::zero()));
+            }
+        }
     }
 }
 

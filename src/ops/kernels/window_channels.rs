@@ -13,6 +13,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Real;
+use super::fresh::Room;
 use super::instruction_set::has_many_registers;
 use super::panels::CHANNEL_VECTORS;
 use super::tile::Tile;
@@ -23,14 +24,14 @@ const STEP: usize = 512;
 
 pub(super) struct SumByChannels<'a, 'b, T: Real> {
     windows: &'a Windows<'a, T>,
-    to: &'a mut Tile<'b, T>,
+    to: &'a mut Tile<'b, Room<T>>,
     /// Where the window of each position begins in a map of the slab.
     at: Vec<usize>,
 }
 
 impl<'a, 'b, T: Real> SumByChannels<'a, 'b, T> {
     /// `windows` were checked against slab and panels.
-    pub fn new(windows: &'a Windows<'a, T>, to: &'a mut Tile<'b, T>) -> Self {
+    pub fn new(windows: &'a Windows<'a, T>, to: &'a mut Tile<'b, Room<T>>) -> Self {
         let (width, pitch) = (windows.width, windows.slab.pitch);
         let at = windows.rows.clone().flat_map(|r| (0..width).map(move |c| r * pitch + c)).collect();
         Self { windows, to, at }
@@ -221,7 +222,7 @@ impl<T: Real> SumByChannels<'_, '_, T> {
             let bias = self.windows.bias.map_or(T::zero(), |bias| bias[first + m]);
             let to = &mut self.to.row(first + m)[from..from + P];
             for (p, to) in to.iter_mut().enumerate() {
-                *to = step[p * height + m] + bias;
+                to.write(step[p * height + m] + bias);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Real;
+use super::fresh::Room;
 use super::instruction_set::dispatch;
 use super::panels::{Layout, Vectors};
 use super::slab::{SLACK, Slab};
@@ -43,7 +44,7 @@ pub(super) const SUMS: usize = 8;
 
 impl<T: Real> Windows<'_, T> {
     /// Writes `to`, a row per output channel with the positions of `rows`.
-    pub fn sum(&self, to: &mut Tile<'_, T>) {
+    pub fn sum(&self, to: &mut Tile<'_, Room<T>>) {
         if self.rows.is_empty() || self.width == 0 || to.n_rows() == 0 {
             return;
         }
@@ -70,7 +71,7 @@ impl<T: Real> Windows<'_, T> {
 
 struct Sum<'a, 'b, T: Real> {
     windows: &'a Windows<'a, T>,
-    to: &'a mut Tile<'b, T>,
+    to: &'a mut Tile<'b, Room<T>>,
 }
 
 impl<T: Real> WithSimd for Sum<'_, '_, T> {
@@ -103,7 +104,7 @@ struct Block<'a, 'b, T: Real> {
     windows: &'a Windows<'a, T>,
     /// From the first channel on.
     panel: &'a [T],
-    to: &'a mut Tile<'b, T>,
+    to: &'a mut Tile<'b, Room<T>>,
     first: usize,
 }
 
@@ -199,7 +200,7 @@ impl<T: Real> Block<'_, '_, T> {
                 let bias = bias.map_or(T::zero(), |bias| bias[self.first + m]);
                 let to = &mut self.to.row(self.first + m)[(r - rows.start) * width + c..][..run];
                 let from = &step[m * n + at - from..][..run];
-                to.iter_mut().zip(from).for_each(|(to, &sum)| *to = sum + bias);
+                to.iter_mut().zip(from).for_each(|(to, &sum)| _ = to.write(sum + bias));
             }
             at += run;
         }

@@ -7,10 +7,12 @@
 //!
 //! Vectors run over channels throughout: maps are turned around on the way in and on the way out, and
 //! what lies between needs no shuffling and computes no tile in vain.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::fresh::{Room, written};
 use super::geometry::Geometry;
 use super::instruction_set::dispatch;
 use super::lanes::lanes;
@@ -102,7 +104,7 @@ struct Tiles<'a, T: Real, W: Tiling> {
 struct Stripe<'b, T> {
     group: usize,
     first: usize,
-    to: Vec<Tile<'b, T>>,
+    to: Vec<Tile<'b, Room<T>>>,
 }
 
 impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
@@ -142,22 +144,24 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
 
     fn forward(&self, x: &[T], panels: &[T], bias: Option<&[T]>, scratch: &Scratch) -> Vec<T> {
         let g = self.g;
-        let mut y = vec![T::zero(); g.batch * g.out * g.positions()];
-        let work = g.multiplications() / W::SIDE;
-        each(self.stripes(&mut y), work, |stripe| {
-            let group = stripe.group;
-            let panels = &panels[group * self.group_panels()..][..self.group_panels()];
-            let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
-            self.compute(x, panels, bias, scratch, stripe);
-        });
-        y
+        // SAFETY: the stripes are all of `y`, and `compute` writes all of one.
+        unsafe {
+            written(g.batch * g.out * g.positions(), |y| {
+                each(self.stripes(y), g.multiplications() / W::SIDE, |stripe| {
+                    let group = stripe.group;
+                    let panels = &panels[group * self.group_panels()..][..self.group_panels()];
+                    let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
+                    self.compute(x, panels, bias, scratch, stripe);
+                });
+            })
+        }
     }
 
     /// Cuts the result.
-    fn stripes<'b>(&self, y: &'b mut [T]) -> Vec<Stripe<'b, T>> {
+    fn stripes<'b>(&self, y: &'b mut [Room<T>]) -> Vec<Stripe<'b, T>> {
         let g = self.g;
         let widths: Vec<usize> = (0..self.rows).map(|row| self.rows_of(row).len() * g.ow).collect();
-        let mut of_group: Vec<Vec<Tile<'b, T>>> = (0..g.groups).map(|_| Vec::new()).collect();
+        let mut of_group: Vec<Vec<Tile<'b, Room<T>>>> = (0..g.groups).map(|_| Vec::new()).collect();
         for (i, y) in y.chunks_exact_mut(g.group_out() * g.positions()).enumerate() {
             of_group[i % g.groups].extend(Tile::cut(y, g.group_out(), &widths));
         }
@@ -193,7 +197,7 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
             self.read(x, group, vector, rows.clone(), scratch, read);
         });
         let read = &*read;
-        let mut of_panel: Vec<Vec<Tile<'_, T>>> =
+        let mut of_panel: Vec<Vec<Tile<'_, Room<T>>>> =
             panels.chunks_exact(self.panel()).map(|_| Vec::new()).collect();
         for tile in to {
             of_panel.iter_mut().zip(tile.rows(height)).for_each(|(panel, tile)| panel.push(tile));
@@ -263,7 +267,14 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
     }
 
     /// Transforms the sums of some output channels and writes them to their rows of tiles.
-    fn write(&self, sums: &[T], bias: Option<&[T]>, first: usize, scratch: &Scratch, to: Vec<Tile<'_, T>>) {
+    fn write(
+        &self,
+        sums: &[T],
+        bias: Option<&[T]>,
+        first: usize,
+        scratch: &Scratch,
+        to: Vec<Tile<'_, Room<T>>>,
+    ) {
         let (g, height) = (self.g, height::<T>());
         let width = self.columns * W::SIDE;
         let n = to.len() * self.columns;
@@ -282,7 +293,9 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
                 let bias = bias.map_or(T::zero(), |bias| bias[o]);
                 let from = around.chunks_exact(width * height);
                 for (to, from) in to.row(o).chunks_exact_mut(g.ow).zip(from.take(rows)) {
-                    to.iter_mut().zip(from.chunks_exact(height)).for_each(|(to, from)| *to = from[o] + bias);
+                    to.iter_mut()
+                        .zip(from.chunks_exact(height))
+                        .for_each(|(to, from)| _ = to.write(from[o] + bias));
                 }
             }
         }

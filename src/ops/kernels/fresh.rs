@@ -1,0 +1,28 @@
+//! Memory for results that are written whole, so that nothing has to clear it first.
+#![expect(unsafe_code, reason = "kernels vouch that they wrote every entry")]
+
+use std::mem::MaybeUninit;
+
+/// A place for a number that may not have been written yet.
+pub(super) type Room<T> = MaybeUninit<T>;
+
+/// `n` entries that `write` fills.
+///
+/// # Safety
+/// `write` must have written every entry when it returns.
+pub(super) unsafe fn written<T: Copy>(n: usize, write: impl FnOnce(&mut [Room<T>])) -> Vec<T> {
+    let mut entries = Vec::with_capacity(n);
+    write(&mut entries.spare_capacity_mut()[..n]);
+    // SAFETY: there is room for `n` entries, and the caller vouches that all were written.
+    unsafe { entries.set_len(n) };
+    entries
+}
+
+/// Entries as room for others.
+///
+/// # Safety
+/// Only numbers may be put into the room, never something unwritten.
+pub(super) unsafe fn room<T: Copy>(entries: &mut [T]) -> &mut [Room<T>] {
+    // SAFETY: both have the same layout, and the caller vouches that entries stay numbers.
+    unsafe { std::slice::from_raw_parts_mut(entries.as_mut_ptr().cast(), entries.len()) }
+}
