@@ -17,7 +17,7 @@ use super::fresh::Room;
 use super::instruction_set::has_many_registers;
 use super::panels::CHANNEL_VECTORS;
 use super::tile::Tile;
-use super::windows::{SHORT, SUMS, Windows, plus};
+use super::windows::{SUMS, Windows, plus, short};
 
 /// Entries of one tile at the most: vectors of channels at all of its positions.
 const STEP: usize = 512;
@@ -163,7 +163,7 @@ impl<T: Real> SumByChannels<'_, '_, T> {
     ) -> [[T::Vector<S>; V]; P] {
         let Windows { slab, maps, channels, layout, .. } = self.windows;
         let lanes = T::lanes::<S>();
-        let short = (SHORT / slab.offsets.len()).max(1);
+        let short = short(*channels, slab.offsets.len());
         let zeros = [[T::splat(simd, T::zero()); V]; P];
         let mut totals = zeros;
         let offsets = &slab.offsets[taps.clone()];

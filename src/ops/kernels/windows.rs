@@ -36,8 +36,11 @@ pub(super) struct Windows<'a, T: Real> {
 /// Entries that one step computes at the most: vectors of eight channels.
 const STEP: usize = 1024;
 
-/// Products that are summed one after the other.
+/// Products that are summed one after the other in a long sum.
 pub(super) const SHORT: usize = 72;
+
+/// Products of a sum that is not long: those of first layers are summed in the order of other libraries.
+const WHOLE: usize = 160;
 
 /// Short sums that are summed one after the other.
 pub(super) const SUMS: usize = 8;
@@ -67,6 +70,11 @@ impl<T: Real> Windows<'_, T> {
     fn end(&self) -> usize {
         (self.rows.end - 1) * self.slab.pitch + self.width
     }
+}
+
+/// Channels whose products, `taps` each, are summed one after the other.
+pub(super) fn short(channels: usize, taps: usize) -> usize {
+    if channels * taps <= WHOLE { channels.max(1) } else { (SHORT / taps).max(1) }
 }
 
 struct Sum<'a, 'b, T: Real> {
@@ -135,7 +143,7 @@ impl<T: Real> Block<'_, '_, T> {
         let Windows { slab, maps, channels, layout: Layout { height, .. }, .. } = self.windows;
         let lanes = T::lanes::<S>();
         // Sums of short sums of short stretches round less than one long sum.
-        let short = (SHORT / slab.offsets.len()).max(1);
+        let short = short(*channels, slab.offsets.len());
         let zeros = [[T::splat(simd, T::zero()); V]; M];
         let mut totals = zeros;
         let mut weights = self.panel.as_ptr();
