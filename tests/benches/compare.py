@@ -8,7 +8,8 @@ PEERS is the folder of the peers' scripts. Every round starts either program ane
 batch, so that its peak of memory belongs to that case and neither side runs while the other does.
 A row gives the ratio ours / peer of the median wall times of one call over all rounds, with the
 smallest and largest ratio of a round, the same for processor time, and of the peak of resident memory
-of the whole process. Numerics other than exact are timed for cases that do not train.
+of the whole process. Numerics other than exact are timed for cases that do not train. What stands in
+the page below the table is kept.
 """
 
 import argparse
@@ -70,6 +71,13 @@ def figures(pairs):
     return [*times, f"{memory[0]:.0f} / {memory[1]:.0f}", f"{memory[1] / memory[0]:.2f}"]
 
 
+def notes(page):
+    """What was written by hand below the table."""
+    old = page.read_text() if page.exists() else ""
+    at = old.find("\n## ")
+    return old[at:] if at >= 0 else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peers", type=pathlib.Path)
@@ -127,7 +135,7 @@ def main():
     if missing:
         page += ["Not timed: " + "; ".join(missing) + ".", ""]
     if asked.write:
-        asked.write.write_text("\n".join(page))
+        asked.write.write_text("\n".join(page) + notes(asked.write))
 
 
 if __name__ == "__main__":
