@@ -482,6 +482,17 @@ mod tests {
         }
     }
 
+    /// Windows that read padding alone leave the bias.
+    #[test]
+    fn an_empty_map_gives_the_bias() {
+        let (w, b) = (weight(&normal(1, &[3, 2, 2, 2])), weight(&normal(2, &[3])));
+        let spec = ConvSpec { padding: 1, ..ConvSpec::default() };
+        let x = Tensor::zeros((2, 2, 0, 0), DType::F64, &candle_core::Device::Cpu).unwrap();
+        let y = conv2d(&x, &w, Some(&b), &spec, &mut Workspace::new()).unwrap();
+        assert_eq!(y.dims(), [2, 3, 1, 1]);
+        assert_eq!(values(&y), [values(b.tensor()), values(b.tensor())].concat());
+    }
+
     #[test]
     fn a_dilated_kernel_skips_entries() {
         let kernel = dilated_kernel(&weight(&normal(1, &[1, 1, 2, 2])), 3).unwrap();

@@ -43,9 +43,9 @@ pub(super) fn forward<T: Real>(
     // SAFETY: `Layer::compute` writes all that it is given, and the parts are all of `y`.
     unsafe {
         written(g.batch * g.out * g.positions(), |y| {
-            let parts = x.chunks(g.group_entries().max(1)).zip(y.chunks_mut(layer.len().max(1)));
-            each(parts.enumerate().collect(), g.multiplications(), |(i, (x, y))| {
-                let group = i % g.groups;
+            // Counted by what is written: maps may be empty where padding makes windows of nothing.
+            each(y.chunks_mut(layer.len().max(1)).enumerate().collect(), g.multiplications(), |(i, y)| {
+                let (group, x) = (i % g.groups, &x[i * g.group_entries()..][..g.group_entries()]);
                 let bias = bias.map(|bias| &bias[group * g.group_out()..][..g.group_out()]);
                 layer.compute(x, &panels[group * panel..][..panel], bias, y);
             });
@@ -91,31 +91,31 @@ pub(super) fn transposed<T: Real>(
         let bias = bias.map(|bias| &bias[group * g.group_channels()..][..g.group_channels()]);
         (&panels[group * group_panels..][..group_panels], bias)
     };
-    let ys = || y.chunks((g.group_out() * g.positions()).max(1)).enumerate();
+    let ys = |i: usize| &y[i * g.group_out() * g.positions()..][..g.group_out() * g.positions()];
     if let [phase] = phases.as_slice()
         && Phase::is_whole(g)
     {
         // SAFETY: `Layer::compute` writes all that it is given, and the parts are all of `x`.
         return unsafe {
             written(n, |x| {
-                let parts = ys().zip(x.chunks_mut(g.group_entries().max(1)));
-                each(parts.collect(), g.multiplications(), |((i, y), x)| {
+                let parts = x.chunks_mut(g.group_entries().max(1)).enumerate();
+                each(parts.collect(), g.multiplications(), |(i, x)| {
                     let (panels, bias) = of_group(i);
-                    phase.layer::<T>(g, &phase.slab(g), scratch).compute(y, panels, bias, x);
+                    phase.layer::<T>(g, &phase.slab(g), scratch).compute(ys(i), panels, bias, x);
                 });
             })
         };
     }
     let mut x = vec![T::zero(); n];
-    let parts = ys().zip(x.chunks_mut(g.group_entries().max(1)));
-    each(parts.collect(), g.multiplications(), |((i, y), x)| {
+    let parts = x.chunks_mut(g.group_entries().max(1)).enumerate();
+    each(parts.collect(), g.multiplications(), |(i, x)| {
         let (mut panels, bias) = of_group(i);
         if let Some(bias) = bias {
             x.chunks_exact_mut(g.h * g.w).zip(bias).for_each(|(x, &bias)| x.fill(bias));
         }
         for phase in &phases {
             let (of_phase, rest) = panels.split_at(phase.panels::<T>(g));
-            phase.add(g, y, of_phase, scratch, x);
+            phase.add(g, ys(i), of_phase, scratch, x);
             panels = rest;
         }
     });

@@ -76,7 +76,7 @@ impl Slab {
     pub fn fill<T: Real>(&self, maps: &[T], slab: &mut [T]) {
         let size = self.h * self.w;
         if size == 0 {
-            return;
+            return slab.fill(T::zero());
         }
         for (map, slab) in maps.chunks_exact(size).zip(slab.chunks_exact_mut(self.channel)) {
             for (i, row) in slab.chunks_exact_mut(self.pitch).enumerate() {
