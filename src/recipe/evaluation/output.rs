@@ -92,7 +92,8 @@ pub fn figure(evaluation: &Evaluation) -> Result<Option<Figure>> {
             (1.0, Axis::new(name[..1].to_uppercase() + &name[1..]))
         }
     };
-    let at = |row: &Row| row.t.unwrap_or(0) as f64 * scale;
+    // The end of the step, counted from 1, as everything that is looked at.
+    let at = |row: &Row| (row.t.unwrap_or(0) + 1) as f64 * scale;
     let points = sweeps.iter().map(|(row, share)| [at(row), share.accuracy]).collect();
     let ends = |end: usize| sweeps.iter().map(|(_, share)| share.interval[end]).collect::<Vec<_>>();
     let times: Vec<f64> = sweeps.iter().map(|(row, _)| at(row)).collect();
