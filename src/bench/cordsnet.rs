@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use super::{Build, Call, Case, Origin};
 use crate::analysis::eigen::{arnoldi, eigenvalues_f32};
 use crate::dynamics::{
-    Controls, Dynamics as _, Presentation, ProtocolOptions, Run, Schedule, State, rollout,
+    Controls, Dynamics as _, Presentation, ProtocolOptions, Run, Schedule, State, onset, rollout,
 };
 use crate::error::Result;
 use crate::families::cordsnet::spectrum::Recurrence;
@@ -40,7 +40,13 @@ pub(super) fn cases(batch: Option<usize>) -> Vec<Case> {
     let n = batch.unwrap_or(BATCH);
     for depth in [2, 8] {
         let name = format!("tiny_r{depth}_base4_64px_forward_200_steps");
-        cases.push(case(name, n, n * 200, 5, presentation(depth, n)));
+        let config = network(Stage::Final, Dataset::Cifar10, depth, 4, 64);
+        cases.push(case(name, n, n * 200, 5, presentation(config, n, Begin::AtRest)));
+    }
+    if batch.is_none_or(|batch| batch == 1) {
+        let config = network(Stage::Final, Dataset::Imagenet, 8, 64, 224);
+        let name = "r8_imagenet_224_presentation_200_steps".to_owned();
+        cases.push(case(name, 1, 200, 3, presentation(config, 1, Begin::AtOnset)));
     }
     for stage in [Stage::Linear, Stage::Parametric, Stage::Final] {
         let name = format!("tiny_r8_base4_64px_train_step_{}", stage.name());
@@ -101,11 +107,18 @@ fn one_step(dataset: Dataset, depth: usize, batch: usize, is_stored: bool) -> Bu
     })
 }
 
+/// Where a presentation begins.
+#[derive(Clone, Copy)]
+enum Begin {
+    AtRest,
+    /// With what earlier presentations came to at onset, as in a series of pictures.
+    AtOnset,
+}
+
 /// 100 timesteps without and 100 with a new picture.
-fn presentation(depth: usize, batch: usize) -> Build {
+fn presentation(config: Config, batch: usize, begin: Begin) -> Build {
     Box::new(move |sources| {
-        let config = network(Stage::Final, Dataset::Cifar10, depth, 4, 64);
-        let model = CordsNet::new(&config, &generate(&config, depth as u64)?)?;
+        let model = CordsNet::new(&config, &generate(&config, config.depth as u64)?)?;
         let images = images(&config, batch)?;
         let controls = Controls::defaults(model.controls());
         let mut workspace = sources.workspace();
@@ -113,8 +126,13 @@ fn presentation(depth: usize, batch: usize) -> Build {
             let shown = Presentation::held(images.clone());
             let schedule = model.schedule(&shown, &ProtocolOptions::default())?;
             let run = run_of(&model, &schedule, &controls);
+            let start = match begin {
+                Begin::AtRest => model.rest(batch)?,
+                Begin::AtOnset => onset(&run, &mut workspace, |_| Ok(()))?.state,
+            };
             let go_on = |_: usize, _: &_, _: &State| Ok(ControlFlow::Continue(()));
-            rollout(&run, model.rest(batch)?, 0..schedule.len(), &mut workspace, go_on)?;
+            let steps = start.t..schedule.len();
+            rollout(&run, start, steps, &mut workspace, go_on)?;
             Ok(())
         });
         Ok((call, Origin::Random))

@@ -86,6 +86,11 @@ impl Controls {
         Self { values: controls.iter().map(|control| control.default).collect() }
     }
 
+    /// Of every control, in the order of the model's list.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// Value of the control at `index` of the model's list.
     pub fn get(&self, index: usize) -> f64 {
         self.values[index]

@@ -285,6 +285,11 @@ impl Schedule {
         self.drives.first().map_or(0, |drive| drive.frame.batch())
     }
 
+    /// Timesteps before anything is shown.
+    pub fn onset(&self) -> usize {
+        self.drives.iter().take_while(|drive| drive.pass == Pass::WarmUp).count()
+    }
+
     /// Does the run leave the protocol the network was trained on?
     pub fn is_off_protocol(&self) -> bool {
         self.published.is_some_and(|published| self.len() != published)

@@ -13,6 +13,7 @@ mod drive;
 mod graph;
 mod intervention;
 mod model;
+mod onset;
 mod rollout;
 mod state;
 mod taps;
@@ -27,6 +28,7 @@ pub use drive::{
 pub use graph::{Direction, Graph, GraphConnection, GraphNode, NodeRole};
 pub use intervention::{Action, Intervention, InterventionFile, MapSource};
 pub use model::{Dynamics, Prepared, StepContext, TimeUnit};
+pub use onset::{Onset, onset};
 pub use rollout::{Run, Workspace, rollout};
 pub use state::{State, flat};
 pub use taps::{NoTaps, Stage, Taps};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 
 use super::intervention::ActiveInterventions;
+use super::onset::KnownOnsets;
 use super::{Controls, Drive, Dynamics, Frame, Intervention, Prepared, Schedule, State, StepContext};
 use crate::error::{Error, Result};
 use crate::ops;
@@ -11,12 +12,13 @@ use crate::ops;
 /// Prepared frames kept at a time: enough for any cue-and-stimulus sequence of the tasks.
 const PREPARED_FRAMES: usize = 16;
 
-/// Scratch that outlives a run: packed weights, prepared frames. Never changes a result.
+/// Scratch that outlives a run: packed weights, prepared frames, activity at onset. Never changes a result.
 #[derive(Default)]
 pub struct Workspace {
     pub ops: ops::Workspace,
     /// By (model generation, frame), oldest first.
     prepared: VecDeque<((u64, u64), Prepared)>,
+    pub(super) onsets: KnownOnsets,
 }
 
 impl Workspace {

@@ -1,9 +1,11 @@
 //! Runs a recipe, batch by batch; the result does not depend on how trials are batched.
 
+use candle_core::Tensor;
+
 use super::accuracy::first_largest;
 use super::showing::{Known, Showing, open_model};
 use super::{Accuracy, RunRecipe};
-use crate::dynamics::{Area, AreaKind, Departure, Drive, Dynamics, LabelSet, Pass, Segment, State, flat};
+use crate::dynamics::{Area, AreaKind, Departure, Drive, Dynamics, Onset, Pass, Segment, State, flat};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::progress::Progress;
@@ -134,13 +136,26 @@ pub fn execute_on(
             }
         };
         let mut recorder = Recorder::new(&showing.run(&batch), plan.clone(), execution.budget_bytes)?;
-        let mut readout =
-            ReadoutCollector { labels: trials.labels.as_ref(), steps: &mut whole.readout, next: 0 };
-        showing.show(&batch, progress, |t, drive, state| {
+        let mut readout = ReadoutCollector { steps: &mut whole.readout, next: 0 };
+        let start = match is_recorded {
+            true => showing.rest(&batch)?,
+            false => {
+                let Onset { state, readouts } = showing.onset(&batch, progress)?;
+                for ((t, drive), logits) in schedule.drives.iter().enumerate().zip(&readouts) {
+                    readout.push(dynamics, t, drive, logits.as_ref(), None)?;
+                }
+                state
+            }
+        };
+        showing.show(&batch, start, progress, |t, drive, state| {
             if is_recorded {
                 recorder.push(t, drive, state)?;
             }
-            readout.push(dynamics, t, drive, state)?;
+            let labels = match &trials.labels {
+                Some(labels) if state.readout.is_some() => dynamics.scored_labels(labels, drive, state)?,
+                _ => None,
+            };
+            readout.push(dynamics, t, drive, state.readout.as_ref(), labels)?;
             if let Some(decision) = trials.decision.as_ref().filter(|_| is_last_sweep(drive)) {
                 decisions.extend(decided(dynamics, decision, state)?);
             }
@@ -182,23 +197,25 @@ pub(super) fn decided(model: &dyn Dynamics, decision: &Decision, state: &State) 
 
 /// Appends the read-outs of one batch after those of the earlier ones.
 struct ReadoutCollector<'a> {
-    labels: Option<&'a LabelSet>,
     steps: &'a mut Vec<ReadoutStep>,
     /// Which reporting timestep comes next.
     next: usize,
 }
 
 impl ReadoutCollector<'_> {
-    fn push(&mut self, model: &dyn Dynamics, t: usize, drive: &Drive, state: &State) -> Result<()> {
-        let Some(logits) = &state.readout else { return Ok(()) };
+    fn push(
+        &mut self,
+        model: &dyn Dynamics,
+        t: usize,
+        drive: &Drive,
+        logits: Option<&Tensor>,
+        labels: Option<Vec<i64>>,
+    ) -> Result<()> {
+        let Some(logits) = logits else { return Ok(()) };
         let values = flat(logits)?;
         if values.iter().any(|logit| !logit.is_finite()) {
             return Err(Error::Diverged { what: "the read-out".to_owned(), t });
         }
-        let labels = match self.labels {
-            Some(labels) => model.scored_labels(labels, drive, state)?,
-            None => None,
-        };
         if self.next == self.steps.len() {
             self.steps.push(ReadoutStep {
                 t,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::RunRecipe;
 use super::defaults::{default_controls, default_stimulus};
 use crate::dynamics::{
-    Controls, Departure, Drive, Dynamics, ProtocolOptions, Run, Schedule, State, Workspace, rollout,
+    Controls, Departure, Drive, Dynamics, Onset, ProtocolOptions, Run, Schedule, State, Workspace, onset,
+    rollout,
 };
 use crate::error::{Error, Result};
 use crate::families;
@@ -145,26 +146,52 @@ impl<'a> Showing<'a> {
         }
     }
 
-    /// Runs a batch; `observe(t, drive, state)` sees the state at the end of every timestep.
+    /// A batch before anything happens to it.
+    ///
+    /// # Errors
+    /// Those of the model's state.
+    pub(super) fn rest(&self, batch: &Batch) -> Result<State> {
+        self.model.dynamics.rest(batch.numbers.len())
+    }
+
+    /// A batch at the onset of its stimulus, from the batch before where nothing differs until then.
+    ///
+    /// # Errors
+    /// Whatever the model reports, [`Error::Cancelled`].
+    pub(super) fn onset(&mut self, batch: &Batch, progress: &mut dyn Progress) -> Result<Onset> {
+        let mut workspace = std::mem::take(&mut self.workspace);
+        let onset = onset(&self.run(batch), &mut workspace, |t| self.passed(batch, t, progress));
+        self.workspace = workspace;
+        onset
+    }
+
+    /// Tells that a batch has passed timestep `t`.
+    fn passed(&self, batch: &Batch, t: usize, progress: &mut dyn Progress) -> Result<()> {
+        let (steps, n) = (batch.schedule.len(), batch.numbers.len());
+        progress.report(
+            "timesteps x trials",
+            batch.numbers.start * steps + (t + 1) * n,
+            steps * self.recipe.n,
+        );
+        if progress.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Runs a batch on from `start`; `observe(t, drive, state)` sees the state at the end of every timestep.
     ///
     /// # Errors
     /// Whatever the model or `observe` reports, [`Error::Cancelled`].
     pub(super) fn show(
         &mut self,
         batch: &Batch,
+        start: State,
         progress: &mut dyn Progress,
         mut observe: impl FnMut(usize, &Drive, &State) -> Result<()>,
     ) -> Result<()> {
         let mut workspace = std::mem::take(&mut self.workspace);
         let run = self.run(batch);
-        let (steps, n) = (batch.schedule.len(), batch.numbers.len());
-        let (before, total) = (batch.numbers.start * steps, steps * self.recipe.n);
-        let rest = self.model.dynamics.rest(n)?;
-        let shown = rollout(&run, rest, 0..steps, &mut workspace, |t, drive, state| {
-            progress.report("timesteps x trials", before + (t + 1) * n, total);
-            if progress.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
+        let steps = start.t..batch.schedule.len();
+        let shown = rollout(&run, start, steps, &mut workspace, |t, drive, state| {
+            self.passed(batch, t, progress)?;
             observe(t, drive, state)?;
             Ok(ControlFlow::Continue(()))
         });

@@ -4,7 +4,7 @@
     python tests/benches/compare.py PEERS [--program target/release/gainfield] [--threads 1 2]
         [--rounds 3] [--filter TEXT] [--numerics exact fast] [--write docs/performance.md]
 
-PEERS is the folder of the peers' scripts. Every round starts either program anew for one case at one
+PEERS is the folder of the peers' scripts; those of the folder peers beside this file use them. Every round starts either program anew for one case at one
 batch, so that its peak of memory belongs to that case and neither side runs while the other does.
 A row gives the ratio ours / peer of the median wall times of one call over all rounds, with the
 smallest and largest ratio of a round, the same for processor time, and of the peak of resident memory
@@ -15,6 +15,7 @@ the page below the table is kept.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import platform
 import statistics
@@ -92,8 +93,10 @@ def main():
 
     ours = {(row["case"], row["batch"]) for row in lines([program, "bench", "--list", "--json", "--quiet"])}
     cases = []
-    for script in sorted(asked.peers.glob("*.py")):
-        listed = lines([sys.executable, script.name, "bench", "--list"], cwd=asked.peers)
+    theirs = {"cwd": asked.peers, "env": {**os.environ, "PYTHONPATH": str(asked.peers.resolve())}}
+    own = pathlib.Path(__file__).resolve().parent / "peers"
+    for script in [path.resolve() for folder in (asked.peers, own) for path in sorted(folder.glob("*.py"))]:
+        listed = lines([sys.executable, str(script), "bench", "--list"], **theirs)
         cases += [(script, row["case"], row["batch"]) for row in listed if asked.filter in row["case"]]
     missing = [f"{case} at {batch}" for _, case, batch in cases if (case, batch) not in ours]
 
@@ -109,7 +112,7 @@ def main():
             modes = [mode for mode in asked.numerics if mode == "exact" or not trains(case)]
             pairs = {mode: [] for mode in modes}
             for _ in range(asked.rounds):
-                peer = one([sys.executable, script.name, *flags], case, batch, cwd=asked.peers)
+                peer = one([sys.executable, str(script), *flags], case, batch, **theirs)
                 for mode in modes:
                     mine = one([program, *flags, "--numerics", mode, "--json", "--quiet"], case, batch)
                     if peer and mine:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use gainfield::dynamics::{
     Action, Controls, Dynamics as _, Frame, Intervention, Presentation, ProtocolOptions, Run, State, Units,
-    Workspace, flat, rollout,
+    Workspace, flat, onset, rollout,
 };
 use gainfield::families::cordsnet::{
     Config, CordsNet, Dataset, Stage, generate, uniform, without_weight_norm,
@@ -198,4 +198,47 @@ fn the_full_size_network_steps_within_its_announced_memory() {
     let kept: usize = recording.steps.iter().flat_map(|step| &step.values).map(|values| values.len()).sum();
     assert_eq!(kept, 4 * 752_640);
     assert!(recording.steps[3].values[5].iter().any(|&rate| rate > 0.0));
+}
+
+#[test]
+fn activity_at_onset_is_kept_for_the_next_picture_and_no_other_run() {
+    let config = Config { warm_up: 5, timesteps: 2, ..config(Stage::Final, 4) };
+    let model = CordsNet::new(&config, &generate(&config, 7).unwrap()).unwrap();
+    let mut workspace = Workspace::new();
+    let mut come_to = |batch: usize, alpha: f64, changes: &[Intervention]| {
+        let shown = Presentation::held(image(&config, batch));
+        let schedule = model.schedule(&shown, &ProtocolOptions::default()).unwrap();
+        let mut controls = Controls::defaults(model.controls());
+        controls.set(model.controls(), "alpha", alpha).unwrap();
+        let run = Run { interventions: changes, ..Run::plain(&model, &schedule, &controls) };
+        let mut computed = 0;
+        let count = |_: usize| {
+            computed += 1;
+            Ok(())
+        };
+        let onset = onset(&run, &mut workspace, count).unwrap();
+        let mut passed = Vec::new();
+        let state = rollout(&run, model.rest(batch).unwrap(), 0..5, &mut Workspace::new(), |_, _, state| {
+            passed.push(state.readout.clone());
+            Ok(ControlFlow::Continue(()))
+        });
+        let state = state.unwrap();
+        assert_eq!((onset.state.t, onset.state.batch(), onset.readouts.len()), (5, batch, 5));
+        for (kept, anew) in onset.state.areas.iter().zip(&state.areas) {
+            assert_eq!(difference(kept, anew), 0.0);
+        }
+        for (kept, anew) in onset.readouts.iter().zip(&passed) {
+            assert_eq!(difference(kept.as_ref().unwrap(), anew.as_ref().unwrap()), 0.0);
+        }
+        computed
+    };
+    let current = |from: usize| {
+        [Intervention::new("area1", Units::channel(2), Action::Current { value: 0.5 }, from, None)]
+    };
+    assert_eq!(come_to(2, 0.2, &[]), 5);
+    assert_eq!(come_to(3, 0.2, &[]), 0);
+    assert_eq!(come_to(1, 0.1, &[]), 5);
+    assert_eq!(come_to(1, 0.2, &current(4)), 5);
+    assert_eq!(come_to(1, 0.2, &current(5)), 0);
+    assert_eq!(come_to(2, 0.1, &[]), 0);
 }

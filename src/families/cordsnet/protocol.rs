@@ -74,8 +74,7 @@ pub(super) fn departures(config: &Config, schedule: &Schedule) -> Vec<Departure>
         1 => format!("1 timestep ({} ms)", config.dt_ms),
         n => format!("{n} timesteps ({} ms)", n as f64 * config.dt_ms),
     };
-    let is_spontaneous = |drive: &&Drive| drive.pass == Pass::WarmUp;
-    let warm_up = schedule.drives.iter().filter(is_spontaneous).count();
+    let warm_up = schedule.onset();
     let shown = &schedule.drives[warm_up..];
     let mut departures = Vec::new();
     let mut compare = |what: &str, published: usize, found: usize| {

@@ -136,7 +136,8 @@ pub fn evaluate_on(
     while let Some(batch) = showing.batch(from)? {
         let trials = &batch.trials;
         let mut answers: Vec<Answers> = Vec::new();
-        showing.show(&batch, progress, |t, drive, state| {
+        let start = showing.onset(&batch, progress)?.state;
+        showing.show(&batch, start, progress, |t, drive, state| {
             if let Some(decision) = trials.decision.as_ref().filter(|_| is_last_sweep(drive)) {
                 let decided = decided(dynamics, decision, state)?;
                 decisions[0] += decided.iter().filter(|&&right| right).count() as u64;

@@ -283,7 +283,10 @@ impl Kept {
         let sizes: Vec<usize> = self.arrays().iter().map(|(_, shape)| shape.iter().product()).collect();
         let mut numbers: Vec<Vec<f32>> =
             sizes.iter().map(|size| vec![f32::NAN; n * steps.len() * size]).collect();
-        showing.show(batch, progress, |t, _, state| {
+        let is_from_onset = steps.iter().all(|&step| step >= batch.schedule.onset());
+        let start =
+            if is_from_onset { showing.onset(batch, progress)?.state } else { showing.rest(batch)? };
+        showing.show(batch, start, progress, |t, _, state| {
             let Some(at) = steps.iter().position(|&step| step == t) else { return Ok(()) };
             for (number, per_trial) in self.at(state, n)?.into_iter().enumerate() {
                 let size = sizes[number];

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egui::Context;
+use gainfield::dynamics::Pass;
 use gainfield::model::Model;
 use gainfield::task::{StimulusKind, StimulusSpec};
 
@@ -259,9 +260,8 @@ impl Workbench {
             spec: info.spec.clone(),
         });
         let base = self.store.runs().map(|(_, run)| run).filter_map(|run| {
-            let same = run.origin.model == origin.model && run.origin.stimulus == origin.stimulus;
-            let agrees = origin.spec.first_difference(&run.origin.spec).unwrap_or(usize::MAX);
-            (same && agrees > 0).then_some((agrees, &run.recording))
+            let agrees = agrees_until(&origin, run);
+            (agrees > 0).then_some((agrees, &run.recording))
         });
         let base = base.max_by_key(|(agrees, recording)| (*agrees).min(recording.steps.len()));
         let base = base.map(|(agrees, recording)| (Arc::clone(recording), agrees));
@@ -291,6 +291,22 @@ impl Workbench {
             self.store.fail(key, "the worker for runs has ended; restart the window".to_owned());
         }
     }
+}
+
+/// First timestep at which a run of `origin` can differ from one that is there; 0 if nothing is shared.
+///
+/// Before onset every stimulus is alike, to the first intervention: noise differs from trial to trial.
+fn agrees_until(origin: &RunOrigin, run: &RunData) -> usize {
+    if run.origin.model != origin.model {
+        return 0;
+    }
+    let agrees = origin.spec.first_difference(&run.origin.spec).unwrap_or(usize::MAX);
+    if run.origin.stimulus == origin.stimulus {
+        return agrees;
+    }
+    let shown = run.recording.steps.iter().find(|step| step.pass != Pass::WarmUp).map(|step| step.t);
+    let changed = origin.spec.interventions.iter().filter(|one| one.enabled).map(|one| one.from).min();
+    shown.into_iter().chain(changed).fold(agrees, usize::min)
 }
 
 /// Whether a stimulus has the size that a model takes.

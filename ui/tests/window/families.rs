@@ -155,6 +155,44 @@ fn a_run_with_another_alpha_or_warm_up_is_off_the_protocol_and_says_why() {
 }
 
 #[test]
+fn what_comes_before_onset_is_shared_by_stimuli_up_to_the_first_intervention() {
+    let (mut window, _folder) = opened(Family::CordsNet);
+    let onset = |window: &Window| {
+        let steps = &run(window).recording.steps;
+        steps.iter().position(|step| step.pass != gainfield::dynamics::Pass::WarmUp).unwrap()
+    };
+    let first = run(&window).recording.clone();
+    let n = onset(&window);
+    assert!(n > 3);
+    let stimulus = window.state().document().stimulus.unwrap();
+    let mut show_trial = |window: &mut Window, trial: usize| {
+        let info = window.state().document().stimulus_info(stimulus).unwrap();
+        let to = Box::new(StimulusInfo { trial, ..StimulusInfo::clone(info) });
+        window.state_mut().send(Command::SetStimulus { item: stimulus, to });
+        settle(window);
+    };
+    show_trial(&mut window, 1);
+    let other = run(&window).recording.clone();
+    let shared = |a: &gainfield::recording::Recording, b: &gainfield::recording::Recording| {
+        a.steps.iter().zip(&b.steps).take_while(|(a, b)| std::sync::Arc::ptr_eq(a, b)).count()
+    };
+    assert!(other.is_complete());
+    assert_eq!(shared(&first, &other), n);
+    assert_ne!(first.steps[n].values, other.steps[n].values);
+
+    let noise = Action::Noise { sd: 0.1 };
+    let all = gainfield::dynamics::Units::all();
+    let noise = gainfield::dynamics::Intervention::new("area0", all, noise, 2, None);
+    window.state_mut().send(Command::AddIntervention(noise));
+    settle(&mut window);
+    let noisy = run(&window).recording.clone();
+    show_trial(&mut window, 2);
+    let next = run(&window).recording.clone();
+    assert_eq!(shared(&noisy, &next), 2);
+    assert_ne!(noisy.steps[2].values, next.steps[2].values);
+}
+
+#[test]
 fn an_instruction_picks_the_answer_and_opens_gates() {
     let (mut window, _folder) = opened(Family::CounterHebb);
     let gates = |window: &Window| -> Vec<f32> {
