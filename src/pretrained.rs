@@ -44,11 +44,17 @@ macro_rules! bundled {
 }
 
 /// All of them; the first is the one that the window opens with.
-pub const NETWORKS: [Bundled; 7] = [
+pub const NETWORKS: [Bundled; 8] = [
     bundled!(
         "object_attention_digits",
         "Digits, bundled",
         "two digits side by side: attend one, name it, then the other",
+        None
+    ),
+    bundled!(
+        "recurrent_gating_digits",
+        "Recurrent gating, bundled",
+        "find a digit on a noisy canvas, look there again and name it",
         None
     ),
     bundled!(

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn names_and_batches_are_those_of_the_peers() {
         let all = named(None, "");
-        assert_eq!(all.len(), 12 + 6 + 11 + 16 + 23 + 16);
+        assert_eq!(all.len(), 12 + 6 + 11 + 17 + 23 + 16);
         assert_eq!(all[0], ("brg/mnist_v2/forward".to_owned(), 1));
         assert_eq!(all[1], ("brg/mnist_v2/train".to_owned(), 1));
         let coco = [

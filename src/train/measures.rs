@@ -48,10 +48,14 @@ impl Measure {
         }
     }
 
-    /// A cross-entropy.
-    pub fn nats(mut self) -> Self {
-        "nats".clone_into(&mut self.unit);
+    pub fn in_unit(mut self, unit: &str) -> Self {
+        unit.clone_into(&mut self.unit);
         self
+    }
+
+    /// A cross-entropy.
+    pub fn nats(self) -> Self {
+        self.in_unit("nats")
     }
 
     pub fn scaled(mut self, scale: Scale) -> Self {

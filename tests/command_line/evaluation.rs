@@ -55,6 +55,9 @@ fn evaluation_counts_over_phases_timesteps_and_classes_as_a_run_does() {
         assert!(Path::new(file.as_str().unwrap()).is_file(), "{file}");
     }
     assert!(out.join("accuracy_over_time.svg").is_file());
+    // A phase begins anew: its line does not go on from the last one.
+    let curves = std::fs::read_to_string(out.join("accuracy_over_time.csv")).unwrap();
+    assert!(curves.contains("phase 1") && curves.contains("phase 2"), "{curves}");
     let provenance = std::fs::read_to_string(out.join("evaluation.provenance.json")).unwrap();
     assert!(provenance.contains("gainfield evaluate pretrained:object_attention_digits"));
     // The recipe that was written evaluates the same again.

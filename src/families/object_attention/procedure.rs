@@ -292,7 +292,7 @@ impl Procedure for AttentionProcedure {
         let right = "Share right after a phase's last pass, mean over phases.";
         let metrics = vec![
             Measure::new("class_loss", "Class loss", class).nats(),
-            Measure::new("mask_loss", "Mask loss", mask).scaled(Scale::Logarithmic),
+            Measure::new("mask_loss", "Mask loss", mask).in_unit("intensity²").scaled(Scale::Logarithmic),
             Measure::new("loss", "Loss", &sum),
             Measure::new("accuracy", "Training accuracy", right).scaled(Scale::Share),
         ];

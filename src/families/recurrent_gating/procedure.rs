@@ -319,6 +319,7 @@ impl Procedure for GatingProcedure {
                 "Mask loss",
                 "Mean squared error of the attention map against its target.",
             )
+            .in_unit("gain²")
             .scaled(Scale::Logarithmic),
             Measure::new("read_out_loss", "Read-out loss", "Cross-entropy of the read-out pass.").nats(),
             Measure::new("task", "Task", "Place of the update's task in the list, from 0."),

@@ -7,8 +7,8 @@ use super::depthwise;
 use super::fresh::{Room, room, written};
 use super::geometry::Geometry;
 use super::panels::{Layout, Vectors};
-use super::scratch::Scratch;
-use super::slab::{Slab, source};
+use super::scratch::{Buffer, Scratch};
+use super::slab::{Slab, Stretch, source};
 use super::tile::Tile;
 use super::windows::Windows;
 use super::{Real, each};
@@ -106,18 +106,34 @@ pub(super) fn transposed<T: Real>(
             })
         };
     }
+    let spread = |i: usize, is_biased: bool, place: &mut dyn FnMut(&Phase, &[T])| {
+        let (mut panels, bias) = of_group(i);
+        for phase in &phases {
+            let (of_phase, rest) = panels.split_at(phase.panels::<T>(g));
+            place(phase, &phase.spread(g, ys(i), of_phase, bias.filter(|_| is_biased), scratch));
+            panels = rest;
+        }
+    };
+    if Phase::are_partition(g, &phases) {
+        // SAFETY: every entry belongs to one phase, which writes it.
+        return unsafe {
+            written(n, |x| {
+                let parts = x.chunks_mut(g.group_entries().max(1)).enumerate();
+                each(parts.collect(), g.multiplications(), |(i, x)| {
+                    spread(i, true, &mut |phase, from| {
+                        phase.place(g, from, x, |to, from| _ = to.write(from))
+                    });
+                });
+            })
+        };
+    }
     let mut x = vec![T::zero(); n];
     let parts = x.chunks_mut(g.group_entries().max(1)).enumerate();
     each(parts.collect(), g.multiplications(), |(i, x)| {
-        let (mut panels, bias) = of_group(i);
-        if let Some(bias) = bias {
+        if let (_, Some(bias)) = of_group(i) {
             x.chunks_exact_mut(g.h * g.w).zip(bias).for_each(|(x, &bias)| x.fill(bias));
         }
-        for phase in &phases {
-            let (of_phase, rest) = panels.split_at(phase.panels::<T>(g));
-            phase.add(g, ys(i), of_phase, scratch, x);
-            panels = rest;
-        }
+        spread(i, false, &mut |phase, from| phase.place(g, from, x, |to, from| *to += from));
     });
     x
 }
@@ -231,6 +247,15 @@ impl Phase {
         g.stride == 1 && g.pad_mode == PadMode::Zero && g.padding < g.kh.min(g.kw)
     }
 
+    /// Whether every entry of the input belongs to one of the phases, and to no more.
+    fn are_partition(g: &Geometry, phases: &[Self]) -> bool {
+        let reaches = |n: usize, taps: usize, to: usize| (n.max(1) - 1) * g.stride + taps >= to + g.padding;
+        g.pad_mode == PadMode::Zero
+            && phases.len() == g.stride * g.stride
+            && reaches(g.oh, g.kh, g.h)
+            && reaches(g.ow, g.kw, g.w)
+    }
+
     fn all(g: &Geometry) -> Vec<Self> {
         if Self::is_whole(g) {
             return vec![Self { at: (0, 0), taps: (g.kh, g.kw), size: (g.h, g.w) }];
@@ -301,30 +326,40 @@ impl Phase {
         }
     }
 
-    /// Adds what `y` spreads to this phase of `x`, all of one group of one sample.
-    fn add<T: Real>(&self, g: &Geometry, y: &[T], panels: &[T], scratch: &Scratch, x: &mut [T]) {
+    /// What `y` spreads to this phase, all of one group of one sample.
+    fn spread<'s, T: Real>(
+        &self,
+        g: &Geometry,
+        y: &[T],
+        panels: &[T],
+        bias: Option<&[T]>,
+        scratch: &'s Scratch,
+    ) -> Buffer<'s, T> {
         let slab = self.slab(g);
         let layer = self.layer::<T>(g, &slab, scratch);
         let mut spread = scratch.take(layer.len());
         // SAFETY: `Layer::compute` writes numbers.
-        layer.compute(y, panels, None, unsafe { room(&mut spread) });
-        self.fold(g, &spread, x);
+        layer.compute(y, panels, bias, unsafe { room(&mut spread) });
+        spread
     }
 
-    /// Adds every entry of this phase to where the padded input came from.
-    fn fold<T: Real>(&self, g: &Geometry, spread: &[T], x: &mut [T]) {
-        let columns: Vec<_> =
-            (0..self.size.1).map(|c| source(c * g.stride + self.at.1, g.padding, g.w, g.pad_mode)).collect();
+    /// Brings every entry of this phase to where the padded input came from.
+    fn place<T: Real, X>(&self, g: &Geometry, spread: &[T], x: &mut [X], place: impl Fn(&mut X, T)) {
+        let columns = Stretch::of((g.padding, g.w), (self.at.1, g.stride), self.size.1);
+        let around: Vec<(usize, usize)> = (0..columns.at.start)
+            .chain(columns.at.end..self.size.1)
+            .filter_map(|c| Some((c, source(c * g.stride + self.at.1, g.padding, g.w, g.pad_mode)?)))
+            .collect();
         let maps = x.chunks_exact_mut((g.h * g.w).max(1)).zip(spread.chunks_exact(self.size.0 * self.size.1));
         for (x, spread) in maps {
             for (r, spread) in spread.chunks_exact(self.size.1).enumerate() {
                 let row = source(r * g.stride + self.at.0, g.padding, g.h, g.pad_mode);
                 let Some(row) = row else { continue };
                 let x = &mut x[row * g.w..(row + 1) * g.w];
-                for (&column, &spread) in columns.iter().zip(spread) {
-                    if let Some(column) = column {
-                        x[column] += spread;
-                    }
+                let inner = x[columns.from.min(g.w)..].iter_mut().step_by(g.stride);
+                inner.zip(&spread[columns.at.clone()]).for_each(|(x, &spread)| place(x, spread));
+                for &(c, column) in &around {
+                    place(&mut x[column], spread[c]);
                 }
             }
         }

@@ -79,32 +79,78 @@ impl Slab {
             return slab.fill(T::zero());
         }
         for (map, slab) in maps.chunks_exact(size).zip(slab.chunks_exact_mut(self.channel)) {
-            for (i, row) in slab.chunks_exact_mut(self.pitch).enumerate() {
-                let (plane, r) = (i / self.rows, i % self.rows);
-                if plane / self.stride >= self.kernel.0 || plane % self.stride >= self.kernel.1 {
-                    // No tap reads this remainder.
-                    continue;
-                }
-                let source = source(r * self.stride + plane / self.stride, self.top, self.h, self.mode);
-                match source {
-                    Some(y) => self.fill_row(&map[y * self.w..(y + 1) * self.w], plane % self.stride, row),
-                    None => row.fill(T::zero()),
+            for (i, plane) in slab.chunks_exact_mut((self.rows * self.pitch).max(1)).enumerate() {
+                // A plane per remainder of row and column.
+                let (row, column) = (i / self.stride, i % self.stride);
+                if row < self.kernel.0 && column < self.kernel.1 {
+                    self.fill_plane(map, (row, column), plane);
                 }
             }
         }
     }
 
-    fn fill_row<T: Real>(&self, map: &[T], phase: usize, row: &mut [T]) {
-        let at = |padded: usize| source(padded, self.left, self.w, self.mode).map_or(T::zero(), |x| map[x]);
-        if self.stride == 1 {
-            let end = (self.left + self.w).min(row.len());
-            row[self.left..end].copy_from_slice(&map[..end - self.left]);
-            for padded in (0..self.left).chain(end..row.len()) {
-                row[padded] = at(padded);
+    fn fill_plane<T: Real>(&self, map: &[T], (row, column): (usize, usize), plane: &mut [T]) {
+        let columns = Stretch::of((self.left, self.w), (column, self.stride), self.pitch);
+        let entry = |map: &[T], c: usize| {
+            let from = source(c * self.stride + column, self.left, self.w, self.mode);
+            from.map_or(T::zero(), |x| map[x])
+        };
+        for (r, to) in plane.chunks_exact_mut(self.pitch).enumerate() {
+            let Some(y) = source(r * self.stride + row, self.top, self.h, self.mode) else {
+                to.fill(T::zero());
+                continue;
+            };
+            let map = &map[y * self.w..(y + 1) * self.w];
+            for c in (0..columns.at.start).chain(columns.at.end..self.pitch) {
+                to[c] = entry(map, c);
             }
-        } else {
-            row.iter_mut().enumerate().for_each(|(c, to)| *to = at(c * self.stride + phase));
+            let to = &mut to[columns.at.clone()];
+            match self.stride {
+                1 => copy_row(&map[columns.from..][..to.len()], to),
+                stride => {
+                    let from = map[columns.from.min(map.len())..].iter().step_by(stride);
+                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+                }
+            }
         }
+    }
+}
+
+/// Which padded columns, of one remainder modulo the stride, are columns of the map itself.
+pub(super) struct Stretch {
+    pub at: Range<usize>,
+    /// Column of the map at the first of them; the next ones are a stride apart.
+    pub from: usize,
+}
+
+impl Stretch {
+    /// Of `n` padded columns around a map of `w` columns with `before` columns before it.
+    pub fn of((before, w): (usize, usize), (remainder, stride): (usize, usize), n: usize) -> Self {
+        let until = |padded: usize| padded.saturating_sub(remainder).div_ceil(stride).min(n);
+        let at = until(before)..until(before + w);
+        let from = (at.start * stride + remainder).saturating_sub(before);
+        Self { at, from }
+    }
+}
+
+/// Copies a row of a map, which is often shorter than the call of a function.
+#[inline(always)]
+fn copy_row<T: Real>(from: &[T], to: &mut [T]) {
+    match to.len() {
+        0..4 => to.iter_mut().zip(from).for_each(|(to, &from)| *to = from),
+        4..8 => copy_by::<T, 4>(from, to),
+        8..=128 => copy_by::<T, 8>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// At least `N` entries, `N` at a time; the last of them may be copied twice.
+#[inline(always)]
+fn copy_by<T: Real, const N: usize>(from: &[T], to: &mut [T]) {
+    let parts = from.as_chunks::<N>().0.iter().zip(to.as_chunks_mut::<N>().0);
+    parts.for_each(|(from, to)| *to = *from);
+    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
+        *to = *from;
     }
 }
 

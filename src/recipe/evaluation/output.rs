@@ -10,7 +10,7 @@ use super::{Estimate, EvaluateRecipe, Evaluation, Row};
 use crate::dynamics::{Pass, TimeUnit};
 use crate::error::{Error, Result};
 use crate::figure::style::DEFAULT_DPI;
-use crate::figure::{Axis, Band, Figure, Format, Line, Panel, Plot, Role, Series, Width, export};
+use crate::figure::{Axis, Band, Figure, Format, Ink, Line, Panel, Plot, Role, Series, Width, export};
 use crate::files;
 use crate::model::Model;
 
@@ -75,7 +75,8 @@ pub fn write(model: &Model, evaluation: &Evaluation, folder: &Path) -> Result<Ve
     Ok(written)
 }
 
-/// Accuracy over the timesteps with its interval; `None` for answers at one timestep only.
+/// Accuracy over the timesteps with its interval, a line per phase; `None` for answers at one timestep
+/// only.
 ///
 /// # Errors
 /// Those of the figure description.
@@ -94,13 +95,22 @@ pub fn figure(evaluation: &Evaluation) -> Result<Option<Figure>> {
     };
     // The end of the step, counted from 1, as everything that is looked at.
     let at = |row: &Row| (row.t.unwrap_or(0) + 1) as f64 * scale;
-    let points = sweeps.iter().map(|(row, share)| [at(row), share.accuracy]).collect();
-    let ends = |end: usize| sweeps.iter().map(|(_, share)| share.interval[end]).collect::<Vec<_>>();
-    let times: Vec<f64> = sweeps.iter().map(|(row, _)| at(row)).collect();
-    let series = Series::new("accuracy", Role::Recorded);
-    let plot = Plot::new(x, Axis::new("Accuracy").range(0.0, 1.0))
-        .with(Band::new(series.clone().quiet(), times, ends(0), ends(1), "95 % interval (Wilson)")?)
-        .with(Line::new(series, points)?);
+    let phases: Vec<&[(&Row, Share)]> = sweeps.chunk_by(|(a, _), (b, _)| a.phase == b.phase).collect();
+    let mut plot = Plot::new(x, Axis::new("Accuracy").range(0.0, 1.0));
+    for (number, phase) in phases.iter().enumerate() {
+        let series = match phases.len() {
+            // What the axis says needs no name.
+            1 => Series::new("accuracy", Role::Recorded).quiet(),
+            _ => Series::new(format!("phase {}", number + 1), Ink::Category(number)),
+        };
+        let times: Vec<f64> = phase.iter().map(|(row, _)| at(row)).collect();
+        let ends = |end: usize| phase.iter().map(|(_, share)| share.interval[end]).collect::<Vec<_>>();
+        let points = phase.iter().map(|(row, share)| [at(row), share.accuracy]).collect();
+        let band = series.clone().quiet();
+        plot = plot
+            .with(Band::new(band, times, ends(0), ends(1), "95 % interval (Wilson)")?)
+            .with(Line::new(series, points)?);
+    }
     let caption = format!(
         "Share of right answers of {} trials over time; the band is the 95 % interval (Wilson).",
         evaluation.recipe.n

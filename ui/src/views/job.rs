@@ -1,5 +1,7 @@
 //! The job card of a training run: how far, how fast, how well, and its controls.
 
+use std::sync::Arc;
+
 use egui::{Align, Align2, Layout, Rect, Sense, Ui, pos2, vec2};
 use gainfield::figure::number::{count, fixed, significant};
 use gainfield::recipe::train::AnyRecipe;
@@ -246,21 +248,27 @@ impl Columns {
         Self { name, differs: name + (0.4 * rest).min(150.0), updates, score }
     }
 
-    fn line(&self, ui: &Ui, y: f32, words: [&str; 4], color: egui::Color32) {
-        let rooms = [
-            self.differs - self.name - 10.0,
-            self.updates - Self::UPDATES - self.differs - 6.0,
-            Self::UPDATES,
-            Self::SCORE - 8.0,
-        ];
-        let at = [self.name, self.differs, self.updates, self.score];
+    /// What a run differs in, on as many lines as it takes.
+    fn differences(&self, ui: &Ui, words: &str, color: egui::Color32) -> Arc<egui::Galley> {
+        let room = (self.updates - Self::UPDATES - self.differs - 6.0).max(1.0);
+        ui.painter().layout(words.to_owned(), Text::Small.font(), color, room)
+    }
+
+    /// Name, updates and score at the height `y`.
+    fn line(&self, ui: &Ui, y: f32, words: [&str; 3], color: egui::Color32) {
+        let rooms = [self.differs - self.name - 10.0, Self::UPDATES, Self::SCORE - 8.0];
+        let at = [self.name, self.updates, self.score];
         for (i, words) in words.into_iter().enumerate() {
-            let align = if i < 2 { Align2::LEFT_CENTER } else { Align2::RIGHT_CENTER };
+            let align = if i == 0 { Align2::LEFT_CENTER } else { Align2::RIGHT_CENTER };
             let shown = widgets::truncated(ui, words, Text::Small, rooms[i]);
             ui.painter().text(pos2(at[i], y), align, shown, Text::Small.font(), color);
         }
     }
 }
+
+/// Height of a run in the list, and of what surrounds several lines.
+const RUN_HEIGHT: f32 = 24.0;
+const RUN_MARGIN: f32 = 10.0;
 
 /// The runs of the session with what they differ in, in words; those of the same kind can be laid over.
 fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
@@ -269,17 +277,24 @@ fn others(ui: &mut Ui, id: ItemId, view: &View<'_>, out: &mut Out<'_>) {
     let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
     let at = row.left_center();
     ui.painter().text(at, Align2::LEFT_CENTER, "Against the selected run", Text::SmallStrong.font(), t.text);
-    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
-    Columns::of(head).line(ui, head.center().y, ["run", "differs in", "updates", "best"], t.text3);
+    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), RUN_HEIGHT), Sense::hover());
+    let columns = Columns::of(head);
+    columns.line(ui, head.center().y, ["run", "updates", "best"], t.text3);
+    let at = pos2(columns.differs, head.center().y);
+    ui.painter().text(at, Align2::LEFT_CENTER, "differs in", Text::Small.font(), t.text3);
     ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, t.line_strong));
     for (other, run) in view.training.iter() {
         let differs =
             if other == id { "(this run)".to_owned() } else { difference(&own.recipe, &run.recipe) };
         let best = run.best().map_or_else(|| "–".to_owned(), |(score, _)| fixed(score, 3));
-        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+        let color = if other == id { t.text } else { t.text2 };
+        let words = columns.differences(ui, &differs, color);
+        let height = RUN_HEIGHT.max(words.size().y + RUN_MARGIN);
+        let (row, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
         let y = row.center().y;
-        let words = [run.name.as_str(), &differs, &count(run.update() as usize), &best];
-        Columns::of(row).line(ui, y, words, if other == id { t.text } else { t.text2 });
+        let at = pos2(columns.differs, y - words.size().y / 2.0);
+        ui.painter().galley(at, words, color);
+        columns.line(ui, y, [run.name.as_str(), &count(run.update() as usize), &best], color);
         ui.painter().hline(row.x_range(), row.bottom(), egui::Stroke::new(1.0, t.line));
         run_sample(ui, view, other, pos2(row.left(), y));
         response.on_hover_text(format!("{}: {differs}. Best validation {best}", run.name));

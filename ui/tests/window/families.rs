@@ -165,7 +165,7 @@ fn what_comes_before_onset_is_shared_by_stimuli_up_to_the_first_intervention() {
     let n = onset(&window);
     assert!(n > 3);
     let stimulus = window.state().document().stimulus.unwrap();
-    let mut show_trial = |window: &mut Window, trial: usize| {
+    let show_trial = |window: &mut Window, trial: usize| {
         let info = window.state().document().stimulus_info(stimulus).unwrap();
         let to = Box::new(StimulusInfo { trial, ..StimulusInfo::clone(info) });
         window.state_mut().send(Command::SetStimulus { item: stimulus, to });
