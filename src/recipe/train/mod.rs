@@ -1,160 +1,29 @@
 //! A training run from a recipe: the same start for the window, the command line and a resume.
 
-use std::path::{Path, PathBuf};
+mod job;
+mod kinds;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::Device;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::film::{self, Film};
+use self::kinds::{GATING, KINDS, Kind};
 use super::upkeep::{self, Upkeep};
-use crate::device;
 use crate::error::{Error, Result};
-use crate::families::blt::{self, BltProcedure, BltRecipe};
-use crate::families::cordsnet::{self, CordsProcedure, CordsRecipe};
-use crate::families::counter_hebb::{self, HebbProcedure, HebbRecipe};
-use crate::families::object_attention::{
-    self, AttentionProcedure, AttentionRecipe, DigitsRecipe, PhotographsRecipe,
-};
-use crate::families::recurrent_gating::{self, GatingProcedure, GatingRecipe};
+use crate::families::counter_hebb::HebbRecipe;
 use crate::files;
 use crate::model::Model;
 use crate::probe::ProbeRecipe;
-use crate::provenance::{DataIdentity, Provenance, quoted};
+use crate::provenance::quoted;
 use crate::settings::{Field, Overrides};
-use crate::train::{
-    self, Begun, Course, JobSettings, Measures, Observer, Prepared, Procedure, RECIPE, RunFolder, Snapshot,
-    TrainingJob, TrainingRecipe,
-};
-use crate::weights::Weights;
+use crate::train::{Begun, RECIPE, Snapshot, TrainingRecipe};
+
+pub use job::{TrainTarget, resume, start};
 
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
-
-/// Runs of object attention.
-const ATTENTION_RUNS: [&str; 2] = ["digits", "coco"];
-
-/// A family that can be trained: its runs by name, their settings, and how they begin and go on.
-struct Kind {
-    family: &'static str,
-    variants: fn() -> Vec<&'static str>,
-    fields: fn(&str) -> Result<Vec<Field>>,
-    read: fn(&str, &Map<String, Value>, &Overrides) -> Result<Arc<dyn TrainingRecipe>>,
-    /// From the folder of a checkpoint.
-    resume: fn(&Path, &Device) -> Result<Box<dyn Procedure>>,
-    /// From the configuration and weights of a snapshot, with a name.
-    model: fn(&Value, Weights, &str) -> Result<Model>,
-}
-
-/// A run of object attention that does not exist.
-fn no_attention_run(other: &str) -> Error {
-    Error::unknown("training run of object attention", other, ATTENTION_RUNS)
-}
-
-/// The configuration of a snapshot.
-fn config_of<C: DeserializeOwned>(config: &Value) -> Result<C> {
-    serde_json::from_value(config.clone())
-        .map_err(|err| Error::config("configuration of the snapshot", "that of its family", err))
-}
-
-const KINDS: [Kind; 5] = [
-    Kind {
-        family: "object_attention",
-        variants: || ATTENTION_RUNS.to_vec(),
-        fields: |variant| match variant {
-            "digits" => Ok(DigitsRecipe::fields()),
-            "coco" => Ok(PhotographsRecipe::fields("documented")),
-            other => Err(no_attention_run(other)),
-        },
-        read: |variant, map, overrides| {
-            Ok(Arc::new(match variant {
-                "digits" => AttentionRecipe::Digits(DigitsRecipe::from_map(map, overrides)?),
-                "coco" => AttentionRecipe::Photographs(PhotographsRecipe::from_map(map, overrides)?),
-                other => return Err(no_attention_run(other)),
-            }))
-        },
-        resume: |folder, device| Ok(Box::new(AttentionProcedure::resume(folder, device)?)),
-        model: |config, weights, name| object_attention::model_of(&config_of(config)?, weights, name),
-    },
-    Kind {
-        family: GATING,
-        variants: GatingRecipe::variants,
-        fields: GatingRecipe::fields,
-        read: |variant, map, overrides| {
-            let recipe = GatingRecipe::from_map(variant, map, overrides)?;
-            Ok(Arc::new(GatingRun { variant: variant.to_owned(), recipe }))
-        },
-        resume: |folder, device| Ok(Box::new(GatingProcedure::resume(folder, device)?)),
-        model: |config, weights, name| {
-            let values: Map<String, Value> = config_of(config)?;
-            let variant = recurrent_gating::Variant::from_values(&values);
-            let variant =
-                variant.ok_or_else(|| Error::config("network", "a gate or block network", "neither"))?;
-            let config = recurrent_gating::Config::from_values(variant, &values)?;
-            recurrent_gating::model_of(&config, weights, name)
-        },
-    },
-    Kind {
-        family: "blt",
-        variants: BltRecipe::variants,
-        fields: BltRecipe::fields,
-        read: |variant, map, overrides| Ok(Arc::new(BltRecipe::from_map(variant, map, overrides)?)),
-        resume: |folder, device| Ok(Box::new(BltProcedure::resume(folder, device)?)),
-        model: |config, weights, name| blt::model_of(&config_of(config)?, weights, name),
-    },
-    Kind {
-        family: "cordsnet",
-        variants: CordsRecipe::variants,
-        fields: CordsRecipe::fields,
-        read: |variant, map, overrides| Ok(Arc::new(CordsRecipe::from_map(variant, map, overrides)?)),
-        resume: |folder, device| Ok(Box::new(CordsProcedure::resume(folder, device)?)),
-        model: |config, weights, name| cordsnet::model_of(&config_of(config)?, weights, name),
-    },
-    Kind {
-        family: "counter_hebb",
-        variants: HebbRecipe::variants,
-        fields: HebbRecipe::fields,
-        read: |variant, map, overrides| Ok(Arc::new(HebbRecipe::from_map(variant, map, overrides)?)),
-        resume: |folder, device| Ok(Box::new(HebbProcedure::resume(folder, device)?)),
-        model: |config, weights, name| counter_hebb::model_of(&config_of(config)?, weights, name),
-    },
-];
-
-/// Key `family` of recurrent gating's recipes.
-const GATING: &str = "recurrent_gating";
-
-impl Kind {
-    fn of(family: &str) -> Result<&'static Self> {
-        static FAMILIES: [Kind; KINDS.len()] = KINDS;
-        let found = FAMILIES.iter().find(|kind| kind.family == family);
-        found.ok_or_else(|| {
-            Error::unknown("family that can be trained", family, KINDS.map(|kind| kind.family))
-        })
-    }
-}
-
-/// A recurrent-gating recipe with the name of its run.
-struct GatingRun {
-    variant: String,
-    recipe: GatingRecipe,
-}
-
-impl TrainingRecipe for GatingRun {
-    fn values(&self) -> Value {
-        json!(self.recipe)
-    }
-
-    fn n_updates(&self) -> Option<u64> {
-        self.recipe.n_updates()
-    }
-
-    fn begin(&self, device: &Device, _out: &Path) -> Result<Begun> {
-        let procedure = GatingProcedure::new(&self.variant, self.recipe.clone(), device)?;
-        let data = procedure.data().clone();
-        Ok(Begun { procedure: Box::new(procedure), data })
-    }
-}
 
 /// A run of any family that can be trained.
 #[derive(Clone)]
@@ -366,19 +235,6 @@ impl AnyRecipe {
         (Kind::of(self.family)?.model)(&snapshot.config, snapshot.weights.clone(), name)
     }
 
-    fn job_settings(&self, out: &Path, target: &TrainTarget) -> JobSettings {
-        JobSettings {
-            folder: out.to_owned(),
-            save_every: self.recipe.save_every(),
-            keep_every: self.upkeep.keep_every,
-            patience: self.upkeep.patience,
-            gathering: self.upkeep.gathering(),
-            snapshot_every: self.recipe.snapshot_every(),
-            threads: target.threads,
-            beside_window: target.beside_window,
-        }
-    }
-
     /// The probe that such a run makes of its network; `None` where it makes none.
     ///
     /// # Errors
@@ -386,43 +242,6 @@ impl AnyRecipe {
     pub fn film_of(&self, model: &Model) -> Result<Option<ProbeRecipe>> {
         Ok(self.upkeep.film()?.map(|probe| probe.of(model)))
     }
-
-    /// What probes the network while it trains, where anything does.
-    fn observer(&self, out: &Path) -> Result<Option<Observer>> {
-        let Some(probe) = self.upkeep.film()? else { return Ok(None) };
-        let recipe = self.clone();
-        let open = move |snapshot: &Snapshot| {
-            let weights = snapshot.weights.to_device(&Device::Cpu)?;
-            let name = format!("update {}", snapshot.update);
-            recipe.model_of(&Snapshot { weights, ..snapshot.clone() }, &name)
-        };
-        let mut film = Film::new(probe, Box::new(open), out, film::threads());
-        let look = move |snapshot| film.take(snapshot);
-        Ok(Some(Observer { every: self.upkeep.probe_every, look: Box::new(look) }))
-    }
-
-    /// The procedure from its beginning, and the manifest of its run.
-    fn procedure(&self, out: &Path, target: &TrainTarget) -> Result<Started> {
-        let Begun { procedure, data } = self.begin(&target.device, out)?;
-        let manifest = Provenance {
-            config: self.values(),
-            seed: Some(self.recipe.seed()),
-            data: vec![data.clone()],
-            device: device::name(&target.device),
-            threads: target.threads,
-            ..Provenance::new(self.command(out))
-        };
-        let mut manifest = json!(manifest);
-        manifest["measures"] = json!(Measures { n_updates: procedure.n_updates(), ..procedure.measures() });
-        Ok(Started { procedure, data, manifest })
-    }
-}
-
-/// A run before its first update.
-struct Started {
-    procedure: Box<dyn Procedure>,
-    data: DataIdentity,
-    manifest: Value,
 }
 
 /// A TOML or JSON file as a table.
@@ -448,68 +267,12 @@ fn as_set(value: &Value) -> String {
     }
 }
 
-/// How and where a run computes.
-#[derive(Clone, Debug)]
-pub struct TrainTarget {
-    pub device: Device,
-    pub threads: usize,
-    pub beside_window: bool,
-}
-
-/// Starts a new run in the folder `out`. `wake` is called after every event.
-///
-/// # Errors
-/// [`Error::Io`] if no thread can be started; everything later arrives as an event.
-pub fn start(
-    recipe: AnyRecipe,
-    out: PathBuf,
-    target: &TrainTarget,
-    wake: impl Fn() + Send + Sync + 'static,
-) -> Result<TrainingJob> {
-    let settings = recipe.job_settings(&out, target);
-    let target = target.clone();
-    let build = move || {
-        let recipe = recipe.as_written()?;
-        let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
-        let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
-        if !data.skipped.is_empty() {
-            folder.log(&format!("{} files are left out", data.skipped.len()))?;
-        }
-        for file in &data.skipped {
-            folder.log(&format!("left out: {}", file.reason))?;
-        }
-        Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })
-    };
-    train::spawn(build, settings, wake)
-}
-
-/// Goes on with the run in the folder `out` from its last checkpoint, bit for bit; from its beginning
-/// where it was stopped before the first.
-///
-/// # Errors
-/// [`Error::File`] or [`Error::Io`] if the folder holds no run or no checkpoint.
-pub fn resume(
-    out: PathBuf,
-    target: &TrainTarget,
-    wake: impl Fn() + Send + Sync + 'static,
-) -> Result<TrainingJob> {
-    let recipe = AnyRecipe::read(&out.join(RECIPE), &Overrides::default())?;
-    let settings = recipe.job_settings(&out, target);
-    let target = target.clone();
-    let build = move || {
-        let last = out.join("checkpoints").join("last");
-        let procedure = match Course::is_in(&last) {
-            true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
-            false => recipe.procedure(&out, &target)?.procedure,
-        };
-        let folder = RunFolder::resume(&out, procedure.update(), procedure.is_evaluation_due())?;
-        Ok(Prepared { procedure, folder: Some(folder), observer: recipe.observer(&out)? })
-    };
-    train::spawn(build, settings, wake)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::json;
+
     use super::*;
     use crate::train::{JobCommand, JobEvent, RunHistory, StopReason};
 
