@@ -54,7 +54,7 @@ pub const NETWORKS: [Bundled; 8] = [
     bundled!(
         "recurrent_gating_digits",
         "Recurrent gating, bundled",
-        "find a digit on a noisy canvas, look there again and name it",
+        "find a digit on a large canvas, look there again and name it",
         None
     ),
     bundled!(

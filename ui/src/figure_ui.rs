@@ -212,8 +212,11 @@ impl<'a> PlotUi<'a> {
         let legend = if self.names == Names::Legend { 20.0 } else { 0.0 };
         let sense = if self.zoomable { Sense::click_and_drag() } else { Sense::click() };
         let (rect, response) = ui.allocate_exact_size(size, sense);
+        let [x, y] = self.plot.ranges();
+        let height = rect.height() - self.gutter.top - self.gutter.bottom - legend;
+        let left = self.gutter.left.max(axes::room_of_y(ui, self.plot, y, height));
         let mut frame = Rect::from_min_max(
-            rect.min + vec2(self.gutter.left, self.gutter.top),
+            rect.min + vec2(left, self.gutter.top),
             rect.max - vec2(self.gutter.right, self.gutter.bottom + legend),
         );
         if self.plot.equal_axes {
@@ -221,7 +224,6 @@ impl<'a> PlotUi<'a> {
             frame = Rect::from_min_size(frame.min, vec2(side, side));
         }
         let id = response.id.with("zoom");
-        let [x, y] = self.plot.ranges();
         if self.image_aspect {
             frame = same_scale(frame, (x[1] - x[0]).abs(), (y[1] - y[0]).abs());
         }

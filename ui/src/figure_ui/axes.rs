@@ -24,9 +24,8 @@ pub(super) fn show(
         && !plot.marks.iter().any(|mark| matches!(mark, Mark::Line(_)));
     let image = plot.marks.iter().any(|mark| matches!(mark, Mark::Image(_)));
 
-    let most_y = (frame.height() / 44.0).clamp(2.0, 6.0) as usize;
     let categorical_y = plot.y.is_categorical();
-    for tick in plot.y.tick_list(drawn.y, most_y, TickText::Aligned) {
+    for tick in plot.y.tick_list(drawn.y, most_ticks_of_y(frame.height()), TickText::Aligned) {
         let y = drawn.y_at(tick.value);
         if y < frame.top() - 1.0 || y > frame.bottom() + 1.0 {
             continue;
@@ -36,7 +35,7 @@ pub(super) fn show(
             let color = if zero { t.line_strong } else { t.line };
             painter.hline(frame.x_range(), y.round() + 0.5, Stroke::new(1.0, color));
         }
-        let at = pos2(frame.left() - 7.0, y);
+        let at = pos2(frame.left() - BESIDE_TICKS, y);
         if categorical_y {
             let note = plot.y.category_list().get(tick.value as usize).and_then(|c| c.note.clone());
             let at = pos2(rect.left() + 12.0, y);
@@ -60,6 +59,28 @@ pub(super) fn show(
     }
     let colors = colors.unwrap_or([t.text2; 2]);
     titles(ui, plot, frame, rect, below, colors);
+}
+
+/// Between the ticks of y and the frame.
+const BESIDE_TICKS: f32 = 7.0;
+/// What the title of y takes, with what parts it from the ticks.
+const TITLE_OF_Y: f32 = 18.0;
+
+fn most_ticks_of_y(height: f32) -> usize {
+    (height / 44.0).clamp(2.0, 6.0) as usize
+}
+
+/// What ticks and title of y take at least, left of a frame that shows `range` in `height`.
+pub(super) fn room_of_y(ui: &Ui, plot: &Plot, range: [f64; 2], height: f32) -> f32 {
+    if plot.y.is_categorical() {
+        return 0.0;
+    }
+    let width =
+        |label: String| ui.painter().layout_no_wrap(label, TICK.font(), Color32::PLACEHOLDER).size().x;
+    let ticks = plot.y.tick_list(range, most_ticks_of_y(height), TickText::Aligned);
+    let widest = ticks.into_iter().map(|tick| width(tick.label)).fold(0.0, f32::max);
+    let title = if plot.axis(Direction::Y).text().is_empty() { 0.0 } else { TITLE_OF_Y };
+    widest + BESIDE_TICKS + title
 }
 
 /// The note of a category, with the median of its strip on a second line.
