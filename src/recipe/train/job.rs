@@ -28,7 +28,7 @@ pub struct TrainTarget {
 /// Starts a new run in the folder `out`. `wake` is called after every event.
 ///
 /// # Errors
-/// [`Error::Io`] if no thread can be started; everything later arrives as an event.
+/// [`Error::Io`](crate::Error::Io) if no thread can be started; everything later arrives as an event.
 pub fn start(
     recipe: AnyRecipe,
     out: PathBuf,
@@ -56,7 +56,7 @@ pub fn start(
 /// where it was stopped before the first.
 ///
 /// # Errors
-/// [`Error::File`] or [`Error::Io`] if the folder holds no run or no checkpoint.
+/// [`Error::File`](crate::Error::File) or [`Error::Io`](crate::Error::Io) if the folder holds no run or no checkpoint.
 pub fn resume(
     out: PathBuf,
     target: &TrainTarget,
