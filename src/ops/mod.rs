@@ -25,6 +25,7 @@ mod pool;
 #[cfg(test)]
 mod random_shapes;
 mod resize;
+mod self_check;
 #[cfg(test)]
 mod testing;
 mod workspace;
@@ -49,4 +50,5 @@ pub use norm::{
 pub use parameter::{dropout, dropout2d, embedding, weight_norm};
 pub use pool::{PoolSpec, adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d, max_pool2d_back};
 pub use resize::{resize_bicubic, upsample_nearest};
+pub use self_check::check_gradients_of;
 pub use workspace::{Numerics, Path, Workspace};

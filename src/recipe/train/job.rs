@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::AnyRecipe;
 use super::kinds::Kind;
 use crate::device;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ops::check_gradients_of;
 use crate::provenance::{DataIdentity, Provenance};
 use crate::recipe::film::{self, Film};
 use crate::settings::Overrides;
@@ -17,7 +18,7 @@ use crate::train::{
     TrainingJob,
 };
 
-/// How and where a run computes.
+/// How and where a run computes. A device other than the CPU has to find the CPU's gradients first.
 #[derive(Clone, Debug)]
 pub struct TrainTarget {
     pub device: Device,
@@ -25,10 +26,23 @@ pub struct TrainTarget {
     pub beside_window: bool,
 }
 
+impl TrainTarget {
+    /// Whether gradients can be trusted here.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if not.
+    fn check_gradients(&self) -> Result<()> {
+        check_gradients_of(&self.device).map_err(|err| {
+            let name = device::name(&self.device);
+            Error::Unsupported(format!("{name} is refused for training: {err}; take --device cpu"))
+        })
+    }
+}
+
 /// Starts a new run in the folder `out`. `wake` is called after every event.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) if no thread can be started; everything later arrives as an event.
+/// [`Error::Io`] if no thread can be started; everything later arrives as an event.
 pub fn start(
     recipe: AnyRecipe,
     out: PathBuf,
@@ -38,6 +52,7 @@ pub fn start(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
+        target.check_gradients()?;
         let recipe = recipe.as_written()?;
         let Started { procedure, data, manifest } = recipe.procedure(&out, &target)?;
         let mut folder = RunFolder::create(&out, &recipe.to_toml()?, &manifest)?;
@@ -56,7 +71,7 @@ pub fn start(
 /// where it was stopped before the first.
 ///
 /// # Errors
-/// [`Error::File`](crate::Error::File) or [`Error::Io`](crate::Error::Io) if the folder holds no run or no checkpoint.
+/// [`Error::File`] or [`Error::Io`] if the folder holds no run or no checkpoint.
 pub fn resume(
     out: PathBuf,
     target: &TrainTarget,
@@ -66,6 +81,7 @@ pub fn resume(
     let settings = recipe.job_settings(&out, target);
     let target = target.clone();
     let build = move || {
+        target.check_gradients()?;
         let last = out.join("checkpoints").join("last");
         let procedure = match Course::is_in(&last) {
             true => (Kind::of(recipe.family)?.resume)(&last, &target.device)?,
