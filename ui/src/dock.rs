@@ -56,7 +56,7 @@ impl ViewKind {
             Self::Inhibition => "Inhibition of return",
             Self::UpdateAgreement => "Counter-Hebb update",
             Self::FirstMetric => "Loss",
-            Self::SecondMetric => "Second loss",
+            Self::SecondMetric => "Second curve",
             Self::Accuracy => "Accuracy",
             Self::Samples => "Samples",
             Self::Job => "Job",

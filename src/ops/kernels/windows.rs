@@ -1,7 +1,8 @@
 //! Sums over windows: every output channel at a stretch of positions, from a slab and panels.
 //!
-//! Here vectors run over positions, in `window_channels` over output channels. Positions run along the slab, row after row, so that vectors stay full on maps of any width; the
-//! few entries between the end of one row and the start of the next are computed and dropped.
+//! Here vectors run over positions, in `window_channels` over output channels. Positions run along the
+//! slab, row after row, so that vectors stay full on maps of any width; the few entries between the end
+//! of one row and the start of the next are computed and dropped.
 #![expect(unsafe_code, reason = "vectors are read from slab and panels, whose sizes are checked per call")]
 
 use std::mem::MaybeUninit;

@@ -166,7 +166,7 @@ impl TrainingCurves {
             Curve::Metric(place) => match self.place_of(place, measures) {
                 Some(at) => measures.metrics[at].label.clone(),
                 None if place == 0 => "Loss".to_owned(),
-                None => "Second loss".to_owned(),
+                None => "Second curve".to_owned(),
             },
             Curve::Accuracy if measures.columns.is_empty() => "Accuracy".to_owned(),
             Curve::Accuracy => format!("Accuracy by {}", measures.columns),
