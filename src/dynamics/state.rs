@@ -27,11 +27,15 @@ impl State {
     /// # Errors
     /// Those of the tensor library.
     pub fn at_rest(areas: &[Area], batch: usize, like: &Tensor) -> Result<Self> {
-        let zeros = |area: &Area| {
+        let size = |area: &Area| batch * area.shape.iter().product::<usize>();
+        // All areas share the zeros of the largest.
+        let largest = areas.iter().map(size).max().unwrap_or(0);
+        let zeros = Tensor::zeros(largest, like.dtype(), like.device())?;
+        let at_zero = |area: &Area| {
             let shape = [&[batch], area.shape.as_slice()].concat();
-            Ok(Tensor::zeros(shape, like.dtype(), like.device())?)
+            Ok(zeros.narrow(0, 0, size(area))?.reshape(shape)?)
         };
-        let areas = areas.iter().map(zeros).collect::<Result<_>>()?;
+        let areas = areas.iter().map(at_zero).collect::<Result<_>>()?;
         Ok(Self { t: 0, areas, memory: Vec::new(), readout: None })
     }
 

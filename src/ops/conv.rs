@@ -4,9 +4,9 @@ use candle_core::{DType, Tensor};
 
 use super::composite::{dilate2d, pad2d, taps};
 use super::kernels::Geometry;
-use super::kernels::conv::{Convolution, Product, pack};
+use super::kernels::conv::{ChannelSums, Convolution, Product, pack};
 use super::kernels::winograd;
-use super::workspace::{Numerics, Packing, Workspace};
+use super::workspace::{Numerics, Packing, Path, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
 
@@ -144,6 +144,19 @@ pub fn conv2d_weight_gradient(
     let columns = columns(&x, (kh, kw), spec, size)?;
     let maps = y.transpose(0, 1)?.reshape((spec.groups, out / spec.groups, ()))?;
     Ok(maps.matmul(&columns.transpose(1, 2)?.contiguous()?)?.reshape(&weight)?)
+}
+
+/// The gradient `[out]` of the bias of a convolution from the gradient `y` of its output: the sum of each
+/// channel, outside any graph.
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn conv2d_bias_gradient(y: &Tensor) -> Result<Tensor> {
+    let y = y.detach();
+    if Path::Auto.takes_kernel(&y)? {
+        return Ok(y.contiguous()?.apply_op1_no_bwd(&ChannelSums)?);
+    }
+    Ok(y.flatten_from(2)?.sum(2)?.sum(0)?)
 }
 
 /// A kernel with `dilation - 1` zeros between its taps: what a dilated convolution is with.
@@ -567,6 +580,21 @@ mod tests {
         let w = normal(2, &[3, 4, 3, 2]).transpose(1, 2).unwrap();
         let [a, b] = PATHS.map(|path| run(&[x.clone(), w.clone()], &ConvSpec::default(), path).unwrap());
         assert!(difference(&a, &b) < 1e-12);
+    }
+
+    #[test]
+    fn large_weights_on_few_positions_agree_on_both_paths() {
+        for groups in [1, 2] {
+            let inputs = [
+                normal(1, &[3, 90 * groups, 5, 4]),
+                normal(2, &[100 * groups, 90, 3, 3]),
+                normal(3, &[100 * groups]),
+            ];
+            for (stride, padding) in [(1, 1), (1, 0), (2, 1)] {
+                let spec = ConvSpec { stride, padding, groups, ..Default::default() };
+                check_paths(&inputs, |inputs, path| run(inputs, &spec, path));
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::kernels::leaky::{AddRectified, FusedLeaky, Leaky};
+use super::kernels::leaky::{FusedLeaky, Leaky, Sum};
 use super::workspace::Path;
 use super::{Activation, activate};
 use crate::error::{Error, Result};
@@ -108,23 +108,35 @@ pub(super) fn leaky_update_by(
     Ok(r.contiguous()?.apply_op3_no_bwd(&recurrent, &bias, &fused)?)
 }
 
+/// `a + b`.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes differ.
+pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    sum_by(Path::Auto, a, b, Sum::Plain)
+}
+
 /// `max(a, 0) + b`, or with `both` `max(a, 0) + max(b, 0)`; the slope of the maximum at 0 is 0.
 ///
 /// # Errors
 /// [`Error::Shape`] if the shapes differ.
 pub fn add_rectified(a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
-    add_rectified_by(Path::Auto, a, b, both)
+    sum_by(Path::Auto, a, b, if both { Sum::BothRectified } else { Sum::FirstRectified })
 }
 
-pub(super) fn add_rectified_by(path: Path, a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
+pub(super) fn sum_by(path: Path, a: &Tensor, b: &Tensor, sum: Sum) -> Result<Tensor> {
     if a.dims() != b.dims() {
-        return Err(Error::shape("second rate of a sum", a.dims(), b.dims()));
+        return Err(Error::shape("second summand", a.dims(), b.dims()));
     }
     if path.takes_kernel(a)? {
-        return Ok(a.contiguous()?.apply_op2(&b.contiguous()?, AddRectified { both })?);
+        return Ok(a.contiguous()?.apply_op2(&b.contiguous()?, sum)?);
     }
-    let b = if both { activate(b, Activation::Relu)? } else { b.clone() };
-    Ok((activate(a, Activation::Relu)? + b)?)
+    let rectified = |x: &Tensor, is_rectified: bool| match is_rectified {
+        true => activate(x, Activation::Relu),
+        false => Ok(x.clone()),
+    };
+    let a = rectified(a, !matches!(sum, Sum::Plain))?;
+    Ok((a + rectified(b, matches!(sum, Sum::BothRectified))?)?)
 }
 
 #[cfg(test)]
@@ -157,11 +169,11 @@ mod tests {
             }
             check_paths(&x, |x, path| update(x, rule, path));
         }
-        for both in [false, true] {
+        for sum in [Sum::Plain, Sum::FirstRectified, Sum::BothRectified] {
             for path in PATHS {
-                check_gradients(&x[..2], |x| add_rectified_by(path, &x[0], &x[1], both));
+                check_gradients(&x[..2], |x| sum_by(path, &x[0], &x[1], sum));
             }
-            check_paths(&x[..2], |x, path| add_rectified_by(path, &x[0], &x[1], both));
+            check_paths(&x[..2], |x, path| sum_by(path, &x[0], &x[1], sum));
         }
     }
 
@@ -199,6 +211,7 @@ mod tests {
             assert!(y[0] == 0.8 && y[1] == 0.8 && y[2].is_nan(), "{path:?}: {y:?}");
         }
         let b = Tensor::zeros((2, 3), DType::F64, &Device::Cpu).unwrap();
-        assert!(leaky_step(&r, &b, RULES[0]).is_err() && add_rectified(&r, &b, true).is_err());
+        assert!(leaky_step(&r, &b, RULES[0]).is_err());
+        assert!(add_rectified(&r, &b, true).is_err() && add(&r, &b).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::kernels::linear::LinearMap;
-use super::workspace::Workspace;
+use super::workspace::{Path, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
 
@@ -30,7 +30,7 @@ pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, ws: &mut Works
     let rows: usize = batch.iter().product();
     let rows_of_x = x.reshape((rows, inputs))?;
     let y = if ws.path().takes_kernel(x)? {
-        rows_of_x.contiguous()?.apply_op2(&weight.tensor().contiguous()?, LinearMap::Forward)?
+        mapped(LinearMap::Forward, &rows_of_x, weight.tensor())?
     } else {
         rows_of_x.matmul(&weight.tensor().t()?)?
     };
@@ -46,6 +46,10 @@ pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Weight>, ws: &mut Works
 /// # Errors
 /// [`Error::Shape`] if the sizes do not match.
 pub fn linear_transposed(y: &Tensor, weight: &Weight, bias: Option<&Weight>) -> Result<Tensor> {
+    linear_transposed_by(Path::Auto, y, weight, bias)
+}
+
+fn linear_transposed_by(path: Path, y: &Tensor, weight: &Weight, bias: Option<&Weight>) -> Result<Tensor> {
     let (&[_, found], &[out, inputs]) = (y.dims(), weight.dims()) else {
         return Err(Error::shape("output of a linear map to be sent back", "[batch, out]", y.dims()));
     };
@@ -56,7 +60,11 @@ pub fn linear_transposed(y: &Tensor, weight: &Weight, bias: Option<&Weight>) -> 
             y.dims(),
         ));
     }
-    let x = y.matmul(weight.tensor())?;
+    let x = if path.takes_kernel(y)? {
+        mapped(LinearMap::Transposed, y, weight.tensor())?
+    } else {
+        y.matmul(weight.tensor())?
+    };
     match bias {
         None => Ok(x),
         Some(bias) if bias.dims() == [inputs] => Ok(x.broadcast_add(bias.tensor())?),
@@ -64,11 +72,30 @@ pub fn linear_transposed(y: &Tensor, weight: &Weight, bias: Option<&Weight>) -> 
     }
 }
 
+/// `yᵀ · x`, `[out, in]`: the gradient of a linear map's weight from its input `x` `[batch, in]` and the
+/// gradient `y` `[batch, out]` of its output, outside any graph.
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn linear_weight_gradient(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    linear_weight_gradient_by(Path::Auto, x, y)
+}
+
+fn linear_weight_gradient_by(path: Path, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (x, y) = (x.detach(), y.detach());
+    if path.takes_kernel(&x)? { mapped(LinearMap::Weight, &y, &x) } else { Ok(y.t()?.matmul(&x)?) }
+}
+
+fn mapped(map: LinearMap, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    Ok(a.contiguous()?.apply_op2(&b.contiguous()?, map)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{PATHS, check_gradients, check_paths, normal, weight, workspace};
+    use candle_core::Var;
+
+    use super::super::testing::{PATHS, check_gradients, check_paths, difference, normal, weight, workspace};
     use super::*;
-    use crate::ops::Path;
     use crate::rng;
 
     fn run(inputs: &[Tensor], path: Path) -> Result<Tensor> {
@@ -104,10 +131,28 @@ mod tests {
     #[test]
     fn what_is_sent_back_has_the_right_gradient() {
         let inputs = [normal(1, &[3, 5]), normal(2, &[5, 4]), normal(3, &[4])];
-        check_gradients(&inputs, |x| linear_transposed(&x[0], &weight(&x[1]), Some(&weight(&x[2]))));
+        let back =
+            |x: &[Tensor], path| linear_transposed_by(path, &x[0], &weight(&x[1]), Some(&weight(&x[2])));
+        for path in PATHS {
+            check_gradients(&inputs, |x| back(x, path));
+        }
+        check_paths(&inputs, back);
         let wrong = weight(&normal(3, &[5]));
         assert!(linear_transposed(&inputs[0], &weight(&inputs[1]), Some(&wrong)).is_err());
         assert!(linear_transposed(&inputs[2], &weight(&inputs[1]), None).is_err());
+    }
+
+    #[test]
+    fn a_weight_s_gradient_is_the_one_of_the_graph() {
+        let (x, w, y) =
+            (normal(1, &[3, 5]), Var::from_tensor(&normal(2, &[4, 5])).unwrap(), normal(3, &[3, 4]));
+        for path in PATHS {
+            let sum =
+                (run(&[x.clone(), w.as_tensor().clone()], path).unwrap() * &y).unwrap().sum_all().unwrap();
+            let expected = sum.backward().unwrap().remove(&w).unwrap();
+            let found = linear_weight_gradient_by(path, &x, &y).unwrap();
+            assert!(difference(&found, &expected) < 1e-12);
+        }
     }
 
     #[test]

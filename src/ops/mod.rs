@@ -34,15 +34,15 @@ pub use activation::{Activation, activate, relu};
 pub use adam::{AdamStep, adam};
 pub use blur::blur_pool2d;
 pub use conv::{
-    ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_transposed,
+    ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_bias_gradient, conv2d_transposed,
     conv2d_weight_gradient, dilated_kernel,
 };
 pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
 pub use gate::{gate_where_positive, gated_relu, positive};
 pub use kernels::{instruction_set, instruction_sets, without_library_threads};
-pub use leaky::{LeakyRule, LeakyTerms, add_rectified, leaky_step, leaky_update};
-pub use linear::{linear, linear_transposed};
+pub use leaky::{LeakyRule, LeakyTerms, add, add_rectified, leaky_step, leaky_update};
+pub use linear::{linear, linear_transposed, linear_weight_gradient};
 pub use loss::{Reduction, cross_entropy, log_softmax, mse, soft_cross_entropy, softmax};
 pub use norm::{
     BatchStatistics, Moments, batch_moments, batch_norm, group_norm, instance_moments, instance_norm,

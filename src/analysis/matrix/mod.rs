@@ -1,5 +1,5 @@
-//! Dense matrices in double precision. Products and decompositions are those of `faer`, on the calling
-//! thread alone, so that results have the same bits on any number of cores.
+//! Dense matrices in double precision. Products and decompositions are those of `faer`, which gets pieces
+//! that depend on sizes alone, so that results have the same bits on any number of cores.
 
 mod factors;
 mod products;

@@ -3,6 +3,8 @@
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
 
 use super::Matrix;
 
@@ -95,10 +97,21 @@ fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Matrix {
     product
 }
 
+/// Rows of a Gram matrix that are computed together.
+const BAND: usize = 32;
+
 /// On and below the diagonal.
 fn add_gram(gram: &mut Matrix, rows: MatRef<'_, f64>) {
-    let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-    triangular::matmul(gram.view_mut(), lower, Accum::Add, rows, all, rows.transpose(), all, 1.0, Par::Seq);
+    let n = gram.columns;
+    gram.entries.par_chunks_mut((BAND * n).max(1)).enumerate().for_each(|(i, band)| {
+        let own = rows.subrows(i * BAND, band.len() / n);
+        let (left, diagonal) = MatMut::from_row_major_slice_mut(band, own.nrows(), n)
+            .subcols_mut(0, i * BAND + own.nrows())
+            .split_at_col_mut(i * BAND);
+        matmul(left, Accum::Add, own, rows.subrows(0, i * BAND).transpose(), 1.0, Par::Seq);
+        let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        triangular::matmul(diagonal, lower, Accum::Add, own, all, own.transpose(), all, 1.0, Par::Seq);
+    });
 }
 
 #[cfg(test)]
@@ -132,6 +145,16 @@ mod tests {
             near(&a.centred_gram(), &by_hand(&centred, &centred.transposed()));
             near(&a.gram().double_centred(), &a.centred_gram());
         }
+    }
+
+    #[test]
+    fn gram_matrices_are_the_same_on_any_number_of_threads() {
+        let a = random(90, 700);
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = crate::ops::compute_pool(threads).unwrap();
+            pool.install(|| a.gram())
+        });
+        assert_eq!(one, three);
     }
 
     #[test]

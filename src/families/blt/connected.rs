@@ -10,7 +10,7 @@ use super::norms::Statistics;
 use super::tapped::{tapped, tapped_relu};
 use crate::dynamics::{Area, AreaKind, Drive, State, StepContext};
 use crate::error::Result;
-use crate::ops::Workspace;
+use crate::ops::{self, Workspace};
 use crate::weights::Weights;
 
 /// What a connection matrix makes.
@@ -86,7 +86,7 @@ impl Body for ConnectedAreas {
                 self.layers.arriving(post, past, context.ops)?
             };
             let arrived = match (arrived, post) {
-                (Some(arrived), 0) => Some((arrived + picture)?),
+                (Some(arrived), 0) => Some(ops::add(&arrived, picture)?),
                 (None, 0) => Some(picture.clone()),
                 (arrived, _) => arrived,
             };

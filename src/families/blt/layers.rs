@@ -73,7 +73,7 @@ impl Layers {
             let sent = connection.forward(xs, ws)?;
             sum = Some(match sum {
                 None => sent,
-                Some(sum) if sum.dims() == sent.dims() => (sum + sent)?,
+                Some(sum) if sum.dims() == sent.dims() => ops::add(&sum, &sent)?,
                 Some(sum) => sum.broadcast_add(&sent)?,
             });
         }

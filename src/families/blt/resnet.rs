@@ -92,7 +92,7 @@ impl Body for Stages {
             };
             let ys = ops::relu(&self.unit(&format!("{name}.conv1"), &xs, statistics, context.ops)?)?;
             let ys = ops::relu(&self.unit(&format!("{name}.conv2"), &ys, statistics, context.ops)?)?;
-            let sum = (self.unit(&format!("{name}.conv3"), &ys, statistics, context.ops)? + kept)?;
+            let sum = ops::add(&self.unit(&format!("{name}.conv3"), &ys, statistics, context.ops)?, &kept)?;
             xs = if block.is_last {
                 let area = block.stage + 1;
                 areas[area] = tapped_relu(area, sum, context)?;

@@ -180,15 +180,15 @@ impl Pass<'_> {
         for area in 0..twin.depth {
             let below = match area {
                 0 => pooled.clone(),
-                1 => (&areas[0] + twin.trunk.input_skip(pooled, ws)?)?,
-                _ if area.is_multiple_of(2) => (&areas[area - 1] + &areas[area - 2])?,
+                1 => ops::add(&areas[0], &twin.trunk.input_skip(pooled, ws)?)?,
+                _ if area.is_multiple_of(2) => ops::add(&areas[area - 1], &areas[area - 2])?,
                 _ => {
                     let skip = (area - 3) / 2;
                     let mut x = twin.trunk.skip(skip, &areas[area - 2], ws)?;
                     if let Offsets::Norms { skips, .. } = &twin.offsets {
                         x = self.norm(&skips[skip], format!("skip_norm.{skip}"), &x)?;
                     }
-                    (&areas[area - 1] + x)?
+                    ops::add(&areas[area - 1], &x)?
                 }
             };
             let x = twin.trunk.forward(area, &below, ws)?;

@@ -74,7 +74,7 @@ impl Flow<'_, '_> {
                     };
                     let y = self.up(conv1, from)?;
                     self.fire(hidden, y, is_guided)?;
-                    let y = (self.up(conv2, hidden)? + beside)?;
+                    let y = ops::add(&self.up(conv2, hidden)?, &beside)?;
                     self.fire(to, y, is_guided)?;
                 }
                 Node::MaxPool { kernel, stride, padding, from, to } => {
@@ -119,7 +119,7 @@ impl Flow<'_, '_> {
                     };
                     let x = self.down(conv2, to, carried)?;
                     self.arrive(hidden, x, carried)?;
-                    let x = (self.down(conv1, hidden, carried)? + beside)?;
+                    let x = ops::add(&self.down(conv1, hidden, carried)?, &beside)?;
                     self.arrive(from, x, carried)?;
                 }
                 Node::MaxPool { kernel, stride, padding, from, to } => {

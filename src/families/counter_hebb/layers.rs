@@ -163,31 +163,29 @@ impl Layer {
     ) -> Result<Vec<(&'static str, Tensor)>> {
         let n = a.dims()[0].max(1) as f64;
         let per_channel = |x: &Tensor| -> Result<Tensor> {
-            let x = match &self.bundle.connection {
-                Connection::Linear => x.flatten_from(1)?,
-                Connection::Conv { .. } => x.flatten_from(2)?.sum(2)?,
+            let sums = match &self.bundle.connection {
+                Connection::Linear => x.flatten_from(1)?.sum(0)?,
+                Connection::Conv { .. } => ops::conv2d_bias_gradient(x)?,
             };
-            Ok((x.sum(0)? / n)?)
+            Ok((sums / n)?)
         };
-        let weight = match &self.bundle.connection {
+        let (weight, back_weight) = match &self.bundle.connection {
             Connection::Linear => {
-                let (a, e) = (a.flatten_from(1)?, e.flatten_from(1)?);
                 // The factor goes to the smaller of the two, not to their product.
-                (e.t()? / n)?.matmul(&a.contiguous()?)?
+                let (a, e) = (a.flatten_from(1)?, (e.flatten_from(1)? / n)?);
+                let back = || ops::linear_weight_gradient(&e, &a);
+                (ops::linear_weight_gradient(&a, &e)?, self.back_weight.is_some().then(back).transpose()?)
             }
             Connection::Conv { spec, kernel, dilation } => {
-                (conv_change(a, e, *kernel, *dilation, spec, ws)? / n)?
+                let change = (conv_change(a, e, *kernel, *dilation, spec, ws)? / n)?;
+                (change.clone(), self.back_weight.is_some().then_some(change))
             }
         };
         let mut changes = Vec::new();
         if self.bias.is_some() {
             changes.push(("bias", per_channel(e)?));
         }
-        if self.back_weight.is_some() {
-            let back_weight = match &self.bundle.connection {
-                Connection::Linear => weight.t()?.contiguous()?,
-                Connection::Conv { .. } => weight.clone(),
-            };
+        if let Some(back_weight) = back_weight {
             changes.push(("back_weight", back_weight));
         }
         if self.back_bias.is_some() {

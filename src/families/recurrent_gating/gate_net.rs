@@ -170,7 +170,7 @@ impl Streams for GateNet {
             })?;
             z = ops::activate(&z, stage.function)?;
             if stage.residual {
-                z = (z + &h)?;
+                z = ops::add(&z, &h)?;
             }
             if stage.pool > 1 {
                 let window = PoolSpec::tiling(stage.pool);

@@ -78,7 +78,7 @@ pub fn add_pooled_current(
     let spread = ops::upsample_nearest(&current, (h, w))?;
     // Rows and columns that fill no window are not read by the pooling.
     let spread = spread.pad_with_zeros(2, 0, height - h)?.pad_with_zeros(3, 0, width - w)?;
-    Ok((preactivation + spread)?)
+    ops::add(&preactivation, &spread)
 }
 
 /// Dropout of one training update: new masks in every timestep, the same for the same update.

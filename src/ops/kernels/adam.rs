@@ -5,7 +5,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::fresh::written;
 use super::instruction_set::vectorised;
-use super::{Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Real, by_dtype, each, entries, with_entries};
 use crate::ops::adam::AdamStep;
 
 /// Entries of one piece of work.
@@ -41,7 +41,7 @@ fn updated<T: Real>(step: &AdamStep, [w, g, first, second]: [&[T]; 4]) -> [Vec<T
                     let pieces = new.zip(old.zip(g.chunks(PIECE)));
                     each(
                         pieces.collect(),
-                        16 * n,
+                        4 * ENTRY * n,
                         |(((new_w, new_first), new_second), (((w, first), second), g))| {
                             vectorised(
                                 #[inline(always)]

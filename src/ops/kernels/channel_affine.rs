@@ -1,9 +1,11 @@
 //! Every channel times a number, plus a number.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::fresh::{paired, written};
 use super::instruction_set::vectorised;
-use super::{Operand, Real, by_dtype, each, entries, sum, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, each, entries, sum, with_entries};
 
 /// `x * scale + shift` for maps `[batch, channels, h, w]`, scale and shift `[channels]`.
 #[derive(Clone, Copy, Debug)]
@@ -13,36 +15,45 @@ fn compute<T: Real>(x: Operand<'_>, scale: Operand<'_>, shift: Operand<'_>) -> R
     let shape = x.1.shape().clone();
     let (_, channels, h, w) = shape.dims4()?;
     let (x, scale, shift) = (entries::<T>(x)?, entries::<T>(scale)?, entries::<T>(shift)?);
-    let mut y = vec![T::zero(); x.len()];
-    let maps = y.chunks_mut(h * w).zip(x.chunks(h * w)).enumerate();
-    each(maps.collect(), x.len() * 4, |(i, (y, x))| {
-        let (scale, shift) = (scale[i % channels], shift[i % channels]);
-        vectorised(
-            #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale + shift),
-        );
-    });
+    // SAFETY: maps of the result and of `x` have the same lengths.
+    let y = unsafe {
+        written(x.len(), |y| {
+            let maps = y.chunks_mut(h * w).zip(x.chunks(h * w)).enumerate();
+            each(maps.collect(), ENTRY * x.len(), |(i, (y, x))| {
+                let (scale, shift) = (scale[i % channels], shift[i % channels]);
+                vectorised(
+                    #[inline(always)]
+                    || y.iter_mut().zip(x).for_each(|(y, &x)| _ = y.write(x * scale + shift)),
+                );
+            });
+        })
+    };
     Ok((T::to_cpu_storage_owned(y), shape))
 }
 
 /// Gradients of the input, the scale and the shift.
 fn gradients<T: Real>(x: &[T], scale: &[T], of: &[T], map: usize) -> [Vec<T>; 3] {
     let channels = scale.len();
-    let mut gradient = vec![T::zero(); x.len()];
     // Sums of `of * x` and of `of` per map.
     let mut sums = vec![[0.0; 2]; x.len() / map];
-    let maps = gradient.chunks_mut(map).zip(x.chunks(map).zip(of.chunks(map))).zip(&mut sums).enumerate();
-    each(maps.collect(), x.len() * 8, |(i, ((gradient, (x, of)), sums))| {
-        let scale = scale[i % channels];
-        vectorised(
-            #[inline(always)]
-            || {
-                gradient.iter_mut().zip(x).zip(of).for_each(|((product, &x), &of)| *product = of * x);
-                *sums = [sum(gradient), sum(of)];
-                gradient.iter_mut().zip(of).for_each(|(gradient, &of)| *gradient = of * scale);
-            },
-        );
-    });
+    // SAFETY: maps of the result, of `x` and of `of` have the same lengths.
+    let gradient = unsafe {
+        written(x.len(), |gradient| {
+            let maps = gradient.chunks_mut(map).zip(x.chunks(map).zip(of.chunks(map)));
+            let maps = maps.zip(&mut sums).enumerate().collect();
+            each(maps, 2 * ENTRY * x.len(), |(i, ((gradient, (x, of)), sums))| {
+                let scale = scale[i % channels];
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let gradient = paired(gradient, x, of, |x, of| of * x);
+                        *sums = [sum(gradient), sum(of)];
+                        gradient.iter_mut().zip(of).for_each(|(gradient, &of)| *gradient = of * scale);
+                    },
+                );
+            });
+        })
+    };
     let mut of_channels = vec![[0.0; 2]; channels];
     for (i, [slope, offset]) in sums.into_iter().enumerate() {
         let [a, b] = &mut of_channels[i % channels];

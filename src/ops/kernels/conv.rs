@@ -1,12 +1,11 @@
 //! The custom operations of convolution and transposed convolution.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::geometry::Geometry;
-use super::product::{forward, pack_forward, pack_transposed, transposed};
+use super::product::{Kernels, forward, pack_forward, pack_transposed, transposed};
 use super::scratch::Scratch;
 use super::weight_gradient::{channel_sums, weight_gradient};
 use super::{Gradients, Operand, Real, by_dtype, entries, operation_on_two, winograd, with_entries};
@@ -51,15 +50,15 @@ impl Convolution {
         let g = &self.geometry;
         let (result, shape): (Vec<T>, Shape) = match self.product {
             Product::Forward => {
-                let panels = self.panels(b, pack_forward);
-                (forward(g, a, &panels, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
+                let y = forward(g, a, self.kernels(b), bias, &self.scratch);
+                (y, (g.batch, g.out, g.oh, g.ow).into())
             }
             Product::Tiled => {
                 (winograd::forward(g, a, b, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
             }
             Product::Transposed => {
-                let panels = self.panels(b, pack_transposed);
-                (transposed(g, a, &panels, bias, &self.scratch), (g.batch, g.channels, g.h, g.w).into())
+                let x = transposed(g, a, self.kernels(b), bias, &self.scratch);
+                (x, (g.batch, g.channels, g.h, g.w).into())
             }
             Product::Weight => {
                 (weight_gradient(g, a, b, &self.scratch), (g.out, g.group_channels(), g.kh, g.kw).into())
@@ -68,12 +67,8 @@ impl Convolution {
         Ok((T::to_cpu_storage_owned(result), shape))
     }
 
-    fn panels<'a, T: Real>(
-        &self,
-        weight: &'a [T],
-        pack: impl FnOnce(&Geometry, &[T]) -> Vec<T>,
-    ) -> Cow<'a, [T]> {
-        if self.is_packed { Cow::Borrowed(weight) } else { Cow::Owned(pack(&self.geometry, weight)) }
+    fn kernels<'a, T>(&self, weight: &'a [T]) -> Kernels<'a, T> {
+        if self.is_packed { Kernels::Packed(weight) } else { Kernels::Plain(weight) }
     }
 
     /// `product` of `a` and `b`, outside any graph.

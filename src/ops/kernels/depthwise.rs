@@ -1,12 +1,17 @@
 //! Convolutions of each channel with a kernel of its own: too little work per map for slabs and panels.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use std::ops::Range;
 
+use super::fresh::{filled, written};
 use super::geometry::Geometry;
 use super::instruction_set::vectorised;
 use super::slab::source;
 use super::{Real, each};
 use crate::ops::conv::PadMode;
+
+/// Multiplications of a product of matrices that take as long as one here.
+const COST: usize = 16;
 
 /// Whether every channel has one kernel and no other channel reads it.
 pub(super) fn serves(g: &Geometry) -> bool {
@@ -16,51 +21,53 @@ pub(super) fn serves(g: &Geometry) -> bool {
 /// `y` `[batch, channels, oh, ow]` of `x` `[batch, channels, h, w]`; `weight` `[channels, kh, kw]`.
 pub(super) fn forward<T: Real>(g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
     let (map, positions) = (g.h * g.w, g.positions());
-    let mut y = vec![T::zero(); g.batch * g.out * positions];
     let walk = Walk::new(g);
-    let jobs = x.chunks(map.max(1)).zip(y.chunks_mut(positions.max(1))).enumerate();
-    each(jobs.collect(), g.multiplications(), |(i, (x, y))| {
-        let channel = i % g.groups;
-        if let Some(bias) = bias {
-            y.fill(bias[channel]);
-        }
-        let kernel = &weight[channel * g.taps()..][..g.taps()];
-        vectorised(
-            #[inline(always)]
-            || {
-                walk.each_row(|r, from, tap, columns| {
-                    let (y, x) = (&mut y[r * g.ow..(r + 1) * g.ow], &x[from * g.w..(from + 1) * g.w]);
-                    columns.each(y, x, |y, &x| *y += kernel[tap] * x);
-                })
-            },
-        );
-    });
-    y
+    // SAFETY: every map of `y` is filled.
+    unsafe {
+        written(g.batch * g.out * positions, |y| {
+            let jobs = y.chunks_mut(positions.max(1)).enumerate().collect();
+            each(jobs, COST * g.multiplications(), |(i, y)| {
+                let (channel, x) = (i % g.groups, &x[i * map..(i + 1) * map]);
+                let y = filled(y, bias.map_or(T::zero(), |bias| bias[channel]));
+                let kernel = &weight[channel * g.taps()..][..g.taps()];
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        walk.each_row(|r, from, tap, columns| {
+                            let (y, x) = (&mut y[r * g.ow..][..g.ow], &x[from * g.w..][..g.w]);
+                            columns.each(y, x, |y, &x| *y += kernel[tap] * x);
+                        })
+                    },
+                );
+            });
+        })
+    }
 }
 
 /// `x` that `y` spreads to.
 pub(super) fn transposed<T: Real>(g: &Geometry, y: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
     let (map, positions) = (g.h * g.w, g.positions());
-    let mut x = vec![T::zero(); g.batch * g.channels * map];
     let walk = Walk::new(g);
-    let jobs = x.chunks_mut(map.max(1)).zip(y.chunks(positions.max(1))).enumerate();
-    each(jobs.collect(), g.multiplications(), |(i, (x, y))| {
-        let channel = i % g.groups;
-        if let Some(bias) = bias {
-            x.fill(bias[channel]);
-        }
-        let kernel = &weight[channel * g.taps()..][..g.taps()];
-        vectorised(
-            #[inline(always)]
-            || {
-                walk.each_row(|r, to, tap, columns| {
-                    let (y, x) = (&y[r * g.ow..(r + 1) * g.ow], &mut x[to * g.w..(to + 1) * g.w]);
-                    columns.each_back(y, x, |&y, x| *x += kernel[tap] * y);
-                })
-            },
-        );
-    });
-    x
+    // SAFETY: every map of `x` is filled.
+    unsafe {
+        written(g.batch * g.channels * map, |x| {
+            let jobs = x.chunks_mut(map.max(1)).enumerate().collect();
+            each(jobs, COST * g.multiplications(), |(i, x)| {
+                let (channel, y) = (i % g.groups, &y[i * positions..(i + 1) * positions]);
+                let x = filled(x, bias.map_or(T::zero(), |bias| bias[channel]));
+                let kernel = &weight[channel * g.taps()..][..g.taps()];
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        walk.each_row(|r, to, tap, columns| {
+                            let (y, x) = (&y[r * g.ow..][..g.ow], &mut x[to * g.w..][..g.w]);
+                            columns.each_back(y, x, |&y, x| *x += kernel[tap] * y);
+                        })
+                    },
+                );
+            });
+        })
+    }
 }
 
 /// Gradient `[channels, 1, kh, kw]` of the weight from the input `x` and the gradient `y` of the output.
@@ -69,7 +76,7 @@ pub(super) fn weight_gradient<T: Real>(g: &Geometry, x: &[T], y: &[T]) -> Vec<T>
     let mut gradient = vec![T::zero(); g.groups * g.taps()];
     let walk = Walk::new(g);
     let jobs = gradient.chunks_mut(g.taps()).enumerate().collect();
-    each(jobs, g.multiplications(), |(channel, gradient)| {
+    each(jobs, COST * g.multiplications(), |(channel, gradient)| {
         let mut sums = vec![0.0; g.taps()];
         for i in (0..g.batch).map(|sample| sample * g.groups + channel) {
             let (x, y) = (&x[i * map..][..map], &y[i * positions..][..positions]);

@@ -18,6 +18,27 @@ pub(super) unsafe fn written<T: Copy>(n: usize, write: impl FnOnce(&mut [Room<T>
     entries
 }
 
+/// Room with `value` everywhere.
+pub(super) fn filled<T: Copy>(room: &mut [Room<T>], value: T) -> &mut [T] {
+    room.iter_mut().for_each(|to| _ = to.write(value));
+    // SAFETY: every entry was written just now.
+    unsafe { room.assume_init_mut() }
+}
+
+/// `f` of each pair of entries of `a` and `b` in `room`; the three are of one length.
+#[inline(always)]
+pub(super) fn paired<'a, T: Copy>(
+    room: &'a mut [Room<T>],
+    a: &[T],
+    b: &[T],
+    f: impl Fn(T, T) -> T,
+) -> &'a mut [T] {
+    assert!(a.len() == room.len() && b.len() == room.len(), "pairs for the whole room");
+    room.iter_mut().zip(a).zip(b).for_each(|((to, &a), &b)| _ = to.write(f(a, b)));
+    // SAFETY: there were pairs for the whole room.
+    unsafe { room.assume_init_mut() }
+}
+
 /// Entries as room for others.
 ///
 /// # Safety

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 use super::entrywise::zipped;
 use super::fresh::{Room, written};
 use super::instruction_set::vectorised;
-use super::{Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
+use super::{ENTRY, Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
 
 /// Entries of one piece of work.
 const PIECE: usize = 16 * 1024;
@@ -112,7 +112,7 @@ fn update<T: Real>(rule: Rule<T>, [r, recurrent, bias]: [&[T]; 3], input: Option
             pieces.push((trial * bias.len() + part * PIECE, part * PIECE, y));
         }
     }
-    each(pieces, 4 * r.len(), |(at, unit, y)| {
+    each(pieces, ENTRY * r.len(), |(at, unit, y)| {
         let n = y.len();
         let (r, recurrent, bias) = (&r[at..at + n], &recurrent[at..at + n], &bias[unit..unit + n]);
         let input = input.map(|input| &input[at..at + n]);
@@ -149,10 +149,12 @@ impl CustomOp3 for FusedLeaky {
     }
 }
 
-/// `relu(a) + b`, or `relu(a) + relu(b)`.
+/// `a + b`, of which none, the first or both are rectified.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::ops) struct AddRectified {
-    pub both: bool,
+pub(in crate::ops) enum Sum {
+    Plain,
+    FirstRectified,
+    BothRectified,
 }
 
 #[inline(always)]
@@ -160,21 +162,24 @@ fn rectified<T: Real>(x: T) -> T {
     if x <= T::zero() { T::zero() } else { x }
 }
 
-impl AddRectified {
+impl Sum {
     fn compute<T: Real>(self, a: Operand<'_>, b: Operand<'_>) -> Result<(CpuStorage, Shape)> {
         let shape = a.1.shape().clone();
         let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
-        let y = match self.both {
-            true => zipped(a, b, 4, |a, b| rectified(a) + rectified(b)),
-            false => zipped(a, b, 4, |a, b| rectified(a) + b),
+        let y = match self {
+            Self::Plain => zipped(a, b, 1, |a, b| a + b),
+            Self::FirstRectified => zipped(a, b, 4, |a, b| rectified(a) + b),
+            Self::BothRectified => zipped(a, b, 4, |a, b| rectified(a) + rectified(b)),
         };
         Ok((T::to_cpu_storage_owned(y), shape))
     }
 
     fn gradients(self, a: &Tensor, b: &Tensor, of: &Tensor) -> Gradients {
-        let of_a = a.track_op().then(|| passed_back(a, of)).transpose()?;
-        let of_b = || if self.both { passed_back(b, of) } else { Ok(of.clone()) };
-        Ok((of_a, b.track_op().then(of_b).transpose()?))
+        let back = |x: &Tensor, is_rectified: bool| {
+            let of_x = || if is_rectified { passed_back(x, of) } else { Ok(of.clone()) };
+            x.track_op().then(of_x).transpose()
+        };
+        Ok((back(a, !matches!(self, Self::Plain))?, back(b, matches!(self, Self::BothRectified))?))
     }
 }
 
@@ -192,4 +197,4 @@ fn passed_back(x: &Tensor, of: &Tensor) -> Result<Tensor> {
     })
 }
 
-operation_on_two!(AddRectified, "sum of rates");
+operation_on_two!(Sum, "sum of rates");

@@ -11,7 +11,7 @@ use crate::ops::leaves::collect;
 pub(in crate::ops) enum LinearMap {
     /// `x` and weight to `y`.
     Forward,
-    /// `y` and weight to `x`; it has no gradient of its own.
+    /// `y` and weight to `x`.
     Transposed,
     /// `y` and `x` to weight; it has no gradient of its own.
     Weight,
@@ -39,13 +39,17 @@ impl LinearMap {
         Ok((T::to_cpu_storage_owned(to), shape.into()))
     }
 
-    fn gradients(self, x: &Tensor, weight: &Tensor, of: &Tensor) -> Gradients {
-        let of = of.contiguous()?;
-        let of_x = || of.apply_op2_no_bwd(&weight.contiguous()?, &Self::Transposed);
-        let of_weight = || of.apply_op2_no_bwd(&x.contiguous()?, &Self::Weight);
-        let of_x = x.track_op().then(of_x).transpose()?;
+    fn gradients(self, rows: &Tensor, weight: &Tensor, of: &Tensor) -> Gradients {
+        let of = &of.contiguous()?;
+        let (back, x, y) = match self {
+            Self::Transposed => (Self::Forward, of, rows),
+            Self::Forward | Self::Weight => (Self::Transposed, rows, of),
+        };
+        let of_rows = || of.apply_op2_no_bwd(weight, &back);
+        let of_weight = || y.apply_op2_no_bwd(x, &Self::Weight);
+        let of_rows = rows.track_op().then(of_rows).transpose()?;
         let of_weight = weight.track_op().then(of_weight).transpose()?;
-        Ok((of_x, of_weight.map(|gradient| collect(weight, gradient)).transpose()?.flatten()))
+        Ok((of_rows, of_weight.map(|gradient| collect(weight, gradient)).transpose()?.flatten()))
     }
 }
 

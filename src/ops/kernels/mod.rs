@@ -14,12 +14,14 @@ pub(super) mod gate;
 mod geometry;
 mod instruction_set;
 mod lanes;
+mod layer;
 pub(super) mod leaky;
 pub(super) mod linear;
 mod matrix;
 pub(super) mod nearest;
 pub(super) mod normalise;
 mod panels;
+mod phase;
 pub(super) mod pointwise;
 pub(super) mod pool;
 mod product;
@@ -142,10 +144,19 @@ type Gradients = candle_core::Result<(Option<Tensor>, Option<Tensor>)>;
 /// Below this many multiplications a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 20;
 
-/// Runs `job` on each item, in parallel on the current pool where `work` is worth it.
+/// Multiplications of a product of matrices that take as long as one entry's way through memory.
+const ENTRY: usize = 32;
+
+/// Parts per thread that many small jobs are handed out in.
+const PARTS: usize = 8;
+
+/// Runs `job` on each item, in parallel on the current pool where `work` is worth it, which counts
+/// multiplications of a product of matrices or what takes as long.
 fn each<J: Send>(jobs: Vec<J>, work: usize, job: impl Fn(J) + Sync + Send) {
-    if jobs.len() > 1 && work >= WORTH_A_THREAD && rayon::current_num_threads() > 1 {
-        jobs.into_par_iter().with_max_len(1).for_each(job);
+    let threads = rayon::current_num_threads();
+    if jobs.len() > 1 && work >= WORTH_A_THREAD && threads > 1 {
+        let together = (jobs.len() / (PARTS * threads)).max(1);
+        jobs.into_par_iter().with_max_len(together).for_each(job);
     } else {
         jobs.into_iter().for_each(job);
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
-use super::{Operand, Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, each, entries, with_entries};
 
 /// Resizing by the source row of each row and the source column of each column.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Nearest {
         let (batch, channels, h, w) = x.1.shape().dims4()?;
         let x = entries::<T>(x)?;
         let mut y = vec![T::zero(); batch * channels * self.size()];
-        let work = y.len() * 4;
+        let work = ENTRY * y.len();
         let maps: Vec<_> = y.chunks_mut(self.size()).zip(x.chunks(h * w)).collect();
         each(maps, work, |(y, x)| self.spread(x, w, y));
         Ok((T::to_cpu_storage_owned(y), (batch, channels, self.rows.len(), self.columns.len()).into()))
@@ -55,7 +55,7 @@ impl Nearest {
         let mut gradient = vec![T::zero(); of.len() / self.size() * h * w];
         let maps: Vec<_> = gradient.chunks_mut(h * w).zip(of.chunks(self.size())).collect();
         let repeats = self.repeats();
-        each(maps, of.len() * 4, |(gradient, of)| {
+        each(maps, ENTRY * of.len(), |(gradient, of)| {
             for (&row, of) in self.rows.iter().zip(of.chunks_exact(self.columns.len())) {
                 let gradient = &mut gradient[row * w..(row + 1) * w];
                 match repeats {

@@ -1,9 +1,11 @@
 //! Group and batch normalisation with scale and shift.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::fresh::{Room, paired, written};
 use super::instruction_set::vectorised;
-use super::{Operand, Real, by_dtype, each, entries, sum, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, each, entries, sum, with_entries};
 
 /// Each of `groups` equal groups of channels to mean 0 and biased variance 1, in each sample by
 /// itself or over all samples of the batch.
@@ -75,7 +77,7 @@ fn moments<'a, T: Real>(pieces: impl Iterator<Item = &'a [T]> + Clone) -> (T, f6
 fn moments_of_sets<T: Real>(x: &[T], sizes: Sizes) -> Result<[Tensor; 2]> {
     let mut found = vec![(T::zero(), T::zero()); sizes.sets];
     let sets = sizes.gather(x.chunks(sizes.piece()));
-    each(found.iter_mut().zip(sets).collect(), x.len() * 2, |(found, pieces)| {
+    each(found.iter_mut().zip(sets).collect(), ENTRY * x.len(), |(found, pieces)| {
         let (mean, variance) = moments(pieces.into_iter());
         *found = (mean, T::from_f64(variance));
     });
@@ -116,38 +118,66 @@ impl Normalise {
             Some([weight, bias]) => Some((entries::<T>(weight)?, entries::<T>(bias)?)),
             None => None,
         };
-        let mut y = vec![T::zero(); x.len()];
-        let sets = sizes.gather(y.chunks_mut(sizes.piece()).zip(x.chunks(sizes.piece())));
-        each(sets.into_iter().enumerate().collect(), x.len() * 4, |(i, pieces)| {
-            let (mean, scale) = self.mean_and_scale(pieces.iter().map(|(_, x)| *x));
-            for (y, x) in pieces {
-                for (c, (y, x)) in y.chunks_mut(sizes.map).zip(x.chunks(sizes.map)).enumerate() {
-                    let channel = sizes.channel(i) + c;
-                    let (weight, bias) = affine
-                        .map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]));
-                    let scale = scale * weight;
-                    vectorised(
-                        #[inline(always)]
-                        || y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias),
-                    );
-                }
-            }
-        });
+        let of_channel = |channel: usize| {
+            affine.map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]))
+        };
+        // SAFETY: every piece belongs to one set, and those of the result and of `x` have the same lengths.
+        let y = unsafe {
+            written(x.len(), |y| {
+                let sets = sizes.gather(y.chunks_mut(sizes.piece()).zip(x.chunks(sizes.piece())));
+                each(sets.into_iter().enumerate().collect(), 2 * ENTRY * x.len(), |(i, pieces)| {
+                    let (mean, scale) = self.mean_and_scale(pieces.iter().map(|(_, x)| *x));
+                    for (y, x) in pieces {
+                        for (c, (y, x)) in y.chunks_mut(sizes.map).zip(x.chunks(sizes.map)).enumerate() {
+                            let (weight, bias) = of_channel(sizes.channel(i) + c);
+                            let scale = scale * weight;
+                            let entries = y.iter_mut().zip(x);
+                            vectorised(
+                                #[inline(always)]
+                                || entries.for_each(|(y, &x)| _ = y.write((x - mean) * scale + bias)),
+                            );
+                        }
+                    }
+                });
+            })
+        };
         Ok((T::to_cpu_storage_owned(y), shape))
     }
 
     /// Gradients of the input, the weight and the bias (the last two zero without a weight).
     fn gradients<T: Real>(&self, x: &[T], weight: Option<&[T]>, of: &[T], sizes: Sizes) -> [Vec<T>; 3] {
-        let mut gradient = vec![T::zero(); x.len()];
         // Sums of `of` and of `of * normal` per map, then per channel in the order of the samples.
         let mut sums = vec![[0.0; 2]; x.len() / sizes.map];
+        // SAFETY: every piece belongs to one set, which writes all of it.
+        let gradient = unsafe {
+            written(x.len(), |gradient| self.write_gradient(x, weight, of, sizes, (gradient, &mut sums)))
+        };
+        let mut channels = vec![[0.0; 2]; sizes.channels];
+        for (i, sums) in sums.iter().enumerate() {
+            let channel = &mut channels[i % sizes.channels];
+            *channel = [channel[0] + sums[0], channel[1] + sums[1]];
+        }
+        let of_bias = channels.iter().map(|sums| T::from_f64(sums[0])).collect();
+        let of_weight = channels.iter().map(|sums| T::from_f64(sums[1])).collect();
+        [gradient, of_weight, of_bias]
+    }
+
+    /// Writes the gradient of the input, and of each map the sums of `of` and of `of * normal`.
+    fn write_gradient<T: Real>(
+        &self,
+        x: &[T],
+        weight: Option<&[T]>,
+        of: &[T],
+        sizes: Sizes,
+        (gradient, sums): (&mut [Room<T>], &mut [[f64; 2]]),
+    ) {
         let piece = sizes.piece();
         let pieces = gradient
             .chunks_mut(piece)
             .zip(x.chunks(piece).zip(of.chunks(piece)))
             .zip(sums.chunks_mut(sizes.group_channels));
         let sets: Vec<_> = sizes.gather(pieces).into_iter().enumerate().collect();
-        each(sets, x.len() * 8, |(i, mut pieces)| {
+        each(sets, 4 * ENTRY * x.len(), |(i, mut pieces)| {
             let (mean, scale) = self.mean_and_scale(pieces.iter().map(|((_, (x, _)), _)| *x));
             let weight_of = |c| weight.map_or(T::one(), |weight| weight[sizes.channel(i) + c]);
             // `gradient` holds the products for the sums before it holds the result.
@@ -158,10 +188,8 @@ impl Normalise {
                     vectorised(
                         #[inline(always)]
                         || {
-                            for ((product, &x), &of) in product.iter_mut().zip(x).zip(of) {
-                                *product = of * ((x - mean) * scale);
-                            }
-                            *sums = [sum(of), sum(product)];
+                            let products = paired(product, x, of, |x, of| of * ((x - mean) * scale));
+                            *sums = [sum(of), sum(products)];
                         },
                     );
                     let weight = weight_of(c).to_f64();
@@ -177,21 +205,13 @@ impl Normalise {
                         #[inline(always)]
                         || {
                             for ((gradient, &x), &of) in gradient.iter_mut().zip(x).zip(of) {
-                                *gradient = (of * weight - shift - (x - mean) * scale * slope) * scale;
+                                gradient.write((of * weight - shift - (x - mean) * scale * slope) * scale);
                             }
                         },
                     );
                 }
             }
         });
-        let mut channels = vec![[0.0; 2]; sizes.channels];
-        for (i, sums) in sums.iter().enumerate() {
-            let channel = &mut channels[i % sizes.channels];
-            *channel = [channel[0] + sums[0], channel[1] + sums[1]];
-        }
-        let of_bias = channels.iter().map(|sums| T::from_f64(sums[0])).collect();
-        let of_weight = channels.iter().map(|sums| T::from_f64(sums[1])).collect();
-        [gradient, of_weight, of_bias]
     }
 }
 

@@ -1,9 +1,9 @@
 //! Weights of a convolution in the order in which its kernel reads them.
 
-use super::Real;
 use super::fresh::Room;
 use super::instruction_set::has_many_registers;
 use super::lanes::{Lanes, lanes};
+use super::{ENTRY, Real, each};
 
 /// What the vectors of a kernel run over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +49,31 @@ impl Layout {
     }
 
     /// Writes all panels of `weight` `[out, depth]`; channels that fill the last panel up are zero.
-    pub fn pack<T: Real>(self, weight: &[T], (out, depth): (usize, usize), panels: &mut [Room<T>]) {
+    pub fn pack<T: Real>(self, weight: &[T], size: (usize, usize), panels: &mut [Room<T>]) {
+        let (work, panel) = (ENTRY * panels.len(), (size.1 * self.height).max(1));
+        each(panels.chunks_exact_mut(panel).enumerate().collect(), work, |(i, panel)| {
+            self.pack_panel(weight, size, i, panel);
+        });
+    }
+
+    /// Writes panel `i` of them.
+    pub fn pack_panel<T: Real>(
+        self,
+        weight: &[T],
+        (out, depth): (usize, usize),
+        i: usize,
+        panel: &mut [Room<T>],
+    ) {
         let height = self.height;
-        for (block, panel) in panels.chunks_exact_mut((depth * height).max(1)).enumerate() {
-            // What is written and what is read stays in the first-level cache.
-            for (part, panel) in panel.chunks_mut(CHUNK * height).enumerate() {
-                for m in 0..height {
-                    let (o, column) = (block * height + m, panel[m..].iter_mut().step_by(height));
-                    if o < out {
-                        let from = &weight[o * depth + part * CHUNK..(o + 1) * depth];
-                        column.zip(from).for_each(|(to, &weight)| _ = to.write(weight));
-                    } else {
-                        column.for_each(|to| _ = to.write(T::zero()));
-                    }
+        // What is written and what is read stays in the first-level cache.
+        for (part, panel) in panel.chunks_mut(CHUNK * height).enumerate() {
+            for m in 0..height {
+                let (o, column) = (i * height + m, panel[m..].iter_mut().step_by(height));
+                if o < out {
+                    let from = &weight[o * depth + part * CHUNK..(o + 1) * depth];
+                    column.zip(from).for_each(|(to, &weight)| _ = to.write(weight));
+                } else {
+                    column.for_each(|to| _ = to.write(T::zero()));
                 }
             }
         }

@@ -1,9 +1,11 @@
 //! Max and average pooling.
+#![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
+use super::fresh::{Room, filled, written};
 use super::instruction_set::vectorised;
-use super::{Operand, Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, each, entries, with_entries};
 use crate::ops::pool::PoolSpec;
 
 /// Which pooling.
@@ -26,13 +28,17 @@ impl Pool {
         let (batch, channels, h, w) = x.1.shape().dims4()?;
         let (oh, ow) = self.size;
         let x = entries::<T>(x)?;
-        let mut y = vec![T::zero(); batch * channels * oh * ow];
-        let maps: Vec<_> = y.chunks_mut(oh * ow).zip(x.chunks(h * w)).collect();
-        each(maps, x.len() * 4, |(y, x)| match self.pooled {
-            Pooled::Max if self.halves() => self.halved(x, w, y),
-            Pooled::Max => self.max(x, (h, w), y),
-            Pooled::Average => self.average(x, (h, w), y),
-        });
+        // SAFETY: the maps are all of `y`, and each of the three writes all of one.
+        let y = unsafe {
+            written(batch * channels * oh * ow, |y| {
+                let maps = y.chunks_mut(oh * ow).zip(x.chunks(h * w));
+                each(maps.collect(), ENTRY * x.len(), |(y, x)| match self.pooled {
+                    Pooled::Max if self.halves() => self.halved(x, w, y),
+                    Pooled::Max => self.max(x, (h, w), filled(y, T::from_f64(f64::NEG_INFINITY))),
+                    Pooled::Average => self.average(x, (h, w), filled(y, T::zero())),
+                });
+            })
+        };
         Ok((T::to_cpu_storage_owned(y), (batch, channels, oh, ow).into()))
     }
 
@@ -56,8 +62,8 @@ impl Pool {
         }
     }
 
+    /// Larger entries of `x` take the place of those in `y`.
     fn max<T: Real>(&self, x: &[T], hw: (usize, usize), y: &mut [T]) {
-        y.fill(T::from_f64(f64::NEG_INFINITY));
         self.runs(hw, |to, from, n| {
             let x = x[from..].iter().step_by(self.spec.stride);
             for (best, &x) in y[to..to + n].iter_mut().zip(x) {
@@ -76,12 +82,12 @@ impl Pool {
         x.chunks_exact(2 * w).map(move |rows| (rows[..w].as_chunks().0, rows[w..].as_chunks().0))
     }
 
-    fn halved<T: Real>(&self, x: &[T], w: usize, y: &mut [T]) {
+    fn halved<T: Real>(&self, x: &[T], w: usize, y: &mut [Room<T>]) {
         // NaN is passed on: one in `b` fails the comparison, one in `a` has a test of its own.
         let larger = |a: T, b: T| if (a >= b) | a.is_nan() { a } else { b };
         for ((top, bottom), y) in self.pairs(x, w).zip(y.chunks_exact_mut(self.size.1)) {
             for (y, (top, bottom)) in y.iter_mut().zip(top.iter().zip(bottom)) {
-                *y = larger(larger(top[0], top[1]), larger(bottom[0], bottom[1]));
+                y.write(larger(larger(top[0], top[1]), larger(bottom[0], bottom[1])));
             }
         }
     }
@@ -102,6 +108,7 @@ impl Pool {
         }
     }
 
+    /// `y` holds zeros.
     fn average<T: Real>(&self, x: &[T], hw: (usize, usize), y: &mut [T]) {
         self.runs(hw, |to, from, n| {
             let x = x[from..].iter().step_by(self.spec.stride);
@@ -126,7 +133,7 @@ impl Pool {
         let mut gradient = vec![T::zero(); x.len()];
         let n = self.size.0 * self.size.1;
         let maps = gradient.chunks_mut(h * w).zip(x.chunks(h * w)).zip(y.chunks(n).zip(of.chunks(n)));
-        each(maps.collect(), x.len() * 8, |((gradient, x), (y, of))| match self.pooled {
+        each(maps.collect(), 2 * ENTRY * x.len(), |((gradient, x), (y, of))| match self.pooled {
             Pooled::Max if self.halves() => self.halved_gradient(x, w, y, of, gradient),
             Pooled::Max => self.max_gradient(x, (h, w), y, of, gradient),
             Pooled::Average => {

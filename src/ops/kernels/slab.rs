@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Real;
+use super::{ENTRY, Real, each};
 use crate::ops::conv::PadMode;
 
 /// Entries after the last map, so that a kernel may read whole vectors beyond the last window.
@@ -78,7 +78,8 @@ impl Slab {
         if size == 0 {
             return slab.fill(T::zero());
         }
-        for (map, slab) in maps.chunks_exact(size).zip(slab.chunks_exact_mut(self.channel)) {
+        let channels = maps.chunks_exact(size).zip(slab.chunks_exact_mut(self.channel)).collect();
+        each(channels, ENTRY * maps.len(), |(map, slab): (&[T], &mut [T])| {
             for (i, plane) in slab.chunks_exact_mut((self.rows * self.pitch).max(1)).enumerate() {
                 // A plane per remainder of row and column.
                 let (row, column) = (i / self.stride, i % self.stride);
@@ -86,7 +87,7 @@ impl Slab {
                     self.fill_plane(map, (row, column), plane);
                 }
             }
-        }
+        });
     }
 
     fn fill_plane<T: Real>(&self, map: &[T], (row, column): (usize, usize), plane: &mut [T]) {

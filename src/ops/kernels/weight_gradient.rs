@@ -10,7 +10,7 @@ use super::scratch::Scratch;
 use super::slab::Slab;
 use super::tile::Tile;
 use super::window_products::{WindowProducts, block};
-use super::{Real, each};
+use super::{ENTRY, Real, each};
 
 /// Entries of the slabs that are filled at a time.
 const SLAB_ENTRIES: usize = 1 << 21;
@@ -52,7 +52,7 @@ fn add_samples<T: Real>(g: &Geometry, x: &[T], y: &[T], scratch: &Scratch, gradi
         let turned = gradients.chunks_exact_mut(blocks * g.positions() * block);
         let groups = samples.start * g.groups..samples.end * g.groups;
         let jobs: Vec<_> = groups.zip(filled.zip(turned)).collect();
-        each(jobs, n * (slab.len(channels) + out * g.positions()) * 4, |(i, (filled, turned))| {
+        each(jobs, ENTRY * n * (slab.len(channels) + out * g.positions()), |(i, (filled, turned))| {
             slab.fill(&x[i * g.group_entries()..][..g.group_entries()], filled);
             turn(&y[i * out * g.positions()..][..out * g.positions()], g.positions(), block, turned);
         });
@@ -183,9 +183,10 @@ fn bands(g: &Geometry) -> impl Iterator<Item = Range<usize>> {
 
 /// Sum of each channel of `y` (`[batch, channels, n]`).
 pub(super) fn channel_sums<T: Real>(y: &[T], channels: usize, n: usize) -> Vec<T> {
-    let mut sums = vec![0.0; channels];
-    for (i, map) in y.chunks_exact(n.max(1)).enumerate() {
-        sums[i % channels] += super::sum(map);
-    }
-    sums.into_iter().map(T::from_f64).collect()
+    let mut sums = vec![T::zero(); channels];
+    each(sums.iter_mut().enumerate().collect(), ENTRY * y.len(), |(channel, to)| {
+        let maps = y.chunks_exact(n.max(1)).skip(channel).step_by(channels);
+        *to = T::from_f64(maps.map(super::sum).sum());
+    });
+    sums
 }

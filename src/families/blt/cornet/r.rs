@@ -52,7 +52,7 @@ impl R {
         let xs = match below {
             Some(below) => {
                 let input = norm_input.forward(&input.forward(below, context.ops)?)?;
-                (ops::relu(&input)? + own)?
+                ops::add_rectified(&input, own, false)?
             }
             None => own.clone(),
         };

@@ -99,7 +99,7 @@ impl S {
         let xs = ops::relu(&norm(&format!("norm1_{pass}"), &block.narrow.forward(&xs, context.ops)?)?)?;
         let xs = ops::relu(&norm(&format!("norm2_{pass}"), &middle.forward(&xs, context.ops)?)?)?;
         let xs = norm(&format!("norm3_{pass}"), &block.wide.forward(&xs, context.ops)?)?;
-        tapped_relu(area, (xs + kept)?, context)
+        tapped_relu(area, ops::add(&xs, &kept)?, context)
     }
 }
 
