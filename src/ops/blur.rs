@@ -3,7 +3,9 @@
 use candle_core::Tensor;
 
 use super::composite::reflected;
+use super::kernels::blur::Blur;
 use super::resize::resample;
+use super::workspace::Path;
 use crate::error::{Error, Result};
 
 /// Binomial weights of the four entries that make one.
@@ -16,7 +18,15 @@ const BINOMIAL: [f64; 4] = [1.0 / 8.0, 3.0 / 8.0, 3.0 / 8.0, 1.0 / 8.0];
 /// # Errors
 /// [`Error::Shape`] unless both sides have 3 entries or more, which the mirror needs.
 pub fn blur_pool2d(x: &Tensor) -> Result<Tensor> {
+    blur_pool2d_by(Path::Auto, x)
+}
+
+pub(super) fn blur_pool2d_by(path: Path, x: &Tensor) -> Result<Tensor> {
     match x.dims() {
+        &[_, _, h, w] if h > 2 && w > 2 && path.takes_kernel(x)? => {
+            let kernel = Blur { weights: BINOMIAL, rows: sources(h), columns: sources(w) };
+            Ok(x.contiguous()?.apply_op1(kernel)?)
+        }
         &[_, _, h, w] if h > 2 && w > 2 => resample(x, (halved(h), halved(w)), blur_matrix),
         dims => {
             let expected = "[batch, channels, height, width] with sides of 3 or more";
@@ -25,14 +35,19 @@ pub fn blur_pool2d(x: &Tensor) -> Result<Tensor> {
     }
 }
 
+/// Which of `n` entries each padded one is, from the first that is used.
+fn sources(n: usize) -> Vec<usize> {
+    // Mirrored by two on both sides; the first of them is not used.
+    reflected(n, 2).skip(1).collect()
+}
+
 fn halved(n: usize) -> usize {
     n.div_ceil(2)
 }
 
 /// `[out, n]` in row-major order.
 fn blur_matrix(n: usize, out: usize) -> Vec<f64> {
-    // Mirrored by two on both sides; the first of them is not used.
-    let source: Vec<usize> = reflected(n, 2).skip(1).collect();
+    let source = sources(n);
     let mut matrix = vec![0.0; out * n];
     for i in 0..out {
         for (tap, weight) in BINOMIAL.into_iter().enumerate() {
@@ -44,13 +59,16 @@ fn blur_matrix(n: usize, out: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_gradients, normal, values};
+    use super::super::testing::{PATHS, check_gradients, check_paths, normal, values};
     use super::*;
 
     #[test]
     fn gradients_agree_with_differences() {
         for size in [[2, 3, 6, 7], [1, 2, 3, 4]] {
-            check_gradients(&[normal(1, &size)], |x| blur_pool2d(&x[0]));
+            for path in PATHS {
+                check_gradients(&[normal(1, &size)], |x| blur_pool2d_by(path, &x[0]));
+            }
+            check_paths(&[normal(1, &size)], |x, path| blur_pool2d_by(path, &x[0]));
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) fn group_norm_by(
         return Err(Error::shape("input of group normalisation", format!("{groups} equal groups"), x.dims()));
     }
     if path.takes_kernel(x)? {
-        return normalise(Normalise { groups, is_over_batch: false, eps }, x, weight, bias);
+        return normalise(Normalise::new(groups, false, eps), x, weight, bias);
     }
     let sets = x.reshape((batch, groups, ()))?;
     let normal = standardised(&sets, eps)?.reshape(x.dims())?;
@@ -94,7 +94,7 @@ pub(super) fn batch_norm_by(
     let (batch, channels, h, w) = checked(x, weight, bias)?;
     match statistics {
         BatchStatistics::Current if path.takes_kernel(x)? => {
-            normalise(Normalise { groups: channels, is_over_batch: true, eps }, x, weight, bias)
+            normalise(Normalise::new(channels, true, eps), x, weight, bias)
         }
         BatchStatistics::Current => {
             let sets = x.transpose(0, 1)?.reshape((channels, batch * h * w))?;
@@ -129,7 +129,7 @@ pub(super) fn batch_norm_by(
 pub fn batch_moments(x: &Tensor) -> Result<Moments> {
     let (batch, channels, h, w) = checked(x, None, None)?;
     if kernels::serve(x) {
-        let [mean, variance] = Normalise { groups: channels, is_over_batch: true, eps: 0.0 }.moments(x)?;
+        let [mean, variance] = Normalise::new(channels, true, 0.0).moments(x)?;
         return Ok(Moments { mean, variance });
     }
     let sets = x.detach().transpose(0, 1)?.reshape((channels, batch * h * w))?;
@@ -145,7 +145,7 @@ pub fn batch_moments(x: &Tensor) -> Result<Moments> {
 pub fn instance_moments(x: &Tensor) -> Result<Moments> {
     let (batch, channels, ..) = checked(x, None, None)?;
     if kernels::serve(x) {
-        let sets = Normalise { groups: channels, is_over_batch: false, eps: 0.0 }.moments(x)?;
+        let sets = Normalise::new(channels, false, 0.0).moments(x)?;
         let [mean, variance] = sets.map(|of_maps| of_maps.reshape((batch, channels))?.mean(0));
         return Ok(Moments { mean: mean?, variance: variance? });
     }

@@ -3,8 +3,7 @@
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Matrix;
 
@@ -55,9 +54,7 @@ impl Matrix {
     /// `A Aᵀ`, exactly symmetric.
     #[must_use]
     pub fn gram(&self) -> Self {
-        let mut gram = Self::zeros(self.rows, self.rows);
-        add_gram(&mut gram, self.view());
-        gram.mirrored()
+        lower_gram(self.view()).mirrored()
     }
 
     /// `A Aᵀ` of the columns with their means taken away, without the cancellation that
@@ -97,21 +94,33 @@ fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Matrix {
     product
 }
 
-/// Rows of a Gram matrix that are computed together.
-const BAND: usize = 32;
+/// Rows up to which there is room for a Gram matrix per piece of columns.
+const FEW_ROWS: usize = 1024;
 
-/// On and below the diagonal.
-fn add_gram(gram: &mut Matrix, rows: MatRef<'_, f64>) {
-    let n = gram.columns;
-    gram.entries.par_chunks_mut((BAND * n).max(1)).enumerate().for_each(|(i, band)| {
-        let own = rows.subrows(i * BAND, band.len() / n);
-        let (left, diagonal) = MatMut::from_row_major_slice_mut(band, own.nrows(), n)
-            .subcols_mut(0, i * BAND + own.nrows())
-            .split_at_col_mut(i * BAND);
-        matmul(left, Accum::Add, own, rows.subrows(0, i * BAND).transpose(), 1.0, Par::Seq);
-        let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        triangular::matmul(diagonal, lower, Accum::Add, own, all, own.transpose(), all, 1.0, Par::Seq);
-    });
+/// Columns of a piece, at the least.
+const PIECE: usize = 2048;
+
+/// Pieces, at the most.
+const PIECES: usize = 8;
+
+/// On and below the diagonal: the sum of those of some pieces of columns.
+fn lower_gram(rows: MatRef<'_, f64>) -> Matrix {
+    let (n, columns) = rows.shape();
+    let pieces = if n > FEW_ROWS { 1 } else { (columns / PIECE).clamp(1, PIECES) };
+    let piece = columns.div_ceil(pieces).max(1);
+    let grams: Vec<Matrix> = (0..pieces)
+        .into_par_iter()
+        .map(|i| {
+            let from = (i * piece).min(columns);
+            let some = rows.subcols(from, piece.min(columns - from));
+            let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+            let mut gram = Matrix::zeros(n, n);
+            let to = gram.view_mut();
+            triangular::matmul(to, lower, Accum::Replace, some, all, some.transpose(), all, 1.0, Par::Seq);
+            gram
+        })
+        .collect();
+    grams.into_iter().reduce(|sum, gram| sum.plus(&gram)).unwrap_or_else(|| Matrix::zeros(n, n))
 }
 
 #[cfg(test)]
@@ -137,7 +146,7 @@ mod tests {
 
     #[test]
     fn gram_matrices_are_symmetric_products() {
-        for (rows, columns) in [(1, 5), (7, 3), (40, 1000), (300, 130), (3, 0)] {
+        for (rows, columns) in [(1, 5), (7, 3), (40, 1000), (300, 130), (3, 0), (9, 6001)] {
             let a = random(rows, columns);
             near(&a.gram(), &by_hand(&a, &a.transposed()));
             assert_eq!(a.gram(), a.gram().transposed());
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn gram_matrices_are_the_same_on_any_number_of_threads() {
-        let a = random(90, 700);
+        let a = random(90, 5000);
         let [one, three] = [1, 3].map(|threads| {
             let pool = crate::ops::compute_pool(threads).unwrap();
             pool.install(|| a.gram())

@@ -8,7 +8,6 @@ use super::geometry::Geometry;
 use super::instruction_set::vectorised;
 use super::slab::source;
 use super::{Real, each};
-use crate::ops::conv::PadMode;
 
 /// Multiplications of a product of matrices that take as long as one here.
 const COST: usize = 16;
@@ -126,61 +125,53 @@ impl<'a> Walk<'a> {
 }
 
 /// The columns of the input that the columns of the output read with one tap.
-enum Columns {
-    /// Output columns `out` read from `first` on, every `stride`-th.
-    Run { out: Range<usize>, first: usize, stride: usize },
-    /// Output column and input column.
-    Pairs(Vec<(usize, usize)>),
+struct Columns {
+    /// Columns of the output that read the map itself, every `stride`-th column from `first` on.
+    run: Range<usize>,
+    first: usize,
+    stride: usize,
+    /// Columns of the output that read what is mirrored, and which column that is.
+    mirrored: Vec<(usize, usize)>,
 }
 
 impl Columns {
     fn new(g: &Geometry, j: usize) -> Self {
-        let at = |c: usize| source(c * g.stride + j, g.padding, g.w, g.pad_mode);
-        if g.pad_mode == PadMode::Reflect {
-            return Self::Pairs((0..g.ow).filter_map(|c| Some((c, at(c)?))).collect());
-        }
-        // Zeros lie before and after: what is left is one run.
-        let from = (0..g.ow).find(|&c| at(c).is_some()).unwrap_or(g.ow);
-        let to = (from..g.ow).find(|&c| at(c).is_none()).unwrap_or(g.ow);
-        Self::Run { out: from..to, first: at(from).unwrap_or(0), stride: g.stride }
+        // Column `c` reads padded column `c * stride + j`.
+        let until = |padded: usize| padded.saturating_sub(j).div_ceil(g.stride).min(g.ow);
+        let run = until(g.padding)..until(g.padding + g.w);
+        let around = (0..run.start).chain(run.end..g.ow);
+        let mirrored =
+            around.filter_map(|c| Some((c, source(c * g.stride + j, g.padding, g.w, g.pad_mode)?)));
+        let first = (run.start * g.stride + j).saturating_sub(g.padding);
+        Self { mirrored: mirrored.collect(), run, first, stride: g.stride }
     }
 
     #[inline(always)]
     fn each<T>(&self, y: &mut [T], x: &[T], mut f: impl FnMut(&mut T, &T)) {
-        match self {
-            Self::Run { out, first, stride: 1 } => {
-                y[out.clone()].iter_mut().zip(&x[*first..]).for_each(|(y, x)| f(y, x));
-            }
-            Self::Run { out, first, stride } => {
-                let x = x[*first..].iter().step_by(*stride);
-                y[out.clone()].iter_mut().zip(x).for_each(|(y, x)| f(y, x));
-            }
-            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&mut y[c], &x[from])),
+        let (to, from) = (&mut y[self.run.clone()], &x[self.first.min(x.len())..]);
+        match self.stride {
+            1 => to.iter_mut().zip(from).for_each(|(y, x)| f(y, x)),
+            2 => to.iter_mut().zip(from.chunks(2)).for_each(|(y, x)| f(y, &x[0])),
+            stride => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(y, x)| f(y, x)),
         }
+        self.mirrored.iter().for_each(|&(c, from)| f(&mut y[c], &x[from]));
     }
 
     #[inline(always)]
     fn each_back<T>(&self, y: &[T], x: &mut [T], mut f: impl FnMut(&T, &mut T)) {
-        match self {
-            Self::Run { out, first, stride: 1 } => {
-                y[out.clone()].iter().zip(&mut x[*first..]).for_each(|(y, x)| f(y, x));
-            }
-            Self::Run { out, first, stride } => {
-                let x = x[*first..].iter_mut().step_by(*stride);
-                y[out.clone()].iter().zip(x).for_each(|(y, x)| f(y, x));
-            }
-            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&y[c], &mut x[from])),
+        let n = x.len();
+        let (from, to) = (&y[self.run.clone()], &mut x[self.first.min(n)..]);
+        match self.stride {
+            1 => from.iter().zip(to).for_each(|(y, x)| f(y, x)),
+            stride => from.iter().zip(to.iter_mut().step_by(stride)).for_each(|(y, x)| f(y, x)),
         }
+        self.mirrored.iter().for_each(|&(c, to)| f(&y[c], &mut x[to]));
     }
 
     #[inline(always)]
     fn each_pair<T>(&self, y: &[T], x: &[T], mut f: impl FnMut(&T, &T)) {
-        match self {
-            Self::Run { out, first, stride } => {
-                let x = x[*first..].iter().step_by(*stride);
-                y[out.clone()].iter().zip(x).for_each(|(y, x)| f(y, x));
-            }
-            Self::Pairs(pairs) => pairs.iter().for_each(|&(c, from)| f(&y[c], &x[from])),
-        }
+        let from = x[self.first.min(x.len())..].iter().step_by(self.stride);
+        y[self.run.clone()].iter().zip(from).for_each(|(y, x)| f(y, x));
+        self.mirrored.iter().for_each(|&(c, from)| f(&y[c], &x[from]));
     }
 }

@@ -5,6 +5,7 @@
 
 mod adam;
 mod approximate;
+pub(super) mod blur;
 pub(super) mod channel_affine;
 pub(super) mod conv;
 mod depthwise;

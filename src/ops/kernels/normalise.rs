@@ -1,6 +1,8 @@
 //! Group and batch normalisation with scale and shift.
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
+use std::sync::{Arc, OnceLock};
+
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::fresh::{Room, paired, written};
@@ -9,11 +11,13 @@ use super::{ENTRY, Operand, Real, by_dtype, each, entries, sum, with_entries};
 
 /// Each of `groups` equal groups of channels to mean 0 and biased variance 1, in each sample by
 /// itself or over all samples of the batch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::ops) struct Normalise {
-    pub groups: usize,
-    pub is_over_batch: bool,
-    pub eps: f64,
+    groups: usize,
+    is_over_batch: bool,
+    eps: f64,
+    /// Mean and reciprocal deviation of every set, which the way forward leaves for the way back.
+    found: Arc<OnceLock<Vec<[f64; 2]>>>,
 }
 
 /// How entries that share mean and variance lie in one tensor.
@@ -89,6 +93,10 @@ fn moments_of_sets<T: Real>(x: &[T], sizes: Sizes) -> Result<[Tensor; 2]> {
 }
 
 impl Normalise {
+    pub fn new(groups: usize, is_over_batch: bool, eps: f64) -> Self {
+        Self { groups, is_over_batch, eps, found: Arc::default() }
+    }
+
     fn sizes(&self, shape: &Shape) -> Result<Sizes> {
         let (batch, channels, h, w) = shape.dims4()?;
         let sets = if self.is_over_batch { self.groups } else { self.groups * batch };
@@ -102,9 +110,9 @@ impl Normalise {
     }
 
     /// Mean and reciprocal deviation.
-    fn mean_and_scale<'a, T: Real>(&self, pieces: impl Iterator<Item = &'a [T]> + Clone) -> (T, T) {
+    fn mean_and_scale<'a, T: Real>(&self, pieces: impl Iterator<Item = &'a [T]> + Clone) -> [f64; 2] {
         let (mean, variance) = moments(pieces);
-        (mean, T::from_f64(1.0 / (variance + self.eps).sqrt()))
+        [mean.to_f64(), 1.0 / (variance + self.eps).sqrt()]
     }
 
     fn compute<T: Real>(
@@ -121,12 +129,15 @@ impl Normalise {
         let of_channel = |channel: usize| {
             affine.map_or((T::one(), T::zero()), |(weight, bias)| (weight[channel], bias[channel]))
         };
+        let mut found = vec![[0.0; 2]; sizes.sets];
         // SAFETY: every piece belongs to one set, and those of the result and of `x` have the same lengths.
         let y = unsafe {
             written(x.len(), |y| {
                 let sets = sizes.gather(y.chunks_mut(sizes.piece()).zip(x.chunks(sizes.piece())));
-                each(sets.into_iter().enumerate().collect(), 2 * ENTRY * x.len(), |(i, pieces)| {
-                    let (mean, scale) = self.mean_and_scale(pieces.iter().map(|(_, x)| *x));
+                let sets: Vec<_> = found.iter_mut().zip(sets).enumerate().collect();
+                each(sets, 2 * ENTRY * x.len(), |(i, (found, pieces))| {
+                    *found = self.mean_and_scale(pieces.iter().map(|(_, x)| *x));
+                    let [mean, scale] = found.map(T::from_f64);
                     for (y, x) in pieces {
                         for (c, (y, x)) in y.chunks_mut(sizes.map).zip(x.chunks(sizes.map)).enumerate() {
                             let (weight, bias) = of_channel(sizes.channel(i) + c);
@@ -141,6 +152,7 @@ impl Normalise {
                 });
             })
         };
+        self.found.get_or_init(|| found);
         Ok((T::to_cpu_storage_owned(y), shape))
     }
 
@@ -171,14 +183,15 @@ impl Normalise {
         sizes: Sizes,
         (gradient, sums): (&mut [Room<T>], &mut [[f64; 2]]),
     ) {
-        let piece = sizes.piece();
+        let (piece, found) = (sizes.piece(), self.found.get());
         let pieces = gradient
             .chunks_mut(piece)
             .zip(x.chunks(piece).zip(of.chunks(piece)))
             .zip(sums.chunks_mut(sizes.group_channels));
         let sets: Vec<_> = sizes.gather(pieces).into_iter().enumerate().collect();
         each(sets, 4 * ENTRY * x.len(), |(i, mut pieces)| {
-            let (mean, scale) = self.mean_and_scale(pieces.iter().map(|((_, (x, _)), _)| *x));
+            let anew = || self.mean_and_scale(pieces.iter().map(|((_, (x, _)), _)| *x));
+            let [mean, scale] = found.map_or_else(anew, |found| found[i]).map(T::from_f64);
             let weight_of = |c| weight.map_or(T::one(), |weight| weight[sizes.channel(i) + c]);
             // `gradient` holds the products for the sums before it holds the result.
             let mut total = [0.0; 2];

@@ -130,21 +130,30 @@ impl Pool {
     }
 
     fn gradient<T: Real>(&self, x: &[T], y: &[T], of: &[T], (h, w): (usize, usize)) -> Vec<T> {
-        let mut gradient = vec![T::zero(); x.len()];
         let n = self.size.0 * self.size.1;
-        let maps = gradient.chunks_mut(h * w).zip(x.chunks(h * w)).zip(y.chunks(n).zip(of.chunks(n)));
-        each(maps.collect(), 2 * ENTRY * x.len(), |((gradient, x), (y, of))| match self.pooled {
-            Pooled::Max if self.halves() => self.halved_gradient(x, w, y, of, gradient),
-            Pooled::Max => self.max_gradient(x, (h, w), y, of, gradient),
-            Pooled::Average => {
-                let share = self.share::<T>();
-                self.runs((h, w), |to, from, n| {
-                    let gradient = gradient[from..].iter_mut().step_by(self.spec.stride);
-                    gradient.zip(&of[to..to + n]).for_each(|(gradient, &of)| *gradient += of * share);
+        assert_eq!((y.len(), of.len()), (x.len() / (h * w) * n, y.len()), "maps of one pooling");
+        // SAFETY: every map of the gradient is filled.
+        unsafe {
+            written(x.len(), |gradient| {
+                let maps = gradient.chunks_mut(h * w).zip(x.chunks(h * w)).zip(y.chunks(n).zip(of.chunks(n)));
+                each(maps.collect(), 2 * ENTRY * x.len(), |((gradient, x), (y, of))| {
+                    let gradient = filled(gradient, T::zero());
+                    match self.pooled {
+                        Pooled::Max if self.halves() => self.halved_gradient(x, w, y, of, gradient),
+                        Pooled::Max => self.max_gradient(x, (h, w), y, of, gradient),
+                        Pooled::Average => {
+                            let share = self.share::<T>();
+                            self.runs((h, w), |to, from, n| {
+                                let gradient = gradient[from..].iter_mut().step_by(self.spec.stride);
+                                gradient
+                                    .zip(&of[to..to + n])
+                                    .for_each(|(gradient, &of)| *gradient += of * share);
+                            });
+                        }
+                    }
                 });
-            }
-        });
-        gradient
+            })
+        }
     }
 
     /// The gradient of `x`, whose pooling is `y`, from that of `y`.
