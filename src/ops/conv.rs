@@ -4,9 +4,9 @@ use candle_core::{DType, Tensor};
 
 use super::composite::{dilate2d, pad2d, taps};
 use super::kernels::Geometry;
-use super::kernels::conv::{ChannelSums, Convolution, Product, pack};
+use super::kernels::conv::{Convolution, Product, pack};
 use super::kernels::winograd;
-use super::workspace::{Numerics, Packing, Path, Workspace};
+use super::workspace::{Numerics, Packing, Workspace};
 use crate::error::{Error, Result};
 use crate::weights::Weight;
 
@@ -144,19 +144,6 @@ pub fn conv2d_weight_gradient(
     let columns = columns(&x, (kh, kw), spec, size)?;
     let maps = y.transpose(0, 1)?.reshape((spec.groups, out / spec.groups, ()))?;
     Ok(maps.matmul(&columns.transpose(1, 2)?.contiguous()?)?.reshape(&weight)?)
-}
-
-/// The gradient `[out]` of the bias of a convolution from the gradient `y` of its output: the sum of each
-/// channel, outside any graph.
-///
-/// # Errors
-/// Those of the tensor library.
-pub fn conv2d_bias_gradient(y: &Tensor) -> Result<Tensor> {
-    let y = y.detach();
-    if Path::Auto.takes_kernel(&y)? {
-        return Ok(y.contiguous()?.apply_op1_no_bwd(&ChannelSums)?);
-    }
-    Ok(y.flatten_from(2)?.sum(2)?.sum(0)?)
 }
 
 /// A kernel with `dilation - 1` zeros between its taps: what a dilated convolution is with.

@@ -34,7 +34,7 @@ pub use activation::{Activation, activate, relu};
 pub use adam::{AdamStep, adam};
 pub use blur::blur_pool2d;
 pub use conv::{
-    ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_bias_gradient, conv2d_transposed,
+    ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_transposed,
     conv2d_weight_gradient, dilated_kernel,
 };
 pub use deep_stack::{backward, compute_pool, on_deep_stack};

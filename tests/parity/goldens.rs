@@ -10,7 +10,7 @@ use gainfield::parity::{CheckpointFolders, Golden, Options, Recomputed, run};
 use crate::corruption::{every_corruption_is_noticed, failing};
 
 /// The reference outputs that ship with the sources.
-fn own() -> PathBuf {
+pub fn own() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 

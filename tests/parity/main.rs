@@ -4,5 +4,6 @@
 
 mod cordsnet;
 mod corruption;
+mod fast;
 mod goldens;
 mod rules;

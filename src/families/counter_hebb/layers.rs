@@ -163,11 +163,11 @@ impl Layer {
     ) -> Result<Vec<(&'static str, Tensor)>> {
         let n = a.dims()[0].max(1) as f64;
         let per_channel = |x: &Tensor| -> Result<Tensor> {
-            let sums = match &self.bundle.connection {
-                Connection::Linear => x.flatten_from(1)?.sum(0)?,
-                Connection::Conv { .. } => ops::conv2d_bias_gradient(x)?,
+            let x = match &self.bundle.connection {
+                Connection::Linear => x.flatten_from(1)?,
+                Connection::Conv { .. } => x.flatten_from(2)?.sum(2)?,
             };
-            Ok((sums / n)?)
+            Ok((x.sum(0)? / n)?)
         };
         let (weight, back_weight) = match &self.bundle.connection {
             Connection::Linear => {

@@ -1,6 +1,6 @@
 //! CPU kernels for `f32` and `f64`, each as a custom operation with its own gradient.
 //!
-//! How work is split depends on shapes alone, never on the number of threads, so that a result is
+//! What a job computes depends on shapes alone, never on the number of threads, so that a result is
 //! the same bit for bit on any number of cores.
 
 mod adam;
