@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::fresh::written;
+use super::fresh::all_written;
 use super::instruction_set::vectorised;
 use super::{ENTRY, Real, by_dtype, each, entries, with_entries};
 use crate::ops::adam::AdamStep;
@@ -29,45 +29,30 @@ pub(in crate::ops) fn adam(
 
 fn updated<T: Real>(step: &AdamStep, [w, g, first, second]: [&[T]; 4]) -> [Vec<T>; 3] {
     let (n, constants) = (g.len(), Constants::<T>::new(step));
-    let (mut new_first, mut new_second) = (Vec::new(), Vec::new());
     // SAFETY: pieces of all seven have the same lengths, those of tensors of one shape.
-    let new_w = unsafe {
-        written(n, |new_w| {
-            new_first = written(n, |new_first| {
-                new_second = written(n, |new_second| {
-                    let new = new_w.chunks_mut(PIECE).zip(new_first.chunks_mut(PIECE));
-                    let new = new.zip(new_second.chunks_mut(PIECE));
-                    let old = w.chunks(PIECE).zip(first.chunks(PIECE)).zip(second.chunks(PIECE));
-                    let pieces = new.zip(old.zip(g.chunks(PIECE)));
-                    each(
-                        pieces.collect(),
-                        4 * ENTRY * n,
-                        |(((new_w, new_first), new_second), (((w, first), second), g))| {
-                            vectorised(
-                                #[inline(always)]
-                                || {
-                                    let new = new_w.iter_mut().zip(new_first).zip(new_second);
-                                    let old = w.iter().zip(first).zip(second).zip(g);
-                                    new.zip(old).for_each(
-                                        |(
-                                            ((new_w, new_first), new_second),
-                                            (((&w, &first), &second), &g),
-                                        )| {
-                                            let [w, first, second] = constants.apply(w, first, second, g);
-                                            new_w.write(w);
-                                            new_first.write(first);
-                                            new_second.write(second);
-                                        },
-                                    );
-                                },
-                            );
-                        },
-                    );
-                });
+    unsafe {
+        all_written(n, |[new_w, new_first, new_second]| {
+            let new = new_w.chunks_mut(PIECE).zip(new_first.chunks_mut(PIECE));
+            let new = new.zip(new_second.chunks_mut(PIECE));
+            let old = w.chunks(PIECE).zip(first.chunks(PIECE)).zip(second.chunks(PIECE));
+            let pieces = new.zip(old.zip(g.chunks(PIECE))).collect();
+            each(pieces, 4 * ENTRY * n, |(((new_w, new_first), new_second), (((w, first), second), g))| {
+                let new = new_w.iter_mut().zip(new_first).zip(new_second);
+                let entries = new.zip(w.iter().zip(first).zip(second).zip(g));
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (((new_w, new_first), new_second), (((&w, &first), &second), &g)) in entries {
+                            let [w, first, second] = constants.apply(w, first, second, g);
+                            new_w.write(w);
+                            new_first.write(first);
+                            new_second.write(second);
+                        }
+                    },
+                );
             });
         })
-    };
-    [new_w, new_first, new_second]
+    }
 }
 
 struct Constants<T> {

@@ -11,11 +11,26 @@ pub(super) type Room<T> = MaybeUninit<T>;
 /// # Safety
 /// `write` must have written every entry when it returns.
 pub(super) unsafe fn written<T: Copy>(n: usize, write: impl FnOnce(&mut [Room<T>])) -> Vec<T> {
-    let mut entries = Vec::with_capacity(n);
-    write(&mut entries.spare_capacity_mut()[..n]);
-    // SAFETY: there is room for `n` entries, and the caller vouches that all were written.
-    unsafe { entries.set_len(n) };
+    // SAFETY: the caller vouches for every entry.
+    let [entries] = unsafe { all_written(n, |[room]| write(room)) };
     entries
+}
+
+/// As many results of `n` entries as `write` fills.
+///
+/// # Safety
+/// `write` must have written every entry of each when it returns.
+pub(super) unsafe fn all_written<T: Copy, const N: usize>(
+    n: usize,
+    write: impl FnOnce([&mut [Room<T>]; N]),
+) -> [Vec<T>; N] {
+    let mut all = std::array::from_fn(|_| Vec::with_capacity(n));
+    write(all.each_mut().map(|entries| &mut entries.spare_capacity_mut()[..n]));
+    for entries in &mut all {
+        // SAFETY: there is room for `n` entries, and the caller vouches that all were written.
+        unsafe { entries.set_len(n) };
+    }
+    all
 }
 
 /// Room with `value` everywhere.
