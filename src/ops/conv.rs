@@ -485,12 +485,17 @@ mod tests {
     /// Windows that read padding alone leave the bias.
     #[test]
     fn an_empty_map_gives_the_bias() {
-        let (w, b) = (weight(&normal(1, &[3, 2, 2, 2])), weight(&normal(2, &[3])));
         let spec = ConvSpec { padding: 1, ..ConvSpec::default() };
-        let x = Tensor::zeros((2, 2, 0, 0), DType::F64, &candle_core::Device::Cpu).unwrap();
-        let y = conv2d(&x, &w, Some(&b), &spec, &mut Workspace::new()).unwrap();
-        assert_eq!(y.dims(), [2, 3, 1, 1]);
-        assert_eq!(values(&y), [values(b.tensor()), values(b.tensor())].concat());
+        // A weight that is packed as a whole, and one that is packed panel by panel in training.
+        for (out, channels) in [(3, 2), (140, 130)] {
+            let x = Tensor::zeros((2, channels, 0, 0), DType::F64, &candle_core::Device::Cpu).unwrap();
+            let (w, b) = (normal(1, &[out, channels, 2, 2]), normal(2, &[out]));
+            for w in [w.clone(), variable(&w)] {
+                let y = run(&[x.clone(), w, b.clone()], &spec, Path::Kernel).unwrap();
+                assert_eq!(y.dims(), [2, out, 1, 1]);
+                assert_eq!(values(&y), [values(&b), values(&b)].concat());
+            }
+        }
     }
 
     #[test]

@@ -67,8 +67,10 @@ impl Layer<'_> {
         let (height, positions) = (self.layout.height, self.size.0 * self.size.1);
         let parts = to.len() / self.len();
         let mut slabs = self.scratch.take(parts * len);
-        let filled = slabs.chunks_exact_mut(len).zip(maps.chunks_exact(maps.len() / parts));
-        each(filled.collect(), ENTRY * maps.len(), |(to, maps)| slab.fill(maps, to));
+        let of_part = maps.len() / parts;
+        each(slabs.chunks_exact_mut(len).enumerate().collect(), ENTRY * maps.len(), |(i, to)| {
+            slab.fill(&maps[i * of_part..][..of_part], to);
+        });
         // Of every panel of every group, its part of the result in each sample.
         let panels = self.out.div_ceil(height);
         let mut jobs: Vec<Vec<&mut [Room<T>]>> = (0..groups * panels).map(|_| Vec::new()).collect();
