@@ -1,6 +1,6 @@
 //! The update of Adam.
 
-use candle_core::Tensor;
+use candle_core::{Tensor, Var};
 
 use super::kernels;
 use super::workspace::Path;
@@ -27,7 +27,8 @@ impl AdamStep {
     }
 }
 
-/// The weight and its two moments after `step`, outside any graph; all tensors of one shape.
+/// The weight and its two moments after `step`, outside any graph; all tensors of one shape. The weight is
+/// a variable where it was one.
 ///
 /// # Errors
 /// [`Error::Shape`] if they differ.
@@ -55,7 +56,7 @@ fn adam_by(
     if path.takes_kernel(weight)? {
         return Ok(kernels::adam(step, weight, gradient, moments)?);
     }
-    let (weight, gradient) = (weight.detach(), gradient.detach());
+    let (is_variable, weight, gradient) = (weight.is_variable(), weight.detach(), gradient.detach());
     let [beta1, beta2] = step.betas;
     let gradient = if step.l2 == 0.0 { gradient } else { (gradient + (&weight * step.l2)?)? };
     let [first, second] = moments.map(Tensor::detach);
@@ -64,6 +65,7 @@ fn adam_by(
     let [correction1, correction2] = step.corrections();
     let deviation = ((second.sqrt()? / correction2.sqrt())? + step.eps)?;
     let weight = ((weight * step.kept)? - ((&first / deviation)? * (step.rate / correction1))?)?;
+    let weight = if is_variable { Var::from_tensor(&weight)?.into_inner() } else { weight };
     Ok([weight, first, second])
 }
 

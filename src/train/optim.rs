@@ -216,7 +216,7 @@ impl Optimiser {
         let mut moved = Vec::with_capacity(gradients.len());
         for (name, gradient) in gradients {
             let old = weights.get(name)?.tensor();
-            let (new, slot) = self.moved(&old.detach(), &gradient.detach(), self.slots.get(name))?;
+            let (new, slot) = self.moved(old, &gradient.detach(), self.slots.get(name))?;
             let new = if old.is_variable() { Var::from_tensor(&new)?.into_inner() } else { new };
             // At once, so that the moments of one weight alone are there twice.
             self.slots.insert(name.clone(), slot);
@@ -244,10 +244,10 @@ impl Optimiser {
                 Ok((new, Slot { updates, moments: vec![first, second] }))
             }
             OptimiserConfig::Sgd { momentum, nesterov, weight_decay, .. } => {
-                let momentum = self.rate.momentum.unwrap_or(momentum);
+                let (old, momentum) = (old.detach(), self.rate.momentum.unwrap_or(momentum));
                 let gradient = match weight_decay {
                     0.0 => gradient.clone(),
-                    _ => (gradient + (old * weight_decay)?)?,
+                    _ => (gradient + (&old * weight_decay)?)?,
                 };
                 let velocity = match slot {
                     Some(slot) => ((&slot.moments[0] * momentum)? + &gradient)?,

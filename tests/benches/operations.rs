@@ -48,13 +48,30 @@ fn all(filter: &str) {
             let name = format!("conv 3x3 {channels} -> {channels} at {side}, batch {batch}, {numerics}");
             if wanted(&name) {
                 let work = (batch * side * side * channels * channels * 9) as f64;
-                rate(&name, work, peak, convolution(batch, channels, side, numerics));
+                rate(&name, work, peak, convolution(batch, (channels, channels), (3, side), numerics));
             }
         }
         let name = format!("conv 3x3 {channels} -> {channels} at {side}, batch {batch}, with gradients");
         if wanted(&name) {
             let work = 3.0 * (batch * side * side * channels * channels * 9) as f64;
             rate(&name, work, peak, convolution_gradients(batch, channels, side));
+        }
+    }
+    // Those of a residual network's bottlenecks.
+    for (channels, out, side) in [
+        (64, 256, 56),
+        (256, 64, 56),
+        (128, 512, 28),
+        (512, 128, 28),
+        (256, 1024, 14),
+        (1024, 256, 14),
+        (512, 2048, 7),
+        (2048, 512, 7),
+    ] {
+        let name = format!("conv 1x1 {channels} -> {out} at {side}, batch 1");
+        if wanted(&name) {
+            let work = (side * side * channels * out) as f64;
+            rate(&name, work, peak, convolution(1, (channels, out), (1, side), Numerics::Exact));
         }
     }
     let name = "linear 4096 -> 1000, batch 1";
@@ -97,10 +114,16 @@ fn product_rate() -> f64 {
     768f64.powi(3) / median(|| drop(black_box(a.matmul(&b).unwrap()))) / 1e9
 }
 
-fn convolution(batch: usize, channels: usize, side: usize, numerics: Numerics) -> f64 {
+/// Seconds of a convolution to maps of the same size.
+fn convolution(
+    batch: usize,
+    (channels, out): (usize, usize),
+    (taps, side): (usize, usize),
+    numerics: Numerics,
+) -> f64 {
     let x = normal(&[batch, channels, side, side]);
-    let weight = Weight::new(normal(&[channels, channels, 3, 3]));
-    let spec = ConvSpec { padding: 1, ..ConvSpec::default() };
+    let weight = Weight::new(normal(&[out, channels, taps, taps]));
+    let spec = ConvSpec { padding: taps / 2, ..ConvSpec::default() };
     let mut workspace = Workspace::with_numerics(numerics);
     median(|| drop(black_box(conv2d(&x, &weight, None, &spec, &mut workspace).unwrap())))
 }

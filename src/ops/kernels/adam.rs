@@ -1,7 +1,7 @@
 //! Adam's update in one pass over a weight.
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, Var};
 
 use super::fresh::all_written;
 use super::instruction_set::vectorised;
@@ -11,7 +11,8 @@ use crate::ops::adam::AdamStep;
 /// Entries of one piece of work.
 const PIECE: usize = 16 * 1024;
 
-/// The new weight and moments from the old ones and a gradient, all of one shape and dtype.
+/// The new weight and moments from the old ones and a gradient, all of one shape and dtype; the weight is
+/// a variable where it was one.
 pub(in crate::ops) fn adam(
     step: &AdamStep,
     weight: &Tensor,
@@ -21,8 +22,14 @@ pub(in crate::ops) fn adam(
     with_entries([weight, gradient, moments[0], moments[1]], |[w, g, first, second]| {
         by_dtype!(w.0, T => {
             let found = updated::<T>(step, [entries(w)?, entries(g)?, entries(first)?, entries(second)?]);
-            let [w, first, second] = found.map(|found| Tensor::from_vec(found, weight.dims(), &Device::Cpu));
-            Ok([w?, first?, second?])
+            let tensor = |entries: Vec<T>| Tensor::from_vec(entries, weight.dims(), &Device::Cpu);
+            let [new, first, second] = found;
+            let new = if weight.is_variable() {
+                Var::from_vec(new, weight.dims(), &Device::Cpu)?.into_inner()
+            } else {
+                tensor(new)?
+            };
+            Ok([new, tensor(first)?, tensor(second)?])
         })
     })
 }

@@ -47,21 +47,21 @@ impl Convolution {
     ) -> Result<(CpuStorage, Shape)> {
         let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
         let bias = bias.map(entries::<T>).transpose()?;
-        let g = &self.geometry;
+        let (g, row) = (&self.geometry, &self.geometry.in_one_row());
         let (result, shape): (Vec<T>, Shape) = match self.product {
             Product::Forward => {
-                let y = forward(g, a, self.kernels(b), bias, &self.scratch);
+                let y = forward(row, a, self.kernels(b), bias, &self.scratch);
                 (y, (g.batch, g.out, g.oh, g.ow).into())
             }
             Product::Tiled => {
                 (winograd::forward(g, a, b, bias, &self.scratch), (g.batch, g.out, g.oh, g.ow).into())
             }
             Product::Transposed => {
-                let x = transposed(g, a, self.kernels(b), bias, &self.scratch);
+                let x = transposed(row, a, self.kernels(b), bias, &self.scratch);
                 (x, (g.batch, g.channels, g.h, g.w).into())
             }
             Product::Weight => {
-                (weight_gradient(g, a, b, &self.scratch), (g.out, g.group_channels(), g.kh, g.kw).into())
+                (weight_gradient(row, a, b, &self.scratch), (g.out, g.group_channels(), g.kh, g.kw).into())
             }
         };
         Ok((T::to_cpu_storage_owned(result), shape))

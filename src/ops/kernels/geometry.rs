@@ -3,6 +3,9 @@
 use super::slab::Slab;
 use crate::ops::conv::PadMode;
 
+/// Positions of a map whose rows are short; longer ones are cut into bands of rows that stay in the cache.
+const SHORT_ROWS: usize = 128;
+
 /// A convolution from `[batch, channels, h, w]` to `[batch, out, oh, ow]`.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ops) struct Geometry {
@@ -55,6 +58,17 @@ impl Geometry {
     /// Weights of one output channel.
     pub fn depth(&self) -> usize {
         self.group_channels() * self.taps()
+    }
+
+    /// The same convolution over one long row, where a kernel of one tap meets rows too short for vectors
+    /// and tiles.
+    pub(super) fn in_one_row(self) -> Self {
+        let is_of_points = (self.kh, self.kw, self.stride, self.padding) == (1, 1, 1, 0);
+        if is_of_points && self.h * self.w <= SHORT_ROWS {
+            Self { h: 1, w: self.h * self.w, oh: 1, ow: self.oh * self.ow, ..self }
+        } else {
+            self
+        }
     }
 
     /// How the input of one group of one sample is laid out for its windows.

@@ -17,6 +17,14 @@ const BAND_ENTRIES: usize = 64 * 1024;
 /// Pieces of work that a machine of many cores should find.
 const SIDE_BY_SIDE: usize = 8;
 
+/// Multiplications of the smallest piece that another core is worth asking for.
+const SMALL_PIECE: usize = 1 << 18;
+
+/// Into how many pieces rows are cut at the least where the output channels have `panels` of them.
+pub(super) fn pieces(multiplications: usize, panels: usize) -> usize {
+    (multiplications / SMALL_PIECE).min(SIDE_BY_SIDE).div_ceil(panels.max(1)).max(1)
+}
+
 /// Positions of all samples that are few for the entries of a weight.
 const FEW: usize = 1024;
 
@@ -142,7 +150,9 @@ impl Layer<'_> {
     /// Output rows computed together.
     fn bands(&self) -> Vec<Range<usize>> {
         let rows = self.size.0;
-        let together = (BAND_ENTRIES / (self.channels * self.slab.pitch).max(1)).clamp(1, rows.max(1));
+        let cached = (BAND_ENTRIES / (self.channels * self.slab.pitch).max(1)).clamp(1, rows.max(1));
+        let pieces = pieces(self.len() * self.depth(), self.out.div_ceil(self.layout.height));
+        let together = cached.min(rows.div_ceil(pieces).max(1));
         // Equal parts instead of a small rest.
         let together = rows.div_ceil(rows.div_ceil(together).max(1)).max(1);
         (0..rows).step_by(together).map(|from| from..(from + together).min(rows)).collect()

@@ -25,6 +25,7 @@ mod panels;
 mod phase;
 pub(super) mod pointwise;
 pub(super) mod pool;
+mod prefetch;
 mod product;
 mod real;
 mod scratch;

@@ -3,6 +3,7 @@
 use super::fresh::Room;
 use super::instruction_set::has_many_registers;
 use super::lanes::{Lanes, lanes};
+use super::prefetch::prefetch;
 use super::{ENTRY, Real, each};
 
 /// What the vectors of a kernel run over.
@@ -24,6 +25,9 @@ pub(super) struct Layout {
 
 /// Vectors of output channels that are computed together.
 pub(super) const CHANNEL_VECTORS: usize = 2;
+
+/// Rows of a panel that are asked for before they are read: large weights come from far.
+pub(super) const AHEAD: usize = 64;
 
 /// Products per sum from which it pays that results are turned around.
 const DEEP: usize = 160;
@@ -71,6 +75,7 @@ impl Layout {
                 let (o, column) = (i * height + m, panel[m..].iter_mut().step_by(height));
                 if o < out {
                     let from = &weight[o * depth + part * CHUNK..(o + 1) * depth];
+                    prefetch(&from[from.len().min(CHUNK)..from.len().min(2 * CHUNK)]);
                     column.zip(from).for_each(|(to, &weight)| _ = to.write(weight));
                 } else {
                     column.for_each(|to| _ = to.write(T::zero()));

@@ -5,10 +5,14 @@ use super::fresh::{Room, room};
 use super::geometry::Geometry;
 use super::layer::Layer;
 use super::panels::Layout;
+use super::prefetch::prefetch;
 use super::scratch::{Buffer, Scratch};
 use super::slab::{Slab, Stretch, source};
 use super::{ENTRY, Real, each};
 use crate::ops::conv::PadMode;
+
+/// Outputs whose kernels are asked for before they are laid out.
+const AHEAD: usize = 4;
 
 /// Rows and columns of the padded input with one remainder modulo the stride: there the transposed
 /// convolution is a convolution with every stride-th tap, turned by 180 degrees.
@@ -81,9 +85,13 @@ impl Phase {
         let height = Layout::of::<T>(g.group_channels(), self.depth(g)).height;
         let channels = i * height..((i + 1) * height).min(g.group_channels());
         // The kernels of one output lie next to one another, and so do their places in a panel.
-        let sources = weight.chunks_exact(g.depth()).zip(panel.chunks_exact_mut(taps.len() * height));
-        for (kernels, panel) in sources {
-            let kernels = &kernels[channels.start * g.taps()..channels.end * g.taps()];
+        let of_output = |o: usize| {
+            let kernels = weight.get(o * g.depth()..(o + 1) * g.depth()).unwrap_or_default();
+            kernels.get(channels.start * g.taps()..channels.end * g.taps()).unwrap_or_default()
+        };
+        for (o, panel) in panel.chunks_exact_mut(taps.len() * height).enumerate() {
+            prefetch(of_output(o + AHEAD));
+            let kernels = of_output(o);
             for (to, &tap) in panel.chunks_exact_mut(height).zip(&taps) {
                 let (filled, rest) = to.split_at_mut(channels.len());
                 let from = kernels[tap..].iter().step_by(g.taps());

@@ -15,7 +15,8 @@ use pulp::{Simd, WithSimd};
 use super::Real;
 use super::fresh::Room;
 use super::instruction_set::has_many_registers;
-use super::panels::CHANNEL_VECTORS;
+use super::panels::{AHEAD, CHANNEL_VECTORS};
+use super::prefetch::prefetch_line;
 use super::tile::Tile;
 use super::windows::{SUMS, Windows, plus, short};
 
@@ -179,6 +180,9 @@ impl<T: Real> SumByChannels<'_, '_, T> {
                         unsafe {
                             let map = maps.as_ptr().add(channel * slab.channel + offset);
                             let ws: [T::Vector<S>; V] = from_fn(|v| T::load::<S>(weights.add(v * lanes)));
+                            for v in 0..V {
+                                prefetch_line(weights.wrapping_add(AHEAD * layout.height + v * lanes));
+                            }
                             for p in 0..P {
                                 let x = T::splat(simd, *map.add(at(p)));
                                 for v in 0..V {

@@ -16,6 +16,7 @@ use super::fresh::{Room, written};
 use super::geometry::Geometry;
 use super::instruction_set::dispatch;
 use super::lanes::lanes;
+use super::layer::pieces;
 use super::panels::CHANNEL_VECTORS;
 use super::scratch::Scratch;
 use super::slab::source;
@@ -29,13 +30,16 @@ const STRIPE_ENTRIES: usize = 144 * 1024;
 /// Channels from which tiles save more products than their transforms cost.
 const DEEP: usize = 16;
 
+/// Entries of the transformed weights of tiles of 4 x 4, which are four times those of the weight.
+const MOST_WEIGHTS: usize = 1 << 25;
+
 /// Positions along one side of the tiles that pay for this convolution, if any do.
 pub(in crate::ops) fn tile_side(g: &Geometry) -> Option<usize> {
     let serves = (g.kh, g.kw, g.stride) == (3, 3, 1) && g.group_channels().min(g.group_out()) >= DEEP;
     match g.oh.min(g.ow) {
         _ if !serves => None,
-        8.. => Some(Four::SIDE),
-        // A tile of 4 x 4 reads four times the weights, too many for few tiles.
+        // A tile of 4 x 4 reads four times the weights: too many for few tiles, and too much memory.
+        8.. if Four::PRODUCTS * g.channels * g.group_out() <= MOST_WEIGHTS => Some(Four::SIDE),
         4.. => Some(Two::SIDE),
         _ => None,
     }
@@ -128,17 +132,17 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
         let (out, channels) = (self.g.group_out(), self.g.group_channels());
         let mut all = vec![T::zero(); self.g.groups * self.group_panels()];
         let groups = all.chunks_exact_mut(self.group_panels()).zip(weight.chunks_exact(out * channels * 9));
-        for (panels, weight) in groups {
-            let weights = weight.chunks(height::<T>() * channels * 9);
-            for (panel, weight) in panels.chunks_exact_mut(self.panel()).zip(weights) {
-                for (i, kernel) in weight.chunks_exact(9).enumerate() {
-                    let (o, channel) = (i / channels, i % channels);
-                    let of_kernel = panel[channel * height::<T>() + o..].iter_mut();
-                    let entries = of_kernel.step_by(self.channels * height::<T>());
-                    entries.enumerate().for_each(|(k, to)| *to = transformed::<T, W>(kernel, k));
-                }
+        let panels = groups.flat_map(|(panels, weight)| {
+            panels.chunks_exact_mut(self.panel()).zip(weight.chunks(height::<T>() * channels * 9))
+        });
+        each(panels.collect(), 9 * W::PRODUCTS * weight.len(), |(panel, weight)| {
+            for (i, kernel) in weight.chunks_exact(9).enumerate() {
+                let (o, channel) = (i / channels, i % channels);
+                let of_kernel = panel[channel * height::<T>() + o..].iter_mut();
+                let entries = of_kernel.step_by(self.channels * height::<T>());
+                entries.enumerate().for_each(|(k, to)| *to = transformed::<T, W>(kernel, k));
             }
-        }
+        });
         all
     }
 
@@ -167,7 +171,10 @@ impl<'a, T: Real, W: Tiling> Tiles<'a, T, W> {
         }
         let row = W::PRODUCTS * self.columns * self.channels;
         let all = g.batch * self.rows;
-        let together = (STRIPE_ENTRIES / row).clamp(1, all.max(1));
+        let cached = (STRIPE_ENTRIES / row).clamp(1, all.max(1));
+        let panels = g.groups * g.group_out().div_ceil(height::<T>());
+        let pieces = pieces(g.multiplications() / W::SIDE, panels);
+        let together = cached.min(all.div_ceil(pieces).max(1));
         // Equal parts instead of a small rest.
         let together = all.div_ceil(all.div_ceil(together).max(1)).max(1);
         let mut stripes = Vec::with_capacity(g.groups * all.div_ceil(together));

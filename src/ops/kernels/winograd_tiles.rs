@@ -10,7 +10,8 @@ use pulp::{Simd, WithSimd};
 
 use super::Real;
 use super::instruction_set::has_many_registers;
-use super::panels::CHANNEL_VECTORS;
+use super::panels::{AHEAD, CHANNEL_VECTORS};
+use super::prefetch::prefetch_line;
 use super::window_channels::tile;
 
 /// The largest [`Tiling::READ`].
@@ -312,6 +313,9 @@ impl<T: Real> Products<'_, T> {
                 let xs = self.read.as_ptr().add(vector * of_vector + at * lanes);
                 for lane in 0..lanes {
                     let ws: [T::Vector<S>; V] = from_fn(|v| T::load::<S>(weights.add(v * lanes)));
+                    for v in 0..V {
+                        prefetch_line(weights.wrapping_add(AHEAD * height + v * lanes));
+                    }
                     for p in 0..P {
                         let x = T::splat(simd, *xs.add(p * lanes + lane));
                         for v in 0..V {
