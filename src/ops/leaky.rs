@@ -1,8 +1,8 @@
-//! Leaky rate units: their Euler step, and sums of the rates that reach the next stage.
+//! Leaky rate units: their Euler step.
 
 use candle_core::Tensor;
 
-use super::kernels::leaky::{FusedLeaky, Leaky, Sum};
+use super::kernels::leaky::{FusedLeaky, Leaky};
 use super::workspace::Path;
 use super::{Activation, activate};
 use crate::error::{Error, Result};
@@ -108,37 +108,6 @@ pub(super) fn leaky_update_by(
     Ok(r.contiguous()?.apply_op3_no_bwd(&recurrent, &bias, &fused)?)
 }
 
-/// `a + b`.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes differ.
-pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    sum_by(Path::Auto, a, b, Sum::Plain)
-}
-
-/// `max(a, 0) + b`, or with `both` `max(a, 0) + max(b, 0)`; the slope of the maximum at 0 is 0.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes differ.
-pub fn add_rectified(a: &Tensor, b: &Tensor, both: bool) -> Result<Tensor> {
-    sum_by(Path::Auto, a, b, if both { Sum::BothRectified } else { Sum::FirstRectified })
-}
-
-pub(super) fn sum_by(path: Path, a: &Tensor, b: &Tensor, sum: Sum) -> Result<Tensor> {
-    if a.dims() != b.dims() {
-        return Err(Error::shape("second summand", a.dims(), b.dims()));
-    }
-    if path.takes_kernel(a)? {
-        return Ok(a.contiguous()?.apply_op2(&b.contiguous()?, sum)?);
-    }
-    let rectified = |x: &Tensor, is_rectified: bool| match is_rectified {
-        true => activate(x, Activation::Relu),
-        false => Ok(x.clone()),
-    };
-    let a = rectified(a, !matches!(sum, Sum::Plain))?;
-    Ok((a + rectified(b, matches!(sum, Sum::BothRectified))?)?)
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
@@ -168,12 +137,6 @@ mod tests {
                 check_gradients(&x[..3], |x| update(x, rule, path));
             }
             check_paths(&x, |x, path| update(x, rule, path));
-        }
-        for sum in [Sum::Plain, Sum::FirstRectified, Sum::BothRectified] {
-            for path in PATHS {
-                check_gradients(&x[..2], |x| sum_by(path, &x[0], &x[1], sum));
-            }
-            check_paths(&x[..2], |x, path| sum_by(path, &x[0], &x[1], sum));
         }
     }
 
@@ -212,6 +175,5 @@ mod tests {
         }
         let b = Tensor::zeros((2, 3), DType::F64, &Device::Cpu).unwrap();
         assert!(leaky_step(&r, &b, RULES[0]).is_err());
-        assert!(add_rectified(&r, &b, true).is_err() && add(&r, &b).is_err());
     }
 }

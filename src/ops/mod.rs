@@ -6,6 +6,7 @@
 
 mod activation;
 mod adam;
+mod addition;
 mod blur;
 mod composite;
 mod conv;
@@ -32,6 +33,7 @@ mod workspace;
 
 pub use activation::{Activation, activate, relu};
 pub use adam::{AdamStep, adam};
+pub use addition::{add, add_rectified};
 pub use blur::blur_pool2d;
 pub use conv::{
     ConvSpec, ConvTransposeSpec, PadMode, conv_transpose2d, conv2d, conv2d_transposed,
@@ -41,7 +43,7 @@ pub use deep_stack::{backward, compute_pool, on_deep_stack};
 pub use elementwise::{abs, clamp};
 pub use gate::{gate_where_positive, gated_relu, positive};
 pub use kernels::{instruction_set, instruction_sets, without_library_threads};
-pub use leaky::{LeakyRule, LeakyTerms, add, add_rectified, leaky_step, leaky_update};
+pub use leaky::{LeakyRule, LeakyTerms, leaky_step, leaky_update};
 pub use linear::{linear, linear_transposed, linear_weight_gradient};
 pub use loss::{Reduction, cross_entropy, log_softmax, mse, soft_cross_entropy, softmax};
 pub use norm::{

@@ -5,9 +5,10 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 
 use super::activation::activate_by;
+use super::addition::sum_by;
 use super::blur::blur_pool2d_by;
-use super::kernels::leaky::Sum;
-use super::leaky::{leaky_update_by, sum_by};
+use super::kernels::addition::Sum;
+use super::leaky::leaky_update_by;
 use super::norm::{batch_norm_by, group_norm_by};
 use super::pool::{avg_pool2d_by, max_pool2d_by};
 use super::resize::upsample_nearest_by;

@@ -11,7 +11,7 @@ use crate::families::object_attention::analysis::{
     GatingSummary, InhibitionPhase, attend, gating, inhibition as phases_of,
 };
 use crate::families::object_attention::{Batch, Config, ObjectAttention};
-use crate::figure::number::{fixed, significant};
+use crate::figure::number::{count, fixed, significant};
 use crate::figure::{Axis, Bars, Figure, Ink, Line, Panel, Plot, Points, Role, Series, Width};
 use crate::model::{Family, Model};
 use crate::progress::Progress;
@@ -139,7 +139,7 @@ pub fn inhibition_figure(result: &InhibitionResult) -> Result<Figure> {
         fixed(gating.attended_sd, 3),
         fixed(gating.unattended_mean, 3),
         fixed(gating.unattended_sd, 3),
-        gating.attended.len(),
+        count(gating.attended.len()),
     );
     Ok(Figure::row(Width::TwoColumns, panels)?.caption(caption))
 }
@@ -166,7 +166,7 @@ pub fn gating_panel(result: &InhibitionResult) -> Result<Panel> {
         plot = plot.with(Bars::histogram(Series::new(name, Ink::from(role)), &edges, counted(values))?);
     }
     let difference = mean(&gating.unattended) - mean(&gating.attended);
-    let headline = format!("difference {}, n = {}", fixed(difference, 3), gating.attended.len());
+    let headline = format!("difference {}, n = {}", fixed(difference, 3), count(gating.attended.len()));
     Ok(Panel::new("gates", plot).headline(headline))
 }
 

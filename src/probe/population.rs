@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::scaling::{AreaScaling, Excluded, UnitScaling};
 use crate::error::Result;
+use crate::figure::number::count;
 use crate::figure::{Axis, Category, Figure, Ink, Panel, Plot, Reference, Role, Series, Strip, Width};
 
 /// The number that stands for a unit.
@@ -100,7 +101,7 @@ pub fn population_panel(
     };
     let categories = areas.iter().map(|(name, scaling)| {
         let n = scaling.units.len() + scaling.excluded.len();
-        let note = format!("n = {}/{n}", values(scaling).len());
+        let note = format!("n = {}/{}", count(values(scaling).len()), count(n));
         Category::new(name.clone()).note(note)
     });
     let mut x = Axis::new(measure.label());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dynamics::Workspace;
 use crate::error::{Error, Result};
 use crate::families::counter_hebb::{Agreement, Batch, BundleAgreement, Config, Loss, agreement};
-use crate::figure::number::significant;
+use crate::figure::number::{count, significant};
 use crate::figure::{Axis, Bars, Category, Figure, Panel, Plot, Points, Role, Series, Width};
 use crate::model::{Family, Model};
 use crate::provenance::quoted;
@@ -71,9 +71,10 @@ impl AgreementRecipe {
 /// Those of the figure description.
 pub fn agreement_figure(agreement: &Agreement, n: usize) -> Result<Figure> {
     let caption = format!(
-        "Counter-Hebb change beside the exact gradient of the mean loss of one batch (n = {n}), bundle by bundle. \
+        "Counter-Hebb change beside the exact gradient of the mean loss of one batch (n = {}), bundle by bundle. \
          Left: cosine of the two. Right: largest modulus of their difference, and of the gradient. Over all \
          bundles: cosine {}, largest difference {}.",
+        count(n),
         significant(agreement.whole.cosine, 6),
         significant(agreement.whole.max_difference, 3),
     );

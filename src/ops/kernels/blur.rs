@@ -1,11 +1,11 @@
 //! Blurred halving of maps: rows first, then columns, one output row at a time.
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::fresh::{Room, filled, written};
 use super::instruction_set::vectorised;
-use super::{ENTRY, Operand, Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, computed, each, entries};
 
 /// Entries of a window along one axis.
 const TAPS: usize = 4;
@@ -115,11 +115,6 @@ impl CustomOp1 for Blur {
 
     fn bwd(&self, x: &Tensor, _: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
         let (_, _, h, w) = x.dims4()?;
-        let gradient = with_entries([of], |[of]| {
-            by_dtype!(of.0, T => {
-                Tensor::from_vec(self.gradient::<T>(entries(of)?, (h, w)), x.shape(), &Device::Cpu)
-            })
-        })?;
-        Ok(Some(gradient))
+        computed!([of] as T, x.shape() => self.gradient::<T>(of, (h, w))).map(Some)
     }
 }

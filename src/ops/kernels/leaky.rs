@@ -1,12 +1,14 @@
 //! What rate units do between convolutions, in one pass over memory: the leaky step, sums of rates.
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::entrywise::zipped;
 use super::fresh::{Room, written};
 use super::instruction_set::vectorised;
-use super::{ENTRY, Gradients, Operand, Real, by_dtype, each, entries, operation_on_two, with_entries};
+use super::{
+    ENTRY, Gradients, Operand, Real, by_dtype, computed, each, entries, operation_on_two, with_entries,
+};
 
 /// Entries of one piece of work.
 const PIECE: usize = 16 * 1024;
@@ -59,14 +61,7 @@ impl Leaky {
 
     fn gradients(self, r: &Tensor, z: &Tensor, of: &Tensor) -> Gradients {
         let of_r = r.track_op().then(|| of * self.kept).transpose()?;
-        let of_z = || {
-            with_entries([z, of], |[z, of]| {
-                by_dtype!(z.0, T => {
-                    let gradient = self.gradient::<T>(entries(z)?, entries(of)?);
-                    Tensor::from_vec(gradient, z.1.shape(), &Device::Cpu)
-                })
-            })
-        };
+        let of_z = || computed!([z, of] as T, z.shape() => self.gradient::<T>(z, of));
         Ok((of_r, z.track_op().then(of_z).transpose()?))
     }
 }
@@ -148,53 +143,3 @@ impl CustomOp3 for FusedLeaky {
         by_dtype!(r, T => self.compute::<T>((r, lr), (recurrent, la), (bias, lb)))
     }
 }
-
-/// `a + b`, of which none, the first or both are rectified.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::ops) enum Sum {
-    Plain,
-    FirstRectified,
-    BothRectified,
-}
-
-#[inline(always)]
-fn rectified<T: Real>(x: T) -> T {
-    if x <= T::zero() { T::zero() } else { x }
-}
-
-impl Sum {
-    fn compute<T: Real>(self, a: Operand<'_>, b: Operand<'_>) -> Result<(CpuStorage, Shape)> {
-        let shape = a.1.shape().clone();
-        let (a, b) = (entries::<T>(a)?, entries::<T>(b)?);
-        let y = match self {
-            Self::Plain => zipped(a, b, 1, |a, b| a + b),
-            Self::FirstRectified => zipped(a, b, 4, |a, b| rectified(a) + b),
-            Self::BothRectified => zipped(a, b, 4, |a, b| rectified(a) + rectified(b)),
-        };
-        Ok((T::to_cpu_storage_owned(y), shape))
-    }
-
-    fn gradients(self, a: &Tensor, b: &Tensor, of: &Tensor) -> Gradients {
-        let back = |x: &Tensor, is_rectified: bool| {
-            let of_x = || if is_rectified { passed_back(x, of) } else { Ok(of.clone()) };
-            x.track_op().then(of_x).transpose()
-        };
-        Ok((back(a, !matches!(self, Self::Plain))?, back(b, matches!(self, Self::BothRectified))?))
-    }
-}
-
-fn passed<T: Real>(x: &[T], of: &[T]) -> Vec<T> {
-    zipped(of, x, 4, |of, x| if x <= T::zero() { T::zero() } else { of })
-}
-
-/// `of` where `x` is above 0.
-fn passed_back(x: &Tensor, of: &Tensor) -> Result<Tensor> {
-    with_entries([x, of], |[x, of]| {
-        by_dtype!(x.0, T => {
-            let gradient = passed::<T>(entries(x)?, entries(of)?);
-            Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
-        })
-    })
-}
-
-operation_on_two!(Sum, "sum of rates");

@@ -4,6 +4,7 @@
 //! the same bit for bit on any number of cores.
 
 mod adam;
+pub(super) mod addition;
 mod approximate;
 pub(super) mod blur;
 pub(super) mod channel_affine;
@@ -106,6 +107,21 @@ macro_rules! by_dtype {
     };
 }
 use by_dtype;
+
+/// The tensor of shape `$shape` whose entries, a `Vec<$T>`, `$run` computes from those of tensors on the CPU.
+macro_rules! computed {
+    ([$first:ident $(, $other:ident)*] as $T:ident, $shape:expr => $run:expr) => {{
+        let shape = $shape;
+        crate::ops::kernels::with_entries([$first $(, $other)*], |[$first $(, $other)*]| {
+            crate::ops::kernels::by_dtype!($first.0, $T => {
+                let $first = crate::ops::kernels::entries::<$T>($first)?;
+                $(let $other = crate::ops::kernels::entries::<$T>($other)?;)*
+                candle_core::Tensor::from_vec($run, shape, &candle_core::Device::Cpu)
+            })
+        })
+    }};
+}
+use computed;
 
 /// Makes an operation of candle's on two tensors of a type that has `compute::<T>(a, b)` and
 /// `gradients(a, b, of)`, the gradients of both for that of the result.

@@ -1,8 +1,8 @@
 //! Nearest-neighbour resizing.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::{ENTRY, Operand, Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, computed, each, entries};
 
 /// Resizing by the source row of each row and the source column of each column.
 #[derive(Clone, Debug)]
@@ -81,11 +81,6 @@ impl CustomOp1 for Nearest {
 
     fn bwd(&self, x: &Tensor, _: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
         let (_, _, h, w) = x.dims4()?;
-        let gradient = with_entries([of], |[of]| {
-            by_dtype!(of.0, T => {
-                Tensor::from_vec(self.gradient::<T>(entries(of)?, (h, w)), x.shape(), &Device::Cpu)
-            })
-        })?;
-        Ok(Some(gradient))
+        computed!([of] as T, x.shape() => self.gradient::<T>(of, (h, w))).map(Some)
     }
 }

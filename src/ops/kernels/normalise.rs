@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Result, Shap
 
 use super::fresh::{Room, paired, written};
 use super::instruction_set::vectorised;
-use super::{ENTRY, Operand, Real, by_dtype, each, entries, sum, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, computed, each, entries, sum, with_entries};
 
 /// Each of `groups` equal groups of channels to mean 0 and biased variance 1, in each sample by
 /// itself or over all samples of the batch.
@@ -239,13 +239,11 @@ impl CustomOp1 for Normalise {
 
     fn bwd(&self, x: &Tensor, _: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
         let sizes = self.sizes(x.shape())?;
-        let gradient = with_entries([x, of], |[x, of]| {
-            by_dtype!(x.0, T => {
-                let [gradient, ..] = self.gradients::<T>(entries(x)?, None, entries(of)?, sizes);
-                Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
-            })
-        })?;
-        Ok(Some(gradient))
+        let gradient = computed!([x, of] as T, x.shape() => {
+            let [of_x, ..] = self.gradients::<T>(x, None, of, sizes);
+            of_x
+        });
+        gradient.map(Some)
     }
 }
 

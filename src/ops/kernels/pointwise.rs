@@ -1,9 +1,9 @@
 //! Pointwise nonlinearities, vectorised for the machine at hand.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::entrywise::{mapped, zipped};
-use super::{Operand, Real, by_dtype, entries, with_entries};
+use super::{Operand, Real, by_dtype, computed, entries};
 
 /// A nonlinearity with a kernel.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +51,6 @@ impl CustomOp1 for Pointwise {
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, of: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = with_entries([x, y, of], |[x, y, of]| {
-            by_dtype!(x.0, T => {
-                let gradient = self.gradient::<T>(entries(x)?, entries(y)?, entries(of)?);
-                Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
-            })
-        })?;
-        Ok(Some(gradient))
+        computed!([x, y, of] as T, x.shape() => self.gradient::<T>(x, y, of)).map(Some)
     }
 }

@@ -1,11 +1,11 @@
 //! Max and average pooling.
 #![expect(unsafe_code, reason = "results are not cleared before they are written")]
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::fresh::{Room, filled, written};
 use super::instruction_set::vectorised;
-use super::{ENTRY, Operand, Real, by_dtype, each, entries, with_entries};
+use super::{ENTRY, Operand, Real, by_dtype, computed, each, entries};
 use crate::ops::pool::PoolSpec;
 
 /// Which pooling.
@@ -159,12 +159,7 @@ impl Pool {
     /// The gradient of `x`, whose pooling is `y`, from that of `y`.
     pub fn back(&self, x: &Tensor, y: &Tensor, of: &Tensor) -> Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        with_entries([x, y, of], |[x, y, of]| {
-            by_dtype!(x.0, T => {
-                let gradient = self.gradient::<T>(entries(x)?, entries(y)?, entries(of)?, (h, w));
-                Tensor::from_vec(gradient, x.1.shape(), &Device::Cpu)
-            })
-        })
+        computed!([x, y, of] as T, x.shape() => self.gradient::<T>(x, y, of, (h, w)))
     }
 
     /// Each output's gradient goes to the first entry of its window that is the maximum.

@@ -111,6 +111,16 @@ impl Workbench {
         self.add_model(name, &info, None);
     }
 
+    /// Adds a snapshot beside the model in use, whose recording stays in view; it is used if there is none.
+    fn keep_snapshot(&mut self, name: &str, model: Model) -> ItemId {
+        let info = Arc::new(ModelInfo::of(&model));
+        self.store.set_model(info.identity, model);
+        match self.document.model {
+            Some(_) => Arc::make_mut(&mut self.document).add(name, Content::Model(info)),
+            None => self.add_model(name, &info, None),
+        }
+    }
+
     /// Adds the probes that a run has made of itself, with the network as it is now as their model.
     fn open_film(&mut self, run: ItemId, name: &str) {
         let opened = self.training.snapshot_model(run).and_then(|(snapshot, model)| {
@@ -120,8 +130,7 @@ impl Workbench {
         });
         match opened {
             Ok((snapshot, model, recipe)) => {
-                self.add_snapshot(&snapshot, model);
-                let Some(model) = self.document.model else { return };
+                let model = self.keep_snapshot(&snapshot, model);
                 let of = self.training.get(run).map_or("", |run| run.name.as_str());
                 let title = format!("{} of {of}", recipe.feature.label());
                 let film = Some(FilmInfo { run, name: name.to_owned() });

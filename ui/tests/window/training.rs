@@ -283,6 +283,16 @@ fn tuning_is_a_film_of_learning() {
     wait_until(&mut window, "its end", |window| window.state().probing().chosen_frame(item).is_none());
     settle(&mut window);
     assert_eq!(shown(&window).result, last.result);
+
+    // Another film comes beside the model in use.
+    let (model, name) = (window.state().document().model, run(&window, id).films[0].name.clone());
+    window.state_mut().send(Command::OpenFilm { run: id, name });
+    settle(&mut window);
+    let document = window.state().document();
+    assert_eq!(document.model, model);
+    assert!(
+        document.probe != Some(item) && document.probe_info(document.probe.unwrap()).unwrap().film.is_some()
+    );
 }
 
 /// Two small runs of the session, the second with another learning rate, both started by button.

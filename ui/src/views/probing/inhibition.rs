@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::{Rect, Ui, pos2};
-use gainfield::figure::number::{fixed, significant};
+use gainfield::figure::number::{count, fixed, significant};
 use gainfield::figure::{Figure, Width};
 use gainfield::probe::{InhibitionResult, gating_panel, inhibition_figure, phase_panel};
 
@@ -87,7 +87,7 @@ impl Inhibition {
                     format!("Paired t({}) = {t}, p = {:.2e}", test.degrees_of_freedom, test.p)
                 });
                 ui.label(Text::SmallStrong.rich(words, t.text)).on_hover_text(test);
-                ui.label(Text::Small.rich(format!("n = {}", gating.attended.len()), t.text2));
+                ui.label(Text::Small.rich(format!("n = {}", count(gating.attended.len())), t.text2));
             },
             |ui| {
                 if ui.add(Button::new("Measure again").small()).clicked() {

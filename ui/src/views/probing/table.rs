@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Rect, Stroke, Ui, pos2};
 use gainfield::analysis::fit::{Curve, Fit};
-use gainfield::figure::number::{fixed, signed, significant};
+use gainfield::figure::number::{count, fixed, signed, significant};
 use gainfield::probe::{Feature, TuningResult};
 
 use super::STATISTIC;
@@ -83,7 +83,7 @@ fn summary(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize, t: &'static 
         y += 16.0;
     }
     let n = result.conditions.first().and_then(|one| one.responses.n.first()).copied().unwrap_or(0);
-    let words = format!("Mean ± s.d., n = {n} stimuli per value ({}).", result.pooled_over);
+    let words = format!("Mean ± s.d., n = {} stimuli per value ({}).", count(n), result.pooled_over);
     let galley = painter.layout(words, Text::Caption.font(), t.text3, rect.width());
     painter.galley(pos2(rect.left(), y), galley, t.text3);
 }
