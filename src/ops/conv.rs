@@ -517,6 +517,8 @@ mod tests {
         sizes.push(([11, 16, 6, 5], [12, 16, 3, 3], spec(1, 1, PadMode::Zero)));
         sizes.push(([9, 3, 31, 30], [16, 3, 7, 7], spec(2, 3, PadMode::Zero)));
         sizes.push(([3, 70, 12, 11], [9, 70, 1, 1], spec(1, 0, PadMode::Zero)));
+        // Small maps that kernels of one tap see as one row.
+        sizes.push(([2, 180, 7, 9], [40, 180, 1, 1], spec(1, 0, PadMode::Zero)));
         for (x, w, spec) in sizes {
             check_paths(&[normal(1, &x), normal(2, &w)], |inputs, path| run(inputs, &spec, path));
             let inputs = [normal(1, &x), normal(2, &w), normal(3, &[w[0]])];
