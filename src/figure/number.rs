@@ -59,6 +59,11 @@ pub fn count(n: usize) -> String {
     grouped(&n.to_string(), 4)
 }
 
+/// A count and what is counted: `1 stimulus`, `1 008 stimuli`.
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
 /// `value` with `digits` significant digits: `4.04`, `0.693`, `3.24 × 10⁻⁴`.
 /// Powers of ten below 0.001 and from a million on.
 pub fn significant(value: f64, digits: usize) -> String {
@@ -173,6 +178,8 @@ mod tests {
     #[test]
     fn thousands_are_apart() {
         assert_eq!(count(1008), "1\u{202F}008");
+        assert_eq!(counted(1008, "stimulus", "stimuli"), "1\u{202F}008 stimuli");
+        assert_eq!(counted(1, "stimulus", "stimuli"), "1 stimulus");
         assert_eq!(count(100), "100");
         assert_eq!(fixed(1000.0, 0), "1000");
         assert_eq!(count(60_000), "60\u{202F}000");

@@ -8,6 +8,7 @@ use super::condition::Place;
 use super::recipe::{Carrier, Feature, ProbeRecipe};
 use crate::dynamics::{Frame, Instruction, Presentation};
 use crate::error::{Error, Result};
+use crate::figure::number::counted;
 use crate::model::{Family, Model};
 use crate::stimulus::procedural_digits::procedural_digits;
 use crate::stimulus::{Aperture, Bar, Grating, Image, Split};
@@ -91,11 +92,15 @@ impl Design {
     /// In words, for captions: `3 widths × 4 × 4 positions`.
     pub(super) fn pooled_over(&self) -> String {
         let [across, down] = self.grid();
-        let shapes = match self.recipe.carrier {
-            Carrier::Bar => "widths",
-            Carrier::Grating => "phases",
+        let (one, many) = match self.recipe.carrier {
+            Carrier::Bar => ("width", "widths"),
+            Carrier::Grating => ("phase", "phases"),
         };
-        format!("{} {shapes} × {across} × {down} positions", self.n_shapes())
+        let shapes = counted(self.n_shapes(), one, many);
+        match across * down {
+            1 => format!("{shapes} at 1 position"),
+            _ => format!("{shapes} × {across} × {down} positions"),
+        }
     }
 
     fn n_shapes(&self) -> usize {

@@ -7,6 +7,7 @@ use super::{Feature, ReceptiveField, Statistic, TuningResult, UnitId};
 use crate::analysis::scaling::slope_interval;
 use crate::analysis::statistics;
 use crate::error::Result;
+use crate::figure::number::counted;
 use crate::figure::{
     Axis, Band, ColourMap, ColourScale, Emphasis, Figure, Image, Ink, Line, Panel, Plot, Points, Raster,
     Reference, Role, Series, Text, Width,
@@ -105,7 +106,13 @@ pub(super) fn tuning_caption(result: &TuningResult, unit: usize, statistic: Stat
     let n =
         result.conditions.first().and_then(|condition| condition.responses.n.first()).copied().unwrap_or(0);
     let what = match statistic {
-        Statistic::Mean => format!("Mean ± s.d. over {} ({n} stimuli per value)", result.pooled_over),
+        Statistic::Mean => {
+            format!(
+                "Mean ± s.d. over {} ({} per value)",
+                result.pooled_over,
+                counted(n, "stimulus", "stimuli")
+            )
+        }
         Statistic::Max => format!("Maximum over {}", result.pooled_over),
     };
     format!("{} of {} unit {}. {what}.", result.feature.label(), result.area, unit_name(result.units[unit]))

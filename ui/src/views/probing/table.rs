@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Rect, Stroke, Ui, pos2};
 use gainfield::analysis::fit::{Curve, Fit};
-use gainfield::figure::number::{count, fixed, signed, significant};
+use gainfield::figure::number::{counted, fixed, signed, significant};
 use gainfield::probe::{Feature, TuningResult};
 
 use super::STATISTIC;
@@ -31,11 +31,17 @@ pub(super) fn show(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize) {
         None => "no fit",
     };
     let column = |i: usize| rect.right() - (conditions.len() - 1 - i) as f32 * COLUMN;
-    let at = pos2(rect.left(), rect.top() + 20.0);
+    let labels: Vec<&str> = conditions.iter().map(|condition| condition.label.as_str()).collect();
+    let (shared, heads) = heads(&labels);
+    let (title, y) = match shared {
+        Some(shared) => (format!("{title}, by {shared}"), 6.0),
+        None => (title.to_owned(), 20.0),
+    };
+    let at = pos2(rect.left(), rect.top() + y);
     painter.text(at, Align2::LEFT_CENTER, title, Text::Caption.font(), t.text3);
-    for (i, condition) in conditions.iter().enumerate() {
+    for (i, (condition, words)) in conditions.iter().zip(heads).enumerate() {
         let color = super::role_color(t, condition.role);
-        for (row, word) in two_lines(&condition.label).into_iter().enumerate() {
+        for (row, word) in words.into_iter().enumerate() {
             let at = pos2(column(i), rect.top() + 6.0 + 14.0 * row as f32);
             painter.text(at, Align2::RIGHT_CENTER, word, Text::CaptionStrong.font(), color);
         }
@@ -83,7 +89,8 @@ fn summary(ui: &Ui, rect: Rect, result: &TuningResult, unit: usize, t: &'static 
         y += 16.0;
     }
     let n = result.conditions.first().and_then(|one| one.responses.n.first()).copied().unwrap_or(0);
-    let words = format!("Mean ± s.d., n = {} stimuli per value ({}).", count(n), result.pooled_over);
+    let stimuli = counted(n, "stimulus", "stimuli");
+    let words = format!("Mean ± s.d., n = {stimuli} per value ({}).", result.pooled_over);
     let galley = painter.layout(words, Text::Caption.font(), t.text3, rect.width());
     painter.galley(pos2(rect.left(), y), galley, t.text3);
 }
@@ -103,6 +110,22 @@ fn rows(result: &TuningResult, curve: Option<Curve>) -> Vec<(String, Cell)> {
         ("Amplitude".to_owned(), Box::new(|fit| Some(significant(fit.amplitude, 3)))),
         ("Baseline".to_owned(), Box::new(|fit| Some(fixed(fit.baseline, 3)))),
     ]
+}
+
+/// The word that all labels end with, if they share one, and of each column what stands on its two lines:
+/// without that word, which would be too wide in every column.
+fn heads<'a>(labels: &[&'a str]) -> (Option<&'a str>, Vec<[&'a str; 2]>) {
+    let heads: Vec<[&str; 2]> = labels.iter().map(|label| two_lines(label)).collect();
+    match heads.as_slice() {
+        [[first, shared], others @ ..]
+            if !first.is_empty()
+                && !others.is_empty()
+                && others.iter().all(|[first, last]| !first.is_empty() && last == shared) =>
+        {
+            (Some(*shared), heads.iter().map(|[first, _]| ["", *first]).collect())
+        }
+        _ => (None, heads),
+    }
 }
 
 /// A label on two lines: the first word, and the others.
@@ -128,12 +151,23 @@ fn modulation_index(result: &TuningResult, unit: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::two_lines;
+    use super::{heads, two_lines};
 
     #[test]
     fn labels_stand_on_two_lines() {
         assert_eq!(two_lines("attend the digit"), ["attend", "digit"]);
         assert_eq!(two_lines("first pass, no gain"), ["first", "pass"]);
         assert_eq!(two_lines("free"), ["", "free"]);
+    }
+
+    #[test]
+    fn a_word_that_all_labels_share_is_said_once() {
+        let labels = ["no instruction", "first instruction", "second instruction"];
+        let words = vec![["", "no"], ["", "first"], ["", "second"]];
+        assert_eq!(heads(&labels), (Some("instruction"), words));
+        let labels = ["attend the digit", "no attention"];
+        assert_eq!(heads(&labels), (None, vec![["attend", "digit"], ["no", "attention"]]));
+        assert_eq!(heads(&["attended"]), (None, vec![["", "attended"]]));
+        assert_eq!(heads(&["no cue"]), (None, vec![["no", "cue"]]));
     }
 }
