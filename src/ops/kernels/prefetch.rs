@@ -1,5 +1,5 @@
 //! Hints about memory that is read soon, where the processor would not guess it in time.
-#![expect(unsafe_code, reason = "the hint is an instruction of its own")]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the hint is an instruction of its own"))]
 
 /// Bytes of one line of the cache.
 const LINE: usize = 64;
